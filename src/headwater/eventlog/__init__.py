@@ -1,0 +1,133 @@
+"""The corridor: the only way from one flow room to another, even inside one process.
+
+A stream is a named sequence of records in one or more partitions. A partition numbers its records from 0 without a
+gap; the number is the record's position. A reader is a *group* with a cursor for each stream and partition: the
+position of the next record that it has not dealt with.
+
+What every backend promises (proved by `headwater.contracts.eventlog`):
+
+- `append` and `transact` return when the records would survive the loss of power, and never before.
+- Records of one partition are read in the order of their positions, which is the order in which appends returned to
+  one writer; the records of one append stay together.
+- `transact` is all or nothing, over the streams and cursors that it names, which must share a volume and partition
+  (cursors may be on any stream).
+- A torn tail (a process or machine that died while writing) costs only what was never acknowledged.
+- Several readers, in several processes, do not disturb each other or the writer.
+- `trim` never drops a record that a known group has not passed.
+
+Backends live in `eventlog/backends/`, one file each, opened by `app/house.py` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from headwater.eventlog.streams import Stream
+
+
+class Record(msgspec.Struct, array_like=True, frozen=True):
+    """What is appended: a key (who it is about), a header for filtering, and the value. All opaque to the log."""
+
+    key: bytes
+    header: bytes
+    value: bytes
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """Consecutive records read from a partition: `records[i]` stands at position `first + i`.
+
+    `next` is the position to read from afterwards; with no records it equals `first`.
+    """
+
+    first: int
+    records: list[Record]
+
+    @property
+    def next(self) -> int:
+        return self.first + len(self.records)
+
+
+class Append(msgspec.Struct, frozen=True):
+    """Records for one stream, inside a transaction."""
+
+    stream: Stream
+    records: Sequence[Record]
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """A cursor to set: `group` has dealt with everything in that stream and partition before `position`."""
+
+    group: str
+    stream: Stream
+    position: int
+
+
+class EventLog(Protocol):
+    """A backend. All verbs may wait on the disk or network and are called a batch at a time.
+
+    Every verb raises Unavailable when the log cannot be reached or is full; nothing was then appended or committed.
+    """
+
+    def partitions(self, stream: Stream) -> range:
+        """The numbers of the stream's partitions."""
+        ...
+
+    async def append(self, stream: Stream, partition: int, records: Sequence[Record]) -> int:
+        """Append records, and return the position of the first once all are durable."""
+        ...
+
+    async def transact(self, partition: int, appends: Sequence[Append], commits: Sequence[Commit]) -> list[int]:
+        """Append to several streams and set cursors, all or nothing. Returns the first position of each append."""
+        ...
+
+    async def read(
+        self,
+        stream: Stream,
+        partition: int,
+        position: int,
+        *,
+        max_records: int = 1_000,
+        max_bytes: int = 8_000_000,
+        wait: float = 0.0,
+    ) -> Chunk:
+        """Read records from a position on: at least one if there is one, at most about the maxima.
+
+        When there is none, waits up to `wait` seconds for one, and then returns an empty chunk. A position before the
+        oldest record kept reads from the oldest (`first` says where).
+        """
+        ...
+
+    async def committed(self, group: str, stream: Stream, partition: int) -> int:
+        """The group's cursor; 0 for a group that never committed there."""
+        ...
+
+    async def commit(self, group: str, stream: Stream, partition: int, position: int) -> None:
+        """Set one cursor. The group is *known* from then on, and holds back `trim`."""
+        ...
+
+    async def bounds(self, stream: Stream, partition: int) -> tuple[int, int]:
+        """The position of the oldest record kept, and the position that the next append will get."""
+        ...
+
+    async def lag(self, group: str, stream: Stream, partition: int) -> int:
+        """How many records the group has not dealt with."""
+        ...
+
+    async def position_at(self, stream: Stream, partition: int, at: int) -> int:
+        """The position of the first record appended at or after an instant (milliseconds since 1970)."""
+        ...
+
+    async def trim(self, before: int) -> int:
+        """Forget records appended before an instant (milliseconds), in whole segments. Returns the bytes freed."""
+        ...
+
+    async def size_bytes(self) -> int:
+        """How much room the log takes."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is being written and let go of files and connections."""
+        ...

@@ -1,0 +1,17 @@
+"""Segment's snake case, by which tables and columns of a warehouse are named (contract: connections 9.4, 13.4)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_ALREADY = re.compile(r"_?[a-z0-9]+(?:_[a-z0-9]+)*")
+_WORD = re.compile(r"[A-Z0-9]+[a-z0-9]*|[a-z]+")
+
+
+@lru_cache(maxsize=65_536)
+def snake_case(name: str) -> str:
+    """`Order Completed` becomes `order_completed`; may be empty when nothing of the name is a letter or digit."""
+    if _ALREADY.fullmatch(name):
+        return name
+    return "_".join(_WORD.findall(name)).lower()

@@ -1,0 +1,113 @@
+"""Every setting of the house, one Struct a room, each field with its sentence.
+
+Read once by `app/settings.py` (flags, then environment, then file, then these defaults), frozen, and handed to each
+room as its own section only. What a customer sets (sources, destinations) is not a setting but the workspace. The docs
+page and `.env.example` are generated from the sentences below.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+
+def _says(sentence: str) -> msgspec.Meta:
+    return msgspec.Meta(description=sentence)
+
+
+class CollectSettings(msgspec.Struct, frozen=True, kw_only=True):
+    host: Annotated[str, _says("Address that the tracking API listens on.")] = "127.0.0.1"
+    port: Annotated[int, _says("Port of the tracking API.")] = 8080
+    public_url: Annotated[str, _says("How clients reach the tracking API, for snippets; empty: from the request.")] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...], _says("Networks whose X-Forwarded-For is believed, as CIDR; the right-most other hop counts.")
+    ] = ("127.0.0.0/8", "::1/128")
+    capture_ipv6: Annotated[bool, _says("Also put IPv6 addresses of browsers and apps into context.ip.")] = False
+    max_waiting_bytes: Annotated[
+        int, _says("Bodies that may wait for the disk at once, in bytes; beyond, requests are answered 503.")
+    ] = 64_000_000
+    events_per_second: Annotated[
+        int, _says("Events each source may send a second unless it has its own limit; 0 is without limit.")
+    ] = 0
+    settings_max_age_seconds: Annotated[int, _says("How long clients may cache a source's settings.")] = 60
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    url: Annotated[
+        str, _says("Where the event log is: empty for SQLite files under the data folder, or memory://.")
+    ] = ""
+    partitions: Annotated[int, _says("Partitions of each stream; fixed once the log exists.")] = 1
+    segment_bytes: Annotated[int, _says("A segment file is sealed at about this size.")] = 256_000_000
+    segment_seconds: Annotated[int, _says("A segment file is sealed at this age.")] = 3_600
+    retention_hours: Annotated[int, _says("How long processed records stay in the log, for traces and replays.")] = 168
+    min_free_bytes: Annotated[
+        int, _says("With less free disk than this, new events are refused (503) until there is room again.")
+    ] = 200_000_000
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
+    url: Annotated[str, _says("Where the store is: empty for SQLite under the data folder, or postgresql://...")] = ""
+    pool_size: Annotated[int, _says("Database connections each process may hold.")] = 5
+
+
+class PipelineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    chunk_records: Annotated[int, _says("Requests taken from the log at once.")] = 1_000
+    chunk_bytes: Annotated[int, _says("Bytes taken from the log at once.")] = 4_000_000
+    dedup_window_hours: Annotated[int, _says("A messageId seen again within this time is a duplicate.")] = 24
+    geoip_file: Annotated[
+        str, _says("An MMDB file for country and city; empty for the country database that is installed, off for none.")
+    ] = ""
+    enrichments: Annotated[
+        tuple[str, ...], _says("Enrichments that run, in order of their declarations; files of pipeline/enrich.")
+    ] = ("user_agent", "campaign", "referrer", "geoip")
+
+
+class DeliverSettings(msgspec.Struct, frozen=True, kw_only=True):
+    horizon_hours: Annotated[float, _says("A failing delivery is tried again for this long (at most 720 hours).")] = 4.0
+    first_backoff_seconds: Annotated[float, _says("The wait before the second attempt, doubled each time.")] = 10.0
+    max_backoff_seconds: Annotated[float, _says("The longest wait between two attempts.")] = 1_200.0
+    allowed_addresses: Annotated[
+        tuple[str, ...],
+        _says("Private networks that destinations may reach nonetheless, as CIDR, such as 127.0.0.1/32."),
+    ] = ()
+    chunk_events: Annotated[int, _says("Events taken from the log at once.")] = 1_000
+    chunks_in_flight: Annotated[int, _says("Chunks worked on at once.")] = 32
+    grace_seconds: Annotated[
+        float, _says("How long an event may wait in a destination's lane before it is parked to free the others.")
+    ] = 0.5
+    breaker_failures: Annotated[int, _says("Failures in a row that open a destination's circuit breaker.")] = 20
+    breaker_seconds: Annotated[float, _says("How long an open circuit breaker leaves a destination alone.")] = 30.0
+    keep_parked_hours: Annotated[int, _says("How long ended parked deliveries are kept for the trace.")] = 168
+
+
+class WarehouseSettings(msgspec.Struct, frozen=True, kw_only=True):
+    load_every_seconds: Annotated[float, _says("How often warehouses are loaded.")] = 15.0
+    archive_every_seconds: Annotated[float, _says("How often new events are written to the archive.")] = 15.0
+    archive_url: Annotated[str, _says("Where the archive is: empty for Parquet files under the data folder.")] = ""
+    default_duckdb: Annotated[bool, _says("Make a DuckDB warehouse under the data folder on first start.")] = True
+    query_seconds: Annotated[float, _says("An SQL query is stopped after this time.")] = 30.0
+    query_rows: Annotated[int, _says("Rows that an SQL query may return.")] = 10_000
+    query_memory_mb: Annotated[int, _says("Memory that an SQL query may use, in MB.")] = 512
+
+
+class ManageSettings(msgspec.Struct, frozen=True, kw_only=True):
+    host: Annotated[str, _says("Address that the management API and the console listen on.")] = "127.0.0.1"
+    port: Annotated[int, _says("Port of the management API and the console.")] = 8081
+    requests_per_minute: Annotated[int, _says("Requests a token may make a minute; 0 is without limit.")] = 6_000
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    data: Annotated[str, _says("Folder for everything that is kept on disk.")] = "./data"
+    log_level: Annotated[str, _says("debug, info, warning or error.")] = "info"
+    admin_token: Annotated[str, _says("Presets the first admin token; empty: made and printed on first start.")] = ""
+    write_key: Annotated[
+        str, _says("Presets the first source's write key; empty: made and printed on first start.")
+    ] = ""
+    collect: CollectSettings = CollectSettings()
+    log: LogSettings = LogSettings()
+    store: StoreSettings = StoreSettings()
+    pipeline: PipelineSettings = PipelineSettings()
+    deliver: DeliverSettings = DeliverSettings()
+    warehouse: WarehouseSettings = WarehouseSettings()
+    manage: ManageSettings = ManageSettings()

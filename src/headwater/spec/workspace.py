@@ -1,0 +1,79 @@
+"""The workspace: everything that one customer has set up, as data with a version.
+
+Roles hold an immutable snapshot and swap it whole when the version moves. Ids are opaque strings; moments are
+milliseconds since 1970 (UTC).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where events come from. `settings` are what the owner set for it; `events_per_second` 0 means without limit."""
+
+    id: str
+    slug: str
+    name: str
+    kind: str = "http-api"
+    enabled: bool = True
+    write_keys: tuple[str, ...] = ()
+    settings: dict[str, Any] = {}
+    labels: tuple[dict[str, str], ...] = ()
+    events_per_second: int = 0
+    created_at: int = 0
+
+
+class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A configured receiving tool, connected to one source. `definition` is the slug of its file in the catalogue.
+
+    `paused` keeps its events waiting; `enabled = False` refuses them. Secret settings hold the sealed form here
+    (`store/secrets.py`); deliver opens them when it builds a lane.
+    """
+
+    id: str
+    source_id: str
+    definition: str
+    name: str
+    enabled: bool = True
+    paused: bool = False
+    settings: dict[str, Any] = {}
+    created_at: int = 0
+
+
+class Warehouse(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A storage destination: an engine (`duckdb`, `postgres`) with settings, loaded from the sources named.
+
+    `all_sources` also takes every source made later; `source_ids` are those named one by one.
+    """
+
+    id: str
+    engine: str
+    name: str
+    enabled: bool = True
+    settings: dict[str, Any] = {}
+    all_sources: bool = True
+    source_ids: tuple[str, ...] = ()
+    without_source_ids: tuple[str, ...] = ()
+    created_at: int = 0
+
+    def takes(self, source_id: str) -> bool:
+        """Does this warehouse load the events of that source?"""
+        if not self.enabled or source_id in self.without_source_ids:
+            return False
+        return self.all_sources or source_id in self.source_ids
+
+
+class Workspace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A snapshot of the whole configuration. `version` grows with every change."""
+
+    id: str
+    slug: str
+    name: str
+    version: int
+    locked: bool = False
+    sources: tuple[Source, ...] = ()
+    destinations: tuple[Destination, ...] = ()
+    warehouses: tuple[Warehouse, ...] = ()

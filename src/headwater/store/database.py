@@ -1,0 +1,93 @@
+"""Opening the database, transactions, and retries of transactions that lost a race."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from headwater.spec.errors import Unavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+T = TypeVar("T")
+_TRIES = 8
+_LOST_A_RACE = {"40001", "40P01", "CR000"}
+
+
+class Store:
+    """A database of the house. Safe to use from several threads and, for the same URL, several processes."""
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        """`url` is an SQLAlchemy URL: `sqlite:////path/store.sqlite` or `postgresql+psycopg://user@host/name`."""
+        self.url = url
+        if url.startswith("sqlite"):
+            self._engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": 30.0})
+            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        else:
+            self._engine = sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True)
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Store:
+        """The embedded store: one SQLite file in a folder, which is made if it is missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return cls(f"sqlite:///{folder / 'store.sqlite'}")
+
+    def migrate(self) -> None:
+        """Bring the tables to this version; several processes may ask at once."""
+        from headwater.store.migrations import upgrade
+
+        upgrade(self._engine)
+
+    def run(self, change: Callable[[Connection], T], *, write: bool = True) -> T:
+        """Run a function in one transaction, again if it lost a race. Blocks; `read` and `write` do not.
+
+        Raises Unavailable when the database cannot be reached or is full.
+        """
+        for attempt in range(_TRIES):
+            try:
+                with self._engine.connect().execution_options(headwater_write=write) as connection, connection.begin():
+                    return change(connection)
+            except DBAPIError as error:
+                if not _is_race(error) or attempt == _TRIES - 1:
+                    if isinstance(error, OperationalError):
+                        raise Unavailable(f"The store does not answer: {error.orig}", retry_after=1.0) from error
+                    raise
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, no secret
+        raise AssertionError("the last try returns or raises")
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a function that only reads, off the event loop."""
+        return await asyncio.to_thread(self.run, query, write=False)
+
+    async def write(self, change: Callable[[Connection], T]) -> T:
+        """Run a function that changes something, off the event loop; it may be run again if it loses a race."""
+        return await asyncio.to_thread(self.run, change)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+
+def _is_race(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    return state in _LOST_A_RACE or "database is locked" in str(error.orig)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("headwater_write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,76 @@
+"""Every metric of the house, in one closed list; docs and dashboards are read off it.
+
+Rooms count a batch at a time. With several processes on one machine the values are shared through files in the folder
+that the supervisor names (`PROMETHEUS_MULTIPROC_DIR`), and `exposition` adds them up.
+"""
+
+from __future__ import annotations
+
+import prometheus_client as prom
+from prometheus_client import multiprocess, values
+
+_FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_SLOW = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 14400.0)
+
+COLLECT_REQUESTS = prom.Counter(
+    "headwater_collect_requests_total", "Requests answered by the tracking API, by HTTP status.", ["status"]
+)
+COLLECT_BYTES = prom.Counter("headwater_collect_bytes_total", "Bytes of bodies accepted, after decompression.")
+COLLECT_APPEND = prom.Histogram(
+    "headwater_collect_append_seconds", "From a request's body to its durable append.", buckets=_FAST
+)
+PIPELINE_EVENTS = prom.Counter(
+    "headwater_pipeline_events_total", "Events that met a step in the pipeline, by step and reason.", ["step", "reason"]
+)
+PIPELINE_CHUNK = prom.Histogram(
+    "headwater_pipeline_chunk_seconds", "One chunk through the pipeline, from read to commit.", buckets=_FAST
+)
+DELIVER_EVENTS = prom.Counter(
+    "headwater_deliver_events_total",
+    "Events that met a step at a destination, by destination, step and reason.",
+    ["destination", "step", "reason"],
+)
+DELIVER_ATTEMPT = prom.Histogram(
+    "headwater_deliver_attempt_seconds", "One attempt, from request to answer.", ["destination"], buckets=_FAST
+)
+DELIVER_LATENCY = prom.Histogram(
+    "headwater_deliver_latency_seconds", "From an event's receipt to its delivery.", ["destination"], buckets=_SLOW
+)
+DELIVER_PARKED = prom.Gauge(
+    "headwater_deliver_parked_events",
+    "Deliveries that wait in the store.",
+    ["destination"],
+    multiprocess_mode="mostrecent",
+)
+WAREHOUSE_ROWS = prom.Counter("headwater_warehouse_rows_total", "Rows loaded, by warehouse.", ["warehouse"])
+WAREHOUSE_LOAD = prom.Histogram("headwater_warehouse_load_seconds", "One load.", ["warehouse"], buckets=_SLOW)
+WAREHOUSE_FRESHNESS = prom.Gauge(
+    "headwater_warehouse_freshness_seconds",
+    "Age of the oldest event that is not yet in the warehouse.",
+    ["warehouse"],
+    multiprocess_mode="mostrecent",
+)
+ARCHIVE_EVENTS = prom.Counter("headwater_warehouse_archived_events_total", "Events written to the archive.")
+LOG_LAG = prom.Gauge(
+    "headwater_eventlog_lag_records",
+    "Records that a group of readers has not dealt with.",
+    ["group", "stream", "partition"],
+    multiprocess_mode="mostrecent",
+)
+LEDGER_IMBALANCE = prom.Gauge(
+    "headwater_manage_ledger_imbalance_events",
+    "Events whose outcome the ledger does not know; anything but 0 is a bug worth reporting.",
+    multiprocess_mode="mostrecent",
+)
+MANAGE_REQUESTS = prom.Counter(
+    "headwater_manage_requests_total", "Requests answered by the management API.", ["operation", "status"]
+)
+
+
+def exposition() -> tuple[bytes, str]:
+    """The metrics of all processes of this machine's house, and their content type."""
+    registry: prom.CollectorRegistry = prom.REGISTRY
+    if values.ValueClass is not values.MutexValue:
+        registry = prom.CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)
+    return prom.generate_latest(registry), prom.CONTENT_TYPE_LATEST
