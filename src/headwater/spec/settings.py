@@ -34,9 +34,7 @@ class CollectSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    url: Annotated[
-        str, _says("Where the event log is: empty for SQLite files under the data folder, or memory://.")
-    ] = ""
+    url: Annotated[str, _says("Where the event log is: empty for SQLite files in the data folder, or memory://.")] = ""
     partitions: Annotated[int, _says("Partitions of each stream; fixed once the log exists.")] = 1
     segment_bytes: Annotated[int, _says("A segment file is sealed at about this size.")] = 256_000_000
     segment_seconds: Annotated[int, _says("A segment file is sealed at this age.")] = 3_600
@@ -102,7 +100,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Annotated[str, _says("debug, info, warning or error.")] = "info"
     admin_token: Annotated[str, _says("Presets the first admin token; empty: made and printed on first start.")] = ""
     write_key: Annotated[
-        str, _says("Presets the first source's write key; empty: made and printed on first start.")
+        str, _says("Presets the first source's write key; empty: made and printed at first start.")
     ] = ""
     collect: CollectSettings = CollectSettings()
     log: LogSettings = LogSettings()

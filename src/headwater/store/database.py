@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from headwater.spec.errors import Unavailable
@@ -30,8 +31,8 @@ class Store:
         self.url = url
         if url.startswith("sqlite"):
             self._engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": 30.0})
-            sa.event.listen(self._engine, "connect", _prepare_sqlite)
-            sa.event.listen(self._engine, "begin", _begin_sqlite)
+            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
         else:
             self._engine = sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True)
 
