@@ -1,0 +1,26 @@
+"""The operations: every thing that can be asked of the house, in one list.
+
+What comes in: requests of people, scripts and agents, over HTTP (`http.py`) or from the command line. What goes out:
+answers, and changes to the store. An operation is a typed function with a request Struct, an answer Struct, a scope and
+one sentence; the HTTP API, its OpenAPI document and the command line are read off the registry, so whatever a person
+can click, a script can do (contract: public-api).
+
+It promises that each operation is checked against the caller's scopes in one place, that each change is written to the
+audit trail in the transaction that makes it, and that secrets never leave. The role also keeps the books: it folds the
+outcomes of the other rooms into the ledger exactly once (`ledger.py`), and lets the log forget what is old.
+
+It refuses to write to the log, to call destinations, and to hold back anybody: a slow reader of the live tail loses
+events and is told how many.
+
+    operation.py    what an operation is, and the registry
+    desk.py         the ports that operations use, and who asks
+    operations/     the operations, one file a resource
+    scopes.py       who may do what
+    reading.py      from query text and JSON to a request Struct, with all problems at once
+    http.py         the application, read off the registry
+    openapi.py      the document, read off the registry
+    tail.py         processed events as they come
+    trail.py        what became of one event
+    ledger.py       the fold of outcomes into the books
+    loop.py         the role
+"""
