@@ -1,0 +1,125 @@
+"""The wiring, written once: from settings to open things, closed again in reverse."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from headwater.eventlog import EventLog
+from headwater.spec.errors import SetupError
+from headwater.spec.settings import Settings
+from headwater.store import Store, tokens
+from headwater.store import workspace as workspaces
+from headwater.store.secrets import Secrets
+from headwater.store.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+
+class House(msgspec.Struct, frozen=True):
+    """Everything that is open: handed to the roles, which take from it what they use."""
+
+    settings: Settings
+    folder: Path
+    store: Store
+    log: EventLog
+    secrets: Secrets
+    snapshot: Snapshot
+
+
+class FirstStart(msgspec.Struct, frozen=True):
+    """What the first start made, to be shown once."""
+
+    write_key: str
+    admin_token: str
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that the settings name."""
+    if not settings.store.url:
+        return Store.in_folder(Path(settings.data))
+    url = settings.store.url
+    for short in ("postgresql://", "postgres://"):
+        if url.startswith(short):
+            url = "postgresql+psycopg://" + url.removeprefix(short)
+    return Store(url, pool_size=settings.store.pool_size)
+
+
+def open_log(settings: Settings) -> EventLog:
+    """The event log that the settings name. Raises SetupError for a kind that does not exist."""
+    kind = settings.log.url.partition("://")[0]
+    if kind == "":
+        from headwater.eventlog.backends.sqlite import SqliteLog
+
+        return SqliteLog(
+            Path(settings.data) / "log",
+            partitions=settings.log.partitions,
+            segment_bytes=settings.log.segment_bytes,
+            segment_seconds=settings.log.segment_seconds,
+            min_free_bytes=settings.log.min_free_bytes,
+        )
+    if kind == "memory":
+        from headwater.eventlog.backends.memory import MemoryLog
+
+        return MemoryLog(partitions=settings.log.partitions)
+    raise SetupError(f"There is no event log of the kind {kind}://; leave log.url empty for files in the data folder.")
+
+
+def prepare(settings: Settings) -> FirstStart | None:
+    """Make the folder, the tables and the first workspace where they are missing. Safe to repeat and to race.
+
+    Returns the keys that the first start made, or None when there was a workspace already.
+    """
+    Path(settings.data).mkdir(parents=True, exist_ok=True)
+    Secrets.from_file(_key_file(settings))
+    store = open_store(settings)
+    try:
+        store.migrate()
+        return store.run(lambda connection: _first_start(connection, settings))
+    finally:
+        store.close()
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncGenerator[House]:
+    """Open a prepared house; everything is closed again on the way out."""
+    store = open_store(settings)
+    try:
+        log = open_log(settings)
+        try:
+            yield House(
+                settings,
+                Path(settings.data),
+                store,
+                log,
+                Secrets.from_file(_key_file(settings)),
+                await Snapshot.take(store),
+            )
+        finally:
+            await log.close()
+    finally:
+        store.close()
+
+
+def _key_file(settings: Settings) -> Path:
+    return Path(settings.data) / "secret.key"
+
+
+def _first_start(connection: Connection, settings: Settings) -> FirstStart | None:
+    if workspaces.version(connection) >= 0:
+        return None
+    made = FirstStart(
+        settings.write_key or workspaces.new_write_key(),
+        settings.admin_token or tokens.new_token(),
+    )
+    workspaces.create_workspace(connection, slug="headwater", name="Headwater")
+    workspaces.create_source(connection, slug="first_source", name="First source", write_key=made.write_key)
+    if settings.warehouse.default_duckdb:
+        workspaces.create_warehouse(connection, engine="duckdb", name="DuckDB")
+    tokens.create_token(connection, name="Admin", scopes=[tokens.ADMIN], token=made.admin_token)
+    return made

@@ -1,0 +1,106 @@
+"""The roles: what a process of the house can be. One table, one async function each.
+
+Rooms are imported when their role is run, so that a process holds only what it works with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from headwater.app.house import House
+
+Role = Callable[[House, asyncio.Event], Awaitable[None]]
+
+
+async def _collect(house: House, stopping: asyncio.Event) -> None:
+    from headwater.collect.loop import collect
+
+    await collect(log=house.log, snapshot=house.snapshot, settings=house.settings.collect, stopping=stopping)
+
+
+async def _pipeline(house: House, stopping: asyncio.Event) -> None:
+    from headwater.pipeline.enrich import Assets, definition, open_geoip
+    from headwater.pipeline.loop import pipeline
+
+    settings = house.settings.pipeline
+    assets = Assets(geoip=open_geoip(settings.geoip_file))
+    await pipeline(
+        log=house.log,
+        snapshot=house.snapshot,
+        settings=settings,
+        enrichments=[definition(name).build(assets) for name in settings.enrichments],
+        folder=house.folder,
+        keep_seconds=max(settings.dedup_window_hours, house.settings.log.retention_hours) * 3_600 * 2,
+        stopping=stopping,
+    )
+
+
+async def _deliver(house: House, stopping: asyncio.Event) -> None:
+    from headwater.deliver.loop import deliver
+
+    await deliver(
+        log=house.log,
+        store=house.store,
+        snapshot=house.snapshot,
+        secrets=house.secrets,
+        settings=house.settings.deliver,
+        stopping=stopping,
+    )
+
+
+async def _warehouse(house: House, stopping: asyncio.Event) -> None:
+    from headwater.warehouse.loop import warehouse
+
+    await warehouse(
+        log=house.log,
+        store=house.store,
+        snapshot=house.snapshot,
+        secrets=house.secrets,
+        settings=house.settings.warehouse,
+        folder=house.folder,
+        stopping=stopping,
+    )
+
+
+async def _manage(house: House, stopping: asyncio.Event) -> None:
+    from headwater.manage.loop import manage
+
+    await manage(
+        log=house.log,
+        store=house.store,
+        snapshot=house.snapshot,
+        secrets=house.secrets,
+        settings=house.settings,
+        folder=house.folder,
+        stopping=stopping,
+    )
+
+
+ROLES: dict[str, Role] = {
+    "collect": _collect,
+    "pipeline": _pipeline,
+    "deliver": _deliver,
+    "warehouse": _warehouse,
+    "manage": _manage,
+}
+"""In walking order, which is also the order in which they are told to stop."""
+
+EMBEDDED: tuple[tuple[str, ...], ...] = (("collect",), ("pipeline", "deliver", "warehouse"), ("manage",))
+"""The processes of one machine."""
+
+SPREAD: tuple[tuple[str, ...], ...] = tuple((role,) for role in ROLES)
+"""One process a role."""
+
+
+async def run(house: House, roles: Sequence[str], stopping: asyncio.Event) -> None:
+    """Run roles in this process until told to stop. The first that fails ends them all."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(house.snapshot.keep_fresh(stopping), name="snapshot")
+        for role in ROLES:
+            if role in roles:
+                tasks.create_task(_until_done(ROLES[role], house, stopping), name=role)
+
+
+async def _until_done(role: Role, house: House, stopping: asyncio.Event) -> None:
+    await role(house, stopping)

@@ -1,0 +1,148 @@
+"""The loop: reads a chunk, has it processed, and commits what came of it in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headwater import telemetry
+from headwater.eventlog import Append, Chunk, Commit, Record
+from headwater.eventlog.streams import COLLECTED, OUTCOMES, PROCESSED
+from headwater.pipeline.plan import Enrichment, Plan, compile_plan
+from headwater.pipeline.process import Work, process
+from headwater.pipeline.seen import Seen, index_folder
+from headwater.spec.errors import Unavailable
+from headwater.spec.event import decode_collected
+from headwater.spec.outcome import encode_outcomes
+
+if TYPE_CHECKING:
+    from headwater.eventlog import EventLog
+    from headwater.spec.settings import PipelineSettings
+    from headwater.store.snapshot import Snapshot
+
+GROUP = "pipeline"
+_WAIT = 1.0
+
+
+async def pipeline(
+    *,
+    log: EventLog,
+    snapshot: Snapshot,
+    settings: PipelineSettings,
+    enrichments: Sequence[Enrichment],
+    folder: Path,
+    keep_seconds: int,
+    stopping: asyncio.Event,
+) -> None:
+    """Process every partition until told to stop; then finish the chunk at hand and return.
+
+    `folder` is the data folder, for the index of messageIds, whose entries are kept for `keep_seconds`.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        for partition in log.partitions(COLLECTED):
+            seen = Seen(
+                index_folder(folder, partition),
+                keep_seconds=keep_seconds,
+                window_ms=settings.dedup_window_hours * 3_600_000,
+            )
+            walk = Walk(log, snapshot, settings, enrichments, partition=partition, seen=seen)
+            tasks.create_task(walk.run(stopping), name=f"pipeline-{partition}")
+
+
+class Walk:
+    """One partition's way through the pipeline."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        snapshot: Snapshot,
+        settings: PipelineSettings,
+        enrichments: Sequence[Enrichment],
+        *,
+        partition: int,
+        seen: Seen,
+    ) -> None:
+        self._log = log
+        self._snapshot = snapshot
+        self._settings = settings
+        self._enrichments = enrichments
+        self._partition = partition
+        self._seen = seen
+        self._plan: Plan | None = None
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until told to stop. A log that is away is waited for; nothing is lost meanwhile."""
+        try:
+            await self._seen.catch_up(self._log, self._partition)
+            position = await self._log.committed(GROUP, COLLECTED, self._partition)
+            while not stopping.is_set():
+                try:
+                    position = await self._step(position)
+                except Unavailable as error:
+                    await asyncio.sleep(error.retry_after)
+        finally:
+            self._seen.close()
+
+    async def _step(self, position: int) -> int:
+        chunk = await self._log.read(
+            COLLECTED,
+            self._partition,
+            position,
+            max_records=self._settings.chunk_records,
+            max_bytes=self._settings.chunk_bytes,
+            wait=_WAIT,
+        )
+        if not chunk.records:
+            return chunk.next
+        started = time.perf_counter()
+        work = process(
+            chunk,
+            await self._current_plan(chunk),
+            partition=self._partition,
+            now=int(time.time() * 1000),
+            find_duplicates=self._seen.duplicates,
+        )
+        await self._commit(work, chunk.next)
+        _count(work, time.perf_counter() - started)
+        return chunk.next
+
+    async def _current_plan(self, chunk: Chunk) -> Plan:
+        """The plan of the newest workspace known.
+
+        Collect may know a new source before this process does, and an event of it must not fail for that: a source
+        that the plan lacks is looked up once more.
+        """
+        plan = self._compiled()
+        sources = {decode_collected(record.header).source_id for record in chunk.records}
+        if not sources <= plan.sources.keys() | {""}:
+            await self._snapshot.refresh()
+            plan = self._compiled()
+        return plan
+
+    def _compiled(self) -> Plan:
+        workspace = self._snapshot.current
+        if self._plan is None or self._plan.workspace is not workspace:
+            self._plan = compile_plan(workspace, self._enrichments)
+        return self._plan
+
+    async def _commit(self, work: Work, position: int) -> None:
+        appends = [Append(OUTCOMES, [Record(b"", b"", encode_outcomes(work.outcomes))])]
+        if work.records:
+            appends.insert(0, Append(PROCESSED, work.records))
+        firsts = await self._log.transact(self._partition, appends, [Commit(GROUP, COLLECTED, position)])
+        if work.records:
+            self._seen.remember(work.message_ids, work.moments, firsts[0])
+
+
+def _count(work: Work, seconds: float) -> None:
+    sums: Counter[tuple[str, str]] = Counter()
+    for count in work.outcomes.counts:
+        if not count.destination_id:
+            sums[count.step, count.reason] += count.events
+    for (step, reason), events in sums.items():
+        telemetry.PIPELINE_EVENTS.labels(step, reason).inc(events)
+    telemetry.PIPELINE_CHUNK.observe(seconds)

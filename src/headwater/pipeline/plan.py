@@ -1,0 +1,60 @@
+"""The workspace, compiled for the pipeline: what each source's events go through, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from headwater.destinations import definition
+from headwater.pipeline.route import Route, Routes
+from headwater.spec.errors import SetupError
+from headwater.spec.event import Event
+from headwater.spec.workspace import Destination, Workspace
+
+Enrichment = Callable[[Event], None]
+
+
+class SourcePlan(msgspec.Struct, frozen=True):
+    """What becomes of one source's events. `refused` is a reason to refuse all of them, or empty."""
+
+    refused: str
+    routes: Routes
+    warehouse_ids: tuple[str, ...]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The compiled workspace. `workspace` is the snapshot that it was compiled from."""
+
+    workspace: Workspace
+    sources: dict[str, SourcePlan]
+    enrichments: tuple[Enrichment, ...]
+
+
+def compile_plan(workspace: Workspace, enrichments: Sequence[Enrichment]) -> Plan:
+    """Compile a snapshot. A destination whose definition is gone takes no type of event."""
+    ways: dict[str, list[Route]] = {source.id: [] for source in workspace.sources}
+    for destination in workspace.destinations:
+        if destination.enabled and destination.source_id in ways:
+            ways[destination.source_id].append(_route(destination))
+    return Plan(
+        workspace,
+        {
+            source.id: SourcePlan(
+                "locked_workspace" if workspace.locked else "" if source.enabled else "source_disabled",
+                Routes.of(ways[source.id]),
+                tuple(warehouse.id for warehouse in workspace.warehouses if warehouse.takes(source.id)),
+            )
+            for source in workspace.sources
+        },
+        tuple(enrichments),
+    )
+
+
+def _route(destination: Destination) -> Route:
+    try:
+        declared = definition(destination.definition)
+    except SetupError:
+        return Route(destination.id, (destination.name,), frozenset())
+    names = (declared.name, *declared.previous_names, destination.name)
+    return Route(destination.id, names, declared.event_types)

@@ -1,0 +1,146 @@
+"""The pure heart: a chunk of requests in, records and the account of every event out.
+
+Nothing here waits, reads a clock or touches a disk; the one thing that a chunk must be told from outside, which
+messageIds were seen before, comes in as a function.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from headwater.eventlog import Chunk, Record
+from headwater.pipeline.normalise import normalise
+from headwater.pipeline.plan import Plan, SourcePlan
+from headwater.pipeline.resolve import partition_key, resolve
+from headwater.pipeline.route import Decision, excluded_warehouses, route
+from headwater.pipeline.unpack import Item, unpack
+from headwater.pipeline.validate import validate
+from headwater.spec.event import CollectedHeader, Event, ProcessedHeader, decode_collected, encode_header
+from headwater.spec.outcome import Count, OutcomeBatch, SetAside, Step
+from headwater.spec.wire import encode
+
+Tally = Counter[tuple[str, str, Step, str]]
+FindDuplicates = Callable[[Sequence[str], Sequence[int]], set[int]]
+
+
+class Work(msgspec.Struct):
+    """What a chunk led to. `records`, `message_ids` and `moments` are of the same events, in the same order."""
+
+    records: list[Record]
+    message_ids: list[str]
+    moments: list[int]
+    outcomes: OutcomeBatch
+
+
+def process(chunk: Chunk, plan: Plan, *, partition: int, now: int, find_duplicates: FindDuplicates) -> Work:
+    """Everything that becomes of a chunk of `collected`. `now` is in milliseconds since 1970."""
+    tally: Tally = Counter()
+    aside: list[SetAside] = []
+    events = _read(chunk, plan, partition, tally, aside)
+    events = _without_duplicates(events, find_duplicates, tally, aside)
+    for event in events:
+        for enrich in plan.enrichments:
+            enrich(event)
+    resolve(events)
+    records = [_publish(event, plan, tally) for event in events]
+    minute = now // 60_000
+    counts = [Count(key[0], key[1], minute, key[2], key[3], events) for key, events in tally.items()]
+    return Work(
+        records,
+        [event.message_id for event in events],
+        [event.received_at for event in events],
+        OutcomeBatch("pipeline", partition, chunk.first, chunk.next - 1, now, counts, aside),
+    )
+
+
+def _read(chunk: Chunk, plan: Plan, partition: int, tally: Tally, aside: list[SetAside]) -> list[Event]:
+    events: list[Event] = []
+    for offset, record in enumerate(chunk.records):
+        header = decode_collected(record.header)
+        position = chunk.first + offset
+        source = plan.sources.get(header.source_id)
+        items = unpack(header, record.value)
+        failures: list[SetAside] = []
+        for index, item in enumerate(items):
+            event = _make(item, header, source, index=index, partition=partition, position=position)
+            if isinstance(event, Event):
+                events.append(event)
+            else:
+                failures.append(event)
+                tally[header.source_id, "", Step.FAILED_ON_INGEST, event.reason] += 1
+        tally[header.source_id, "", Step.RECEIVED, ""] += len(items)
+        if failures and len(items) > 1:
+            failures = [_as_part_of_a_batch(failure, len(failures), len(items)) for failure in failures]
+        aside.extend(failures)
+    return events
+
+
+def _make(
+    item: Item, header: CollectedHeader, source: SourcePlan | None, *, index: int, partition: int, position: int
+) -> Event | SetAside:
+    body = item.body
+    reason = item.reason or ("unknown_source" if source is None else source.refused)
+    if body is not None and not reason:
+        if header.kind and header.kind != "batch":
+            body["type"] = header.kind
+        reason = validate(body)
+        if not reason:
+            place = f"{header.source_id}:{header.received_at}:{partition}:{position}:{index}"
+            return normalise(body, header, sent_at=item.sent_at, place=place, position=position)
+    message_id = body.get("messageId") if body is not None else None
+    return SetAside(
+        position,
+        Step.FAILED_ON_INGEST,
+        reason,
+        source_id=header.source_id,
+        message_id=message_id[:100] if isinstance(message_id, str) else "",
+        payload=item.raw,
+    )
+
+
+def _as_part_of_a_batch(failure: SetAside, failed: int, items: int) -> SetAside:
+    word = "empty_batch_result" if failed == items else "multi_user_error"
+    return msgspec.structs.replace(failure, detail=f"{word}: {failed} of {items} items failed")
+
+
+def _without_duplicates(
+    events: list[Event], find_duplicates: FindDuplicates, tally: Tally, aside: list[SetAside]
+) -> list[Event]:
+    repeated = find_duplicates([event.message_id for event in events], [event.received_at for event in events])
+    if not repeated:
+        return events
+    for index in repeated:
+        event = events[index]
+        tally[event.source_id, "", Step.DUPLICATE, "duplicate"] += 1
+        aside.append(
+            SetAside(
+                event.position, Step.DUPLICATE, "duplicate", source_id=event.source_id, message_id=event.message_id
+            )
+        )
+    return [event for index, event in enumerate(events) if index not in repeated]
+
+
+def _publish(event: Event, plan: Plan, tally: Tally) -> Record:
+    source = plan.sources[event.source_id]
+    decision: Decision = route(event, source.routes)
+    for destination_id, reason in decision.refused:
+        tally[event.source_id, destination_id, Step.MATCHED, ""] += 1
+        tally[event.source_id, destination_id, Step.FILTERED_AT_DESTINATION, reason] += 1
+    tally[event.source_id, "", Step.PROCESSED, ""] += 1
+    body = event.body
+    header = ProcessedHeader(
+        event.source_id,
+        event.type,
+        body["event"] if event.type == "track" else body.get("name") or "",
+        event.message_id,
+        body.get("userId") or "",
+        body.get("anonymousId") or "",
+        event.received_at,
+        event.profile_id,
+        decision.chosen,
+        excluded_warehouses(event, source.warehouse_ids),
+    )
+    return Record(partition_key(event), encode_header(header), encode(body))

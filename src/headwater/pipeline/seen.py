@@ -1,0 +1,120 @@
+"""The index of messageIds: which were processed, when, and where they stand (contract: connections 1.10).
+
+One RocksDB a partition, derived from `processed`: it keeps the position up to which it knows the stream, in the same
+write as the ids, and catches up from there when it is opened. Entries outlive the deduplication window, because the
+trace finds events by messageId through them.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from rocksdict import AccessType, BlockBasedOptions, Options, Rdict, WriteBatch
+
+from headwater.eventlog.streams import PROCESSED
+from headwater.spec.event import decode_processed
+
+if TYPE_CHECKING:
+    from headwater.eventlog import EventLog
+
+_ENTRY = struct.Struct(">qq")
+_PLACE = struct.Struct(">q")
+_KNOWN_TO = b"\0position"
+
+
+class Seen:
+    """The open index of one partition. One process at a time may hold it."""
+
+    def __init__(self, folder: Path, *, keep_seconds: int, window_ms: int) -> None:
+        """Opens or makes the index in a folder; an entry is forgotten some time after `keep_seconds`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._window = window_ms
+        self._db = Rdict(str(folder), _options(), access_type=AccessType.with_ttl(keep_seconds))
+
+    @property
+    def known_to(self) -> int:
+        """The position in `processed` up to which the index knows the stream."""
+        found = self._db.get(_KNOWN_TO)
+        return _PLACE.unpack(found[:8])[0] if found else 0
+
+    def duplicates(self, message_ids: Sequence[str], moments: Sequence[int]) -> set[int]:
+        """Which of these, by index, were seen before or stand earlier in the list, less than a window ago."""
+        keys = [_key(message_id) for message_id in message_ids]
+        found = cast("list[bytes | None]", self._db[cast("list[Any]", keys)]) if keys else []
+        repeated: set[int] = set()
+        fresh: dict[bytes, int] = {}
+        for index, (key, entry) in enumerate(zip(keys, found, strict=True)):
+            seen_at = _ENTRY.unpack(entry[:16])[0] if entry is not None else None
+            seen_at = fresh.get(key, seen_at)
+            if seen_at is not None and moments[index] - seen_at < self._window:
+                repeated.add(index)
+            else:
+                fresh[key] = moments[index]
+        return repeated
+
+    def remember(self, message_ids: Sequence[str], moments: Sequence[int], first: int) -> None:
+        """Add events that stand at consecutive positions of `processed` from `first` on."""
+        batch = WriteBatch(raw_mode=True)
+        for index, message_id in enumerate(message_ids):
+            batch.put(_key(message_id), _ENTRY.pack(moments[index], first + index))
+        batch.put(_KNOWN_TO, _PLACE.pack(first + len(message_ids)))
+        self._db.write(batch)
+
+    async def catch_up(self, log: EventLog, partition: int) -> int:
+        """Read what `processed` holds beyond the index. Returns how many events were added."""
+        position = self.known_to
+        added = 0
+        while True:
+            chunk = await log.read(PROCESSED, partition, position, max_records=20_000, max_bytes=32_000_000)
+            if not chunk.records:
+                return added
+            headers = [decode_processed(record.header) for record in chunk.records]
+            self.remember([h.message_id for h in headers], [h.received_at for h in headers], chunk.first)
+            added += len(headers)
+            position = chunk.next
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._db.close()
+
+
+def lookup(folder: Path, message_id: str) -> int | None:
+    """Where an event stands in `processed`, read beside the process that holds the index; None when it is not there.
+
+    What was written in the last instants may be missing.
+    """
+    if not (folder / "CURRENT").exists():
+        return None
+    shadow = folder.with_name(folder.name + ".reader")
+    reader = Rdict(str(folder), _options(), access_type=AccessType.secondary(str(shadow)))
+    try:
+        with suppress(Exception):
+            reader.try_catch_up_with_primary()
+        found = reader.get(_key(message_id))
+        return _ENTRY.unpack(found[:16])[1] if found else None
+    finally:
+        reader.close()
+
+
+def index_folder(folder: Path, partition: int) -> Path:
+    """Where the index of a partition lies in the data folder."""
+    return folder / "seen" / str(partition)
+
+
+def _key(message_id: str) -> bytes:
+    return b"m" + message_id.encode("utf-8", "replace")
+
+
+def _options() -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_write_buffer_size(16 << 20)
+    options.set_keep_log_file_num(2)
+    table = BlockBasedOptions()
+    table.set_bloom_filter(10, False)
+    options.set_block_based_table_factory(table)
+    return options
