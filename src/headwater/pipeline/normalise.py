@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from headwater.spec.event import CollectedHeader, Event
 from headwater.spec.limits import MAX_PROPERTIES
-from headwater.spec.timestamps import correct, format_moment, parse_moment
+from headwater.spec.timestamps import correct, format_moment, is_wire_form, parse_moment
 
 _NAMESPACE = uuid.UUID("6f1c2a3e-58a5-5b0f-9d3c-0d9f2c1f7a11")
 _CHANNELS = {"server": "server", "browser": "browser", "client": "browser", "mobile": "mobile"}
@@ -71,17 +71,23 @@ def _message_id(value: Any, place: str) -> str:
 
 def _stamp(body: dict[str, Any], envelope_sent_at: Any, received: int) -> None:
     """The four stamps of 2.2. Rudder's clients write originalTimestamp where others write timestamp (clients 2)."""
-    original = parse_moment(body.get("timestamp"))
-    if original is None:
-        original = parse_moment(body.get("originalTimestamp"))
-    sent = parse_moment(body.get("sentAt"))
-    if sent is None:
-        sent = parse_moment(envelope_sent_at)
+    original, original_text = _read(body.get("timestamp"), body.get("originalTimestamp"))
+    sent, sent_text = _read(body.get("sentAt"), envelope_sent_at)
     body["receivedAt"] = arrived = format_moment(received)
-    body["sentAt"] = arrived if sent is None else format_moment(sent)
+    body["sentAt"] = arrived if sent is None else sent_text
     happened = correct(original, sent, received)
-    body["timestamp"] = format_moment(happened)
-    body["originalTimestamp"] = body["timestamp"] if original is None else format_moment(original)
+    body["timestamp"] = happened_text = original_text if happened == original else format_moment(happened)
+    body["originalTimestamp"] = happened_text if original is None else original_text
+
+
+def _read(value: Any, otherwise: Any) -> tuple[int | None, str]:
+    """A moment and its wire form, from the first of two values that is one."""
+    moment = parse_moment(value)
+    if moment is None:
+        value, moment = otherwise, parse_moment(otherwise)
+    if moment is None:
+        return None, ""
+    return moment, value if is_wire_form(value) else format_moment(moment)
 
 
 def _capture(context: dict[str, Any], header: CollectedHeader) -> None:

@@ -15,7 +15,7 @@ from headwater.eventlog import Chunk, Record
 from headwater.pipeline.normalise import normalise
 from headwater.pipeline.plan import Plan, SourcePlan
 from headwater.pipeline.resolve import partition_key, resolve
-from headwater.pipeline.route import Decision, excluded_warehouses, route
+from headwater.pipeline.route import excluded_warehouses, route
 from headwater.pipeline.unpack import Item, unpack
 from headwater.pipeline.validate import validate
 from headwater.spec.event import CollectedHeader, Event, ProcessedHeader, decode_collected, encode_header
@@ -45,7 +45,9 @@ def process(chunk: Chunk, plan: Plan, *, partition: int, now: int, find_duplicat
         for enrich in plan.enrichments:
             enrich(event)
     resolve(events)
-    records = [_publish(event, plan, tally) for event in events]
+    records = [_publish(event, plan.sources[event.source_id], tally) for event in events]
+    for source_id, published in Counter([event.source_id for event in events]).items():
+        tally[source_id, "", Step.PROCESSED, ""] += published
     minute = now // 60_000
     counts = [Count(key[0], key[1], minute, key[2], key[3], events) for key, events in tally.items()]
     return Work(
@@ -123,13 +125,11 @@ def _without_duplicates(
     return [event for index, event in enumerate(events) if index not in repeated]
 
 
-def _publish(event: Event, plan: Plan, tally: Tally) -> Record:
-    source = plan.sources[event.source_id]
-    decision: Decision = route(event, source.routes)
+def _publish(event: Event, source: SourcePlan, tally: Tally) -> Record:
+    decision = route(event, source.routes)
     for destination_id, reason in decision.refused:
         tally[event.source_id, destination_id, Step.MATCHED, ""] += 1
         tally[event.source_id, destination_id, Step.FILTERED_AT_DESTINATION, reason] += 1
-    tally[event.source_id, "", Step.PROCESSED, ""] += 1
     body = event.body
     header = ProcessedHeader(
         event.source_id,

@@ -8,7 +8,6 @@ from headwater.spec.event import EVENT_TYPES
 from headwater.spec.limits import MAX_MESSAGE_ID_CHARS
 
 CONSENT_EVENT = "Segment Consent Preference Updated"
-_IDS = ("userId", "anonymousId", "groupId", "previousId")
 
 
 def validate(body: dict[str, Any]) -> str:
@@ -16,10 +15,10 @@ def validate(body: dict[str, Any]) -> str:
     kind = body.get("type")
     if kind not in EVENT_TYPES:
         return "type_not_supported"
-    if body.get("userId") is None and body.get("anonymousId") is None:
+    user_id, anonymous_id = body.get("userId"), body.get("anonymousId")
+    if user_id is None and anonymous_id is None:
         return "no_user_anon_id"
-    for field in _IDS:
-        value = body.get(field)
+    for value in (user_id, anonymous_id, body.get("groupId"), body.get("previousId")):
         if value is not None and not (value and isinstance(value, str)):
             return "id_not_string"
     message_id = body.get("messageId")

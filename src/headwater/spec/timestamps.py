@@ -19,7 +19,9 @@ _ISO = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+MIN_MOMENT = -62_135_596_800_000  # 0001-01-01T00:00:00.000Z
 MAX_MOMENT = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
+_LONGEST = 64
 
 
 def parse_moment(value: Any) -> int | None:
@@ -28,8 +30,13 @@ def parse_moment(value: Any) -> int | None:
     Accepts ISO-8601 with any number of fractional digits, an offset, no zone (read as UTC) or a date alone (midnight
     UTC). A number is not a timestamp here: whether it counts seconds or milliseconds cannot be known.
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _LONGEST:
         return None
+    if is_wire_form(value):
+        try:
+            return round(datetime.fromisoformat(value).timestamp() * 1000)
+        except ValueError:
+            return None
     found = _ISO.fullmatch(value)
     if found is None:
         return None
@@ -46,6 +53,11 @@ def parse_moment(value: Any) -> int | None:
     return milliseconds
 
 
+def is_wire_form(value: str) -> bool:
+    """Is this text laid out as the house writes moments? It may still name a day that does not exist."""
+    return len(value) == 24 and value[4] == "-" and value[10] == "T" and value[19] == "." and value[23] == "Z"
+
+
 def _zone(text: str | None) -> timezone:
     if text is None or text in "Zz":
         return UTC
@@ -56,16 +68,13 @@ def _zone(text: str | None) -> timezone:
 
 def format_moment(moment: int) -> str:
     """Write a moment in the wire form. A moment outside the years 1 to 9999 is brought to the nearest end of them."""
-    seconds, milliseconds = divmod(min(moment, MAX_MOMENT), 1000)
+    seconds, milliseconds = divmod(max(MIN_MOMENT, min(moment, MAX_MOMENT)), 1000)
     return f"{_format_second(seconds)}.{milliseconds:03d}Z"
 
 
 @lru_cache(maxsize=4096)
 def _format_second(seconds: int) -> str:
-    try:
-        return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
-    except OverflowError:
-        return "0001-01-01T00:00:00"
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
 
 
 def correct(original: int | None, sent: int | None, received: int) -> int:
