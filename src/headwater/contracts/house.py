@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def until(condition: Callable[[], Any], *, seconds: float = 30.0, what: str = ""
 
 
 @contextmanager
-def running_house(folder: Path, *arguments: str, **environment: str) -> Iterator[RunningHouse]:
+def running_house(folder: Path, *arguments: str, **environment: str) -> Generator[RunningHouse]:
     """Run `headwater serve` in a folder until the block ends.
 
     `environment` names settings as the environment does, without the prefix: `DELIVER_ALLOWED_ADDRESSES="127.0.0.1"`.
