@@ -55,7 +55,14 @@ def parse_moment(value: Any) -> int | None:
 
 def is_wire_form(value: str) -> bool:
     """Is this text laid out as the house writes moments? It may still name a day that does not exist."""
-    return len(value) == 24 and value[4] == "-" and value[10] == "T" and value[19] == "." and value[23] == "Z"
+    return (
+        len(value) == 24
+        and value[4] == value[7] == "-"
+        and value[10] == "T"
+        and value[11:13] != "24"
+        and value[19] == "."
+        and value[23] == "Z"
+    )
 
 
 def _zone(text: str | None) -> timezone:
