@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.contracts.enrichments import check_case, check_declaration, check_promises, read_cases
-from headwater.pipeline.enrich import Assets, Enrich, definition, names
-from headwater.pipeline.enrich.geoip import open_geoip
+from headwater.pipeline.enrich import Assets, Enrich, definition, names, open_geoip
 
 CASES = Path(__file__).parents[1] / "cases" / "enrich"
 ASSETS = Assets(geoip=open_geoip(""))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from headwater.pipeline.enrich import Assets, definition
-from headwater.pipeline.enrich.geoip import describe, open_geoip
+from headwater.pipeline.enrich import Assets, definition, open_geoip
+from headwater.pipeline.enrich.geoip import describe
 from headwater.spec.errors import SetupError
 from headwater.spec.event import Event
 

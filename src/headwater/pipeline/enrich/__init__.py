@@ -27,15 +27,16 @@ from headwater.spec.wire import JSON
 
 Enrich = Callable[[Event], None]
 Facts = dict[str, str | float]
+Places = Callable[[str], Facts | None]
 
 
 class Assets(msgspec.Struct, frozen=True):
     """What enrichments may rest on, opened once for all of them.
 
-    `geoip` gives the facts of an address as text, or None for one it does not know (`geoip.open_geoip`).
+    `geoip` gives the facts of an address as text, or None for one it does not know (`open_geoip`).
     """
 
-    geoip: Callable[[str], Facts | None] | None = None
+    geoip: Places | None = None
 
 
 class EnrichmentDefinition(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,13 +88,19 @@ def prepare(settings: PipelineSettings) -> tuple[Enrich, ...]:
     Opens what they rest on. Raises SetupError for an unknown name or a file that cannot be used.
     """
     chosen = in_order(settings.enrichments)
-    geoip: Callable[[str], Facts | None] | None = None
-    if any(each.name == "geoip" for each in chosen):
-        from headwater.pipeline.enrich.geoip import open_geoip
-
-        geoip = open_geoip(settings.geoip_file)
-    assets = Assets(geoip=geoip)
+    needed = any(each.name == "geoip" for each in chosen)
+    assets = Assets(geoip=open_geoip(settings.geoip_file) if needed else None)
     return tuple(each.build(assets) for each in chosen)
+
+
+def open_geoip(setting: str) -> Places | None:
+    """The places of addresses, from the database that `pipeline.geoip_file` names; None when there is none to open.
+
+    Raises SetupError when the file cannot be used (`geoip.open_places`).
+    """
+    from headwater.pipeline.enrich.geoip import open_places
+
+    return open_places(setting)
 
 
 def fill(context: dict[str, Any], key: str, facts: Facts) -> None:

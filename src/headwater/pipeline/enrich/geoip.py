@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 import maxminddb
 
-from headwater.pipeline.enrich import Assets, Enrich, EnrichmentDefinition, Facts, fill
+from headwater.pipeline.enrich import Assets, Enrich, EnrichmentDefinition, Facts, Places, fill
 from headwater.spec.errors import SetupError
 from headwater.spec.event import Event
 from headwater.spec.wire import JSON
@@ -25,7 +24,7 @@ _LONGEST = 45  # an IPv6 address with an IPv4 tail
 _PACKAGE = "geoacumen"
 
 
-def open_geoip(setting: str) -> Callable[[str], Facts | None] | None:
+def open_places(setting: str) -> Places | None:
     """Open the database that the setting names: a file, the installed one (empty), or none (`off`).
 
     Gives None when there is none to open. Raises SetupError when the file cannot be used. The file stays mapped into
