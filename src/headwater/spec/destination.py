@@ -113,3 +113,5 @@ class DestinationDefinition(msgspec.Struct, frozen=True, kw_only=True):
     previous_names: tuple[str, ...] = ()
     concurrency: int = 8
     requests_per_second: float = 0.0
+    credentials: bool = False
+    """The destination has credentials of its owner: an answer of 401 or 403 pauses it instead of failing its events."""

@@ -84,6 +84,7 @@ REASONS: dict[Step, dict[str, str]] = {
         "INVALID_SETTINGS": "A setting of the destination is missing or wrong.",
         "MESSAGE_REJECTED": "The event lacks what the destination requires.",
         "PRIVATE_ADDRESS": "The address is private and not on the list of allowed addresses.",
+        "UNKNOWN_INTEGRATION": "The destination was removed or switched off while the delivery waited.",
         "EXPIRED": "Retries were used up within the destination's horizon; the last error is kept.",
         "INTERNAL": "Headwater could not make the request; the error is kept.",
     },

@@ -114,6 +114,8 @@ parked = sa.Table(
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("counted_at", sa.BigInteger, nullable=False),
+    sa.Column("parked_reason", sa.Text, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("notes", sa.JSON, nullable=False),
@@ -124,7 +126,11 @@ parked = sa.Table(
     sa.UniqueConstraint("destination_id", "partition", "position", name="uq_parked_delivery"),
     sa.Index("ix_parked_due", "state", "destination_id", "due_at"),
 )
-"""Deliveries that failed or overflowed: `state` is waiting, delivered or failed; `notes` holds its attempts."""
+"""Deliveries that failed or overflowed: `state` is waiting, delivered or failed; `notes` holds its attempts.
+
+State, reason and `counted_at` name the one count of the ledger in which the delivery stands (`store/parked.py`);
+`parked_reason` and `parked_at` name the count that it came from.
+"""
 
 ledger = sa.Table(
     "ledger",
