@@ -1,0 +1,25 @@
+"""Runs the benchmarks named on the command line, or all of them, one after the other."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+NOT_CLAIMS = {"__init__", "__main__", "sink", "report", "load"}
+
+
+def main() -> int:
+    known = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in NOT_CLAIMS)
+    chosen = sys.argv[1:] or known
+    if unknown := set(chosen) - set(known):
+        print(f"There is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(known)}.")
+        return 2
+    failed = 0
+    for name in chosen:
+        print(f"\n== {name}", flush=True)
+        failed |= subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

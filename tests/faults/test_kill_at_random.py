@@ -1,0 +1,220 @@
+"""Every process is killed at random instants under load; nothing acknowledged is lost, nothing is twice, books balance.
+
+200 rounds by default; HEADWATER_FAULT_ROUNDS asks for a longer run, HEADWATER_FAULT_SEED for another order of kills.
+"""
+
+import http.server
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from headwater.app.roles import EMBEDDED
+from headwater.app.settings import child_environment
+from headwater.contracts.house import TOKEN, WRITE_KEY, RunningHouse, free_port, healthy, until
+
+ROUNDS = int(os.environ.get("HEADWATER_FAULT_ROUNDS", "200"))
+SEED = int(os.environ.get("HEADWATER_FAULT_SEED", "1"))
+
+
+class Processes:
+    """The processes of an embedded house, without a supervisor: the test starts and kills them itself."""
+
+    def __init__(self, folder: Path) -> None:
+        collect, manage = free_port(), free_port()
+        self.house = RunningHouse(folder, collect, manage, folder / "house.log")
+        self._environment = child_environment(
+            HEADWATER_DATA=str(folder / "data"),
+            HEADWATER_COLLECT_PORT=str(collect),
+            HEADWATER_MANAGE_PORT=str(manage),
+            HEADWATER_WRITE_KEY=WRITE_KEY,
+            HEADWATER_ADMIN_TOKEN=TOKEN,
+            HEADWATER_DELIVER_ALLOWED_ADDRESSES="127.0.0.0/8",
+            HEADWATER_DELIVER_FIRST_BACKOFF_SECONDS="0.2",
+            HEADWATER_DELIVER_MAX_BACKOFF_SECONDS="1",
+            HEADWATER_DELIVER_BREAKER_SECONDS="1",
+            HEADWATER_WAREHOUSE_LOAD_EVERY_SECONDS="0.5",
+            HEADWATER_WAREHOUSE_ARCHIVE_EVERY_SECONDS="0.5",
+            HEADWATER_LOG_SEGMENT_BYTES="2000000",
+            HEADWATER_LOG_SEGMENT_SECONDS="20",
+        )
+        self._output = self.house.log_file.open("ab")
+        self.running: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
+        for roles in EMBEDDED:
+            self.start(roles)
+
+    def start(self, roles: tuple[str, ...]) -> None:
+        self.running[roles] = subprocess.Popen(
+            [sys.executable, "-m", "headwater", "serve", *roles],
+            env=self._environment,
+            cwd=self.house.folder,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
+
+    def kill(self, roles: tuple[str, ...]) -> None:
+        self.running[roles].send_signal(signal.SIGKILL)
+        self.running[roles].wait()
+
+    def revive(self) -> None:
+        """Start again whatever ended, as the supervisor would."""
+        for roles, process in list(self.running.items()):
+            if process.poll() is not None:
+                self.start(roles)
+
+    def stop(self) -> None:
+        for process in self.running.values():
+            process.terminate()
+        for process in self.running.values():
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._output.close()
+
+
+class Load(threading.Thread):
+    """Sends single events and batches until told to stop, and remembers what was acknowledged."""
+
+    def __init__(self, house: RunningHouse, name: str) -> None:
+        super().__init__(daemon=True)
+        self.acknowledged: list[str] = []
+        self.stopping = threading.Event()
+        self._house = house
+        self._name = name
+
+    def run(self) -> None:
+        for number in itertools.count():
+            if self.stopping.is_set():
+                return
+            ids = [f"{self._name}-{number}-{index}" for index in range(1 if number % 3 else 10)]
+            events = [
+                {"type": "track", "userId": f"u{number % 7}", "event": "Tick", "messageId": one, "properties": {"n": 1}}
+                for one in ids
+            ]
+            try:
+                status, _ = self._house.send("/v1/batch", {"batch": events})
+            except OSError:
+                time.sleep(0.02)
+                continue
+            if status == 200:
+                self.acknowledged.extend(ids)
+            # A retry with the same ids, as clients do when an answer is lost.
+            if number % 20 == 0:
+                try:
+                    self._house.send("/v1/batch", {"batch": events})
+                except OSError:
+                    continue
+            time.sleep(0.01)
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    """A webhook that counts messageIds, and fails one request in thirty."""
+
+    seen: Counter[str]
+    calls = itertools.count()
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        failing = next(self.calls) % 30 == 29
+        if not failing:
+            for event in body if isinstance(body, list) else [body]:
+                self.seen[event["messageId"]] += 1
+        self.send_response(500 if failing else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.timeout(1_800)
+def test_kills_at_random_instants_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    Hook.seen = Counter()
+    hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=hook.serve_forever, daemon=True).start()
+    processes = Processes(tmp_path)
+    house = processes.house
+    try:
+        until(lambda: healthy(house.collect_url) and healthy(house.manage_url), seconds=40)
+        hook_settings = {"url": f"http://127.0.0.1:{hook.server_port}/", "batchSize": 50}
+        destination = house.connect("webhook", hook_settings)
+        loads = [Load(house, f"load{index}") for index in range(2)]
+        for load in loads:
+            load.start()
+        for _ in range(ROUNDS):
+            time.sleep(chance.uniform(0.02, 0.9))
+            processes.kill(chance.choice(EMBEDDED))
+            processes.revive()
+        for load in loads:
+            load.stopping.set()
+        acknowledged = {one for load in loads for one in load.acknowledged}
+        assert len(acknowledged) > ROUNDS
+        _settle(processes, acknowledged, destination)
+        _check(house, acknowledged, destination)
+    except BaseException:
+        print(house.output()[-6_000:])
+        raise
+    finally:
+        processes.stop()
+        hook.shutdown()
+
+
+def _settle(processes: Processes, acknowledged: set[str], destination: str) -> None:
+    house = processes.house
+
+    def settled() -> bool:
+        processes.revive()
+        if not (healthy(house.collect_url) and healthy(house.manage_url)):
+            return False
+        if not acknowledged <= set(Hook.seen):
+            return False
+        try:
+            loaded = house.query("select count(distinct id) from first_source.tracks")[0][0]
+            totals = _steps(house, destination)
+        except (AssertionError, OSError):
+            return False
+        return loaded >= len(acknowledged) and totals.get("pending", 0) == 0
+
+    until(settled, seconds=120, what="for everything to arrive")
+
+
+def _check(house: RunningHouse, acknowledged: set[str], destination: str) -> None:
+    archived = Counter(row[0] for row in house.query("select message_id from events limit 1000000"))
+    loaded = Counter(row[0] for row in house.query("select id from first_source.tracks limit 1000000"))
+    for place, found in (("archive", archived), ("warehouse", loaded)):
+        assert not acknowledged - set(found), f"acknowledged events are missing from the {place}"
+        assert not [one for one, times in found.items() if times > 1], f"events are twice in the {place}"
+    assert set(archived) == set(loaded)
+    at_source = _steps(house, None)
+    assert at_source["received"] == (
+        at_source.get("failed_on_ingest", 0)
+        + at_source.get("duplicate", 0)
+        + at_source.get("filtered_at_source", 0)
+        + at_source["processed"]
+    )
+    assert at_source["processed"] == len(archived)
+    assert at_source["duplicate"] > 0
+    at_destination = _steps(house, destination)
+    assert at_destination["matched"] == at_destination["delivered"] == len(archived)
+
+
+def _steps(house: RunningHouse, destination: str | None) -> dict[str, int]:
+    """Events by step, of the source alone or of one destination."""
+    sums: Counter[str] = Counter()
+    for count in house.ask("GET", "/headwater/ledger?since=0")["counts"]:
+        if count.get("destinationId", "") == (destination or ""):
+            sums[count["step"]] += count["events"]
+    return dict(sums)

@@ -1,0 +1,74 @@
+"""The index of messageIds, on a real disk."""
+
+import asyncio
+from pathlib import Path
+
+from headwater.eventlog import Append, Commit, Record
+from headwater.eventlog.backends.memory import MemoryLog
+from headwater.eventlog.streams import COLLECTED, PROCESSED
+from headwater.pipeline.seen import Seen, lookup
+from headwater.spec.event import ProcessedHeader, encode_header
+
+HOUR = 3_600_000
+
+
+def opened(folder: Path) -> Seen:
+    return Seen(folder / "seen", keep_seconds=7 * 86_400, window_ms=24 * HOUR)
+
+
+def test_an_id_is_a_duplicate_within_the_window_and_new_again_after_it(tmp_path: Path) -> None:
+    seen = opened(tmp_path)
+    seen.remember(["a"], [0], 0)
+    assert seen.duplicates(["a", "b"], [24 * HOUR - 1, 0]) == {0}
+    assert seen.duplicates(["a"], [24 * HOUR]) == set()
+    seen.close()
+
+
+def test_the_second_of_two_in_one_chunk_is_the_duplicate(tmp_path: Path) -> None:
+    seen = opened(tmp_path)
+    assert seen.duplicates(["a", "b", "a", "a"], [0, 0, 0, 1]) == {2, 3}
+    assert seen.duplicates([], []) == set()
+    seen.close()
+
+
+def test_an_old_entry_does_not_hide_a_repetition_inside_the_chunk(tmp_path: Path) -> None:
+    seen = opened(tmp_path)
+    seen.remember(["a"], [0], 0)
+    assert seen.duplicates(["a", "a"], [30 * HOUR, 30 * HOUR]) == {1}
+    seen.close()
+
+
+def test_ids_of_any_kind_are_keys(tmp_path: Path) -> None:
+    seen = opened(tmp_path)
+    ids = ["", "\0position", "position", "é", "\ud800", "x" * 100]
+    seen.remember(ids, [0] * 6, 0)
+    assert seen.known_to == 6
+    assert seen.duplicates(ids, [1] * 6) == {0, 1, 2, 3, 4, 5}
+    seen.close()
+
+
+def test_another_process_may_look_an_id_up_while_the_index_is_open(tmp_path: Path) -> None:
+    seen = opened(tmp_path)
+    seen.remember(["a", "b"], [5, 5], 41)
+    assert lookup(tmp_path / "seen", "b") == 42
+    assert lookup(tmp_path / "seen", "c") is None
+    assert lookup(tmp_path / "nothing", "b") is None
+    seen.close()
+
+
+def test_the_index_catches_up_with_what_was_processed_without_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        log = MemoryLog(partitions=1)
+        records = [
+            Record(b"", encode_header(ProcessedHeader("s", "track", "e", f"m{n}", "u", "", 1_000)), b"{}")
+            for n in range(5)
+        ]
+        await log.transact(0, [Append(PROCESSED, records)], [Commit("pipeline", COLLECTED, 1)])
+        seen = opened(tmp_path)
+        seen.remember(["m0", "m1"], [1_000, 1_000], 0)
+        assert await seen.catch_up(log, 0) == 3
+        assert seen.duplicates(["m4", "m5"], [2_000, 2_000]) == {0}
+        assert await seen.catch_up(log, 0) == 0
+        seen.close()
+
+    asyncio.run(story())
