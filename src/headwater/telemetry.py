@@ -19,6 +19,10 @@ COLLECT_BYTES = prom.Counter("headwater_collect_bytes_total", "Bytes of bodies a
 COLLECT_APPEND = prom.Histogram(
     "headwater_collect_append_seconds", "From a request's body to its durable append.", buckets=_FAST
 )
+COLLECT_LOST_PIXELS = prom.Counter(
+    "headwater_collect_lost_pixels_total",
+    "Pixel calls that could not be kept because the log was away; a pixel cannot be asked to try again.",
+)
 PIPELINE_EVENTS = prom.Counter(
     "headwater_pipeline_events_total", "Events that met a step in the pipeline, by step and reason.", ["step", "reason"]
 )

@@ -30,6 +30,9 @@ class CollectSettings(msgspec.Struct, frozen=True, kw_only=True):
     events_per_second: Annotated[
         int, _says("Events each source may send a second unless it has its own limit; 0 is without limit.")
     ] = 0
+    read_seconds: Annotated[
+        float, _says("A request's body must arrive within this time; slower senders are answered 408.")
+    ] = 30.0
     settings_max_age_seconds: Annotated[int, _says("How long clients may cache a source's settings.")] = 60
 
 

@@ -1,0 +1,158 @@
+"""One request after another: which part of the room it is for, and the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+import msgspec
+from granian.rsgi import ProtocolClosed, ProtocolError  # pyright: ignore[reportPrivateImportUsage] - RSGI's names
+
+from headwater.collect import answers, pixel
+from headwater.collect.accept import Accepted, accept, refuse
+from headwater.collect.addresses import Proxies, plain_address
+from headwater.collect.answers import Answer
+from headwater.collect.intake import Intake
+from headwater.collect.keep import Keeper
+from headwater.collect.routes import ROUTES, Route, find
+from headwater.collect.rsgi import Exchange, Headers, Scope
+from headwater.collect.sdk_settings import public_address, settings_document
+from headwater.collect.tally import Tally
+from headwater.collect.throttle import Budget
+from headwater.collect.write_keys import key_in_header
+from headwater.eventlog import EventLog
+from headwater.spec.errors import SenderError, Unavailable
+from headwater.spec.settings import CollectSettings
+from headwater.store.snapshot import Snapshot
+
+_log: Final = logging.getLogger("headwater.collect")
+
+
+class TrackingApi:
+    """The tracking API over a log: an RSGI application. `sweep` is to be called about once a second."""
+
+    def __init__(self, *, log: EventLog, snapshot: Snapshot, settings: CollectSettings) -> None:
+        self.draining = False
+        self._settings = settings
+        self._proxies = Proxies(settings.trusted_proxies)
+        self._tally = Tally()
+        self._intake = Intake(
+            max_held_bytes=settings.max_waiting_bytes, read_seconds=settings.read_seconds, now=time.monotonic()
+        )
+        self._keeper = Keeper(log=log, snapshot=snapshot, settings=settings, proxies=self._proxies, tally=self._tally)
+
+    def sweep(self, *, read_seconds: float | None = None) -> None:
+        """Give up on senders slower than their time (the setting's, unless given), and flush the counts."""
+        self._intake.sweep(time.monotonic(), read_seconds=read_seconds)
+        self._tally.flush()
+
+    async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
+        """Answer one request, whatever happens."""
+        try:
+            route = ROUTES.get(scope.path)
+            if route is not None and route.tracks and scope.method == "POST":
+                await self._track(route, scope, exchange)
+            else:
+                await self._answer_other(scope, exchange)
+        except (ProtocolClosed, ProtocolError):
+            self._tally.statuses[499] += 1
+        except asyncio.CancelledError:
+            self._say(exchange, None, answers.TOO_SLOW)
+        except Exception:
+            _log.exception("A request met a fault")
+            self._say(exchange, None, answers.BROKEN)
+
+    async def _track(self, route: Route, scope: Scope, exchange: Exchange) -> None:
+        headers = scope.headers
+        budget: Budget | None = None
+        held = 0
+        try:
+            header_key = key_in_header(headers.get("authorization"))
+            try:
+                body = await self._intake.read(exchange, headers)
+                held = len(body)
+                accepted = accept(route, body, header_key)
+            except SenderError as error:
+                accepted = refuse(error, header_key)
+            budget = await self._keeper.keep(route, accepted, scope, headers)
+            answer = _answer_to(accepted, budget)
+        except Unavailable as error:
+            answer = answers.failure(error)
+        finally:
+            self._intake.release(held)
+        self._say(exchange, headers.get("origin"), answer, budget)
+
+    async def _answer_other(self, scope: Scope, exchange: Exchange) -> None:
+        headers = scope.headers
+        origin = headers.get("origin")
+        method = scope.method
+        if method == "OPTIONS":
+            self._tally.statuses[204] += 1
+            exchange.response_empty(204, answers.preflight(origin, headers.get("access-control-request-headers")))
+            return
+        route = find(scope.path)
+        if route is None:
+            answer = answers.NOT_FOUND
+        elif method == "HEAD":
+            answer = answers.SUCCEEDED
+        elif method != route.method:
+            answer = answers.wrong_method(route.method)
+        elif route.form == "pixel":
+            await self._show_pixel(route, scope, exchange)
+            return
+        elif route.form == "metrics":
+            await self._intake.discard(exchange)
+            answer = answers.SUCCEEDED
+        elif route.form == "health":
+            answer = answers.health(self._keeper.healthy, draining=self.draining)
+        else:
+            answer = self._sdk_settings(route.key, scope, headers)
+        self._say(exchange, origin, answer)
+
+    async def _show_pixel(self, route: Route, scope: Scope, exchange: Exchange) -> None:
+        headers = scope.headers
+        query = scope.query_string
+        header_key = key_in_header(headers.get("authorization"))
+        try:
+            accepted = accept(route, pixel.read_pixel(query), header_key)
+        except SenderError as error:
+            accepted = refuse(error, header_key, query.encode())
+        if not accepted.write_key:
+            accepted = msgspec.structs.replace(accepted, write_key=pixel.key_beside_data(query))
+        try:
+            await self._keeper.keep(route, accepted, scope, headers)
+        except Unavailable:
+            self._tally.lost_pixels += 1
+        self._tally.statuses[200] += 1
+        exchange.response_bytes(200, answers.image_headers(headers.get("origin")), pixel.GIF)
+
+    def _sdk_settings(self, write_key: str, scope: Scope, headers: Headers) -> Answer:
+        if self._keeper.source(write_key) is None:
+            return answers.failure(SenderError("No source has this write key.", code="not_found", status=404))
+        host, scheme = headers.get("host"), scope.scheme
+        if self._proxies.trusts(plain_address(scope.client)):
+            host = headers.get("x-forwarded-host") or host
+            scheme = headers.get("x-forwarded-proto") or scheme
+        protocol, api_host = public_address(self._settings.public_url, host, scheme)
+        document = settings_document(write_key, protocol, api_host)
+        return answers.document(
+            document.body,
+            document.etag,
+            max_age=self._settings.settings_max_age_seconds,
+            known=headers.get("if-none-match"),
+        )
+
+    def _say(self, exchange: Exchange, origin: str | None, answer: Answer, budget: Budget | None = None) -> None:
+        self._tally.statuses[answer.status] += 1
+        headers = answers.json_headers(origin, budget)
+        exchange.response_bytes(answer.status, [*headers, *answer.extra] if answer.extra else headers, answer.body)
+
+
+def _answer_to(accepted: Accepted, budget: Budget | None) -> Answer:
+    if budget is not None and budget.spent:
+        return answers.throttled(budget)
+    if accepted.error is not None:
+        return answers.failure(accepted.error)
+    return answers.SUCCEEDED
