@@ -1,0 +1,339 @@
+"""Parked deliveries: those that failed, or that their destination was too slow for.
+
+A row always stands in exactly one count of the ledger: its state (as a step), its reason, and the minute of
+`counted_at`. Every change moves it, one less there and one more here, in the transaction that changes the row. The
+count that a row *starts* from is pending, `parked_reason`, in the minute of `parked_at`; that one is not added here but
+by whoever parks, in the outcomes of the chunk of the log that the event came in. So a row that is inserted as failed at
+once is moved from pending to failed here, and the chunk counts it as pending all the same.
+
+Everything is safe to repeat: a row is inserted once for a destination, partition and position, and only a row that
+still waits can end or be put off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from headwater.spec.outcome import Count, Step
+from headwater.store import ledger
+from headwater.store.schema import parked
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, RowMapping
+
+State = Literal["waiting", "delivered", "failed"]
+STEPS: dict[str, Step] = {"waiting": Step.PENDING, "delivered": Step.DELIVERED, "failed": Step.FAILED_DELIVERY}
+KEPT_NOTES = 20
+"""Of a delivery's attempts the first and the newest are kept, so many in all."""
+
+_PAGE = 500
+T = TypeVar("T")
+
+
+class ParkedDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A row. Moments are in milliseconds since 1970; `notes` are attempts as spec.outcome.AttemptNote has them."""
+
+    id: str
+    destination_id: str
+    source_id: str
+    partition: int
+    position: int
+    message_id: str
+    event_type: str
+    event_name: str
+    received_at: int
+    payload: bytes
+    state: State
+    reason: str
+    counted_at: int
+    parked_reason: str
+    detail: str
+    attempts: int
+    notes: list[dict[str, Any]]
+    parked_at: int
+    due_at: int
+    expires_at: int
+    ended_at: int | None = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of a waiting delivery at the instant `at`.
+
+    State `waiting` puts it off until `due_at`; the others end it. `attempt` is the attempt that led to it, if one did.
+    `expires_at` moves the horizon, unless 0.
+    """
+
+    id: str
+    state: State
+    reason: str
+    at: int
+    detail: str = ""
+    due_at: int = 0
+    expires_at: int = 0
+    attempt: dict[str, Any] | None = None
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which deliveries are meant; what is empty does not narrow. `since` and `until` bound `parked_at`, in ms."""
+
+    destination_id: str = ""
+    state: str = ""
+    reason: str = ""
+    message_id: str = ""
+    ids: tuple[str, ...] = ()
+    since: int = 0
+    until: int = 0
+
+
+def delivery_id(destination_id: str, partition: int, position: int) -> str:
+    """The id of the row for a delivery; the same whenever the same event is parked again."""
+    return f"{destination_id}.{partition}.{position}"
+
+
+def park(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
+    """Insert rows, leaving those alone that are there already. Returns how many were new."""
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(parked)
+    statement = insert.on_conflict_do_nothing().returning(parked.c.id)
+    new: set[str] = set()
+    for page in _pages(deliveries):
+        new.update(connection.execute(statement, [msgspec.structs.asdict(each) for each in page]).scalars())
+    moves: list[Count] = []
+    for each in deliveries:
+        if each.state != "waiting" and each.id in new:
+            moves += _move(each, (Step.PENDING, each.parked_reason, each.parked_at))
+    ledger.add(connection, moves)
+    return len(new)
+
+
+def settle(connection: Connection, changes: Sequence[Change]) -> int:
+    """End deliveries or put them off, as far as they still wait. Returns how many did."""
+    settled = 0
+    for page in _pages(changes):
+        wanted = {change.id: change for change in page}
+        query = sa.select(parked).where(parked.c.id.in_(list(wanted)), parked.c.state == "waiting").with_for_update()
+        rows = connection.execute(query).mappings().all()
+        pairs = [(row, wanted[row["id"]]) for row in rows]
+        if pairs:
+            _update(connection, pairs)
+            ledger.add(connection, [move for row, change in pairs for move in _moved(row, change)])
+        settled += len(pairs)
+    return settled
+
+
+def release(connection: Connection, ids: Iterable[str], due_at: int) -> None:
+    """Give back deliveries that were claimed and not tried; they are due at that time."""
+    for page in _pages(list(ids)):
+        chosen = parked.c.id.in_(page) & (parked.c.state == "waiting")
+        connection.execute(parked.update().where(chosen).values(due_at=due_at))
+
+
+def claim(
+    connection: Connection, limits: Mapping[str, int], *, now: int, lease_ms: int
+) -> dict[str, list[ParkedDelivery]]:
+    """Take deliveries that are due, oldest due first, at most so many a destination.
+
+    They are not due again before the lease ends, so that those of a process that died come back by themselves.
+    """
+    found: dict[str, list[ParkedDelivery]] = {}
+    for destination_id, limit in limits.items():
+        query = (
+            sa.select(parked)
+            .where(parked.c.state == "waiting", parked.c.destination_id == destination_id, parked.c.due_at <= now)
+            .order_by(parked.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        if rows := [_read(row) for row in connection.execute(query).mappings()]:
+            found[destination_id] = rows
+    release(connection, [row.id for rows in found.values() for row in rows], now + lease_ms)
+    return found
+
+
+def backlogs(connection: Connection) -> dict[str, int]:
+    """The destinations with waiting deliveries, and when the first of each is due. Cheap however many wait."""
+    return {row[0]: int(row[1]) for row in connection.execute(_BACKLOGS) if row[1] is not None}
+
+
+def waiting(connection: Connection) -> dict[str, int]:
+    """How many deliveries wait, by destination."""
+    query = sa.select(parked.c.destination_id, sa.func.count()).where(parked.c.state == "waiting")
+    return {row[0]: int(row[1]) for row in connection.execute(query.group_by(parked.c.destination_id))}
+
+
+def known(connection: Connection, partition: int, position: int) -> list[ParkedDelivery]:
+    """All rows of a partition from a position on: those whose chunk may have been cut short. Without payloads."""
+    columns = [column for column in parked.c if column.name not in ("payload", "notes")]
+    query = sa.select(*columns).where(parked.c.partition == partition, parked.c.position >= position)
+    return [ParkedDelivery(**row, payload=b"", notes=[]) for row in connection.execute(query).mappings()]
+
+
+def fail_waiting(
+    connection: Connection, destination_id: str, *, reason: str, now: int, detail: str = "", expired: bool = False
+) -> int:
+    """Fail up to a page of a destination's waiting deliveries; call again until it returns 0.
+
+    With `expired` only those beyond their horizon, whose last error is kept; paused ones have none that runs.
+    """
+    query = sa.select(parked).where(parked.c.state == "waiting", parked.c.destination_id == destination_id)
+    if expired:
+        query = query.where(parked.c.expires_at <= now, parked.c.reason != "PAUSED")
+    rows = connection.execute(query.limit(_PAGE).with_for_update(skip_locked=True)).mappings().all()
+    changes = [
+        Change(id=row["id"], state="failed", reason=reason, at=now, detail=detail or _last_words(row)) for row in rows
+    ]
+    return settle(connection, changes)
+
+
+def redrive(
+    connection: Connection, chosen: Filter, *, now: int, horizon_ms: int, dry_run: bool = False, limit: int = 0
+) -> int:
+    """Have failed deliveries tried again from now on, with a new horizon. Returns how many; a dry run only counts.
+
+    Their attempts stay. `limit` 0 is without limit.
+    """
+    failed = msgspec.structs.replace(chosen, state="failed")
+    if dry_run:
+        return int(connection.execute(sa.select(sa.func.count()).where(*_where(failed))).scalar() or 0)
+    moved = 0
+    while not limit or moved < limit:
+        query = sa.select(parked).where(*_where(failed)).order_by(parked.c.id)
+        page = min(_PAGE, limit - moved) if limit else _PAGE
+        rows = [_read(row) for row in connection.execute(query.limit(page).with_for_update()).mappings()]
+        if not rows:
+            break
+        again = {"state": "waiting", "reason": "RETRY", "counted_at": now, "due_at": now, "ended_at": None}
+        connection.execute(
+            parked.update()
+            .where(parked.c.id.in_([row.id for row in rows]))
+            .values(**again, expires_at=now + horizon_ms)
+        )
+        here = (Step.PENDING, "RETRY", now)
+        ledger.add(connection, [_count(row, *here, 1) for row in rows])
+        ledger.add(connection, [_count(row, STEPS[row.state], row.reason, row.counted_at, -1) for row in rows])
+        moved += len(rows)
+    return moved
+
+
+def counts(connection: Connection, chosen: Filter = Filter()) -> list[tuple[str, str, str, int]]:  # noqa: B008
+    """How many deliveries stand where: (destination id, state, reason, deliveries)."""
+    key = (parked.c.destination_id, parked.c.state, parked.c.reason)
+    query = sa.select(*key, sa.func.count()).where(*_where(chosen)).group_by(*key).order_by(*key)
+    return [(row[0], row[1], row[2], int(row[3])) for row in connection.execute(query)]
+
+
+def find(
+    connection: Connection, chosen: Filter, *, limit: int = 50, after: tuple[int, str] | None = None
+) -> list[ParkedDelivery]:
+    """Deliveries, newest parked first. `after` is the `(parked_at, id)` of the last one of the page before."""
+    query = sa.select(parked).where(*_where(chosen))
+    if after is not None:
+        at, last = after
+        earlier = sa.or_(parked.c.parked_at < at, sa.and_(parked.c.parked_at == at, parked.c.id < last))
+        query = query.where(earlier)
+    query = query.order_by(parked.c.parked_at.desc(), parked.c.id.desc()).limit(limit)
+    return [_read(row) for row in connection.execute(query).mappings()]
+
+
+def purge(connection: Connection, *, ended_before: int, committed: Mapping[int, int], limit: int = 5_000) -> int:
+    """Forget deliveries that ended long ago, and whose chunk is committed: `committed` are deliver's cursors."""
+    gone = 0
+    for partition, position in committed.items():
+        ended = (parked.c.ended_at < ended_before, parked.c.partition == partition, parked.c.position < position)
+        ids = sa.select(parked.c.id).where(parked.c.state.in_(("delivered", "failed")), *ended).limit(limit)
+        gone += connection.execute(parked.delete().where(parked.c.id.in_(ids))).rowcount
+    return gone
+
+
+_BACKLOGS = sa.text(
+    """
+    WITH RECURSIVE each_one(id) AS (
+        SELECT min(destination_id) FROM parked WHERE state = 'waiting'
+        UNION ALL
+        SELECT (SELECT min(p.destination_id) FROM parked p WHERE p.state = 'waiting' AND p.destination_id > each_one.id)
+        FROM each_one WHERE each_one.id IS NOT NULL
+    )
+    SELECT id, (SELECT min(p.due_at) FROM parked p WHERE p.state = 'waiting' AND p.destination_id = each_one.id)
+    FROM each_one WHERE id IS NOT NULL
+    """
+)
+"""Steps from one destination to the next along the index, instead of walking over every row of each."""
+
+
+def _update(connection: Connection, pairs: Sequence[tuple[RowMapping, Change]]) -> None:
+    names = ("state", "reason", "counted_at", "detail", "due_at", "expires_at", "ended_at", "attempts", "notes")
+    statement = (
+        parked.update()
+        .where(parked.c.id == sa.bindparam("key"))
+        .values({**{name: sa.bindparam(f"new_{name}") for name in names}, "payload": sa.bindparam("new_payload")})
+    )
+    connection.execute(statement, [_values(row, change) for row, change in pairs])
+
+
+def _values(row: RowMapping, change: Change) -> dict[str, Any]:
+    waits = change.state == "waiting"
+    return {
+        "key": row["id"],
+        "new_state": change.state,
+        "new_reason": change.reason,
+        "new_counted_at": row["counted_at"] if waits else change.at,
+        "new_detail": change.detail,
+        "new_due_at": change.due_at if waits else row["due_at"],
+        "new_expires_at": change.expires_at or row["expires_at"],
+        "new_ended_at": None if waits else change.at,
+        "new_attempts": row["attempts"] + (change.attempt is not None),
+        "new_notes": _noted(row["notes"], change.attempt),
+        "new_payload": b"" if change.state == "delivered" else row["payload"],
+    }
+
+
+def _moved(row: RowMapping, change: Change) -> list[Count]:
+    at = row["counted_at"] if change.state == "waiting" else change.at
+    left = _count(row, Step.PENDING, row["reason"], row["counted_at"], -1)
+    return [left, _count(row, STEPS[change.state], change.reason, at, 1)]
+
+
+def _move(delivery: ParkedDelivery, start: tuple[Step, str, int]) -> list[Count]:
+    here = _count(delivery, STEPS[delivery.state], delivery.reason, delivery.counted_at, 1)
+    return [_count(delivery, *start, -1), here]
+
+
+def _count(row: RowMapping | ParkedDelivery, step: Step, reason: str, at: int, events: int) -> Count:
+    if isinstance(row, ParkedDelivery):
+        return Count(row.source_id, row.destination_id, at // 60_000, step, reason, events)
+    return Count(row["source_id"], row["destination_id"], at // 60_000, step, reason, events)
+
+
+def _noted(notes: list[dict[str, Any]], attempt: dict[str, Any] | None) -> list[dict[str, Any]]:
+    if attempt is None:
+        return notes
+    return [*notes, attempt] if len(notes) < KEPT_NOTES else [notes[0], *notes[2 - KEPT_NOTES :], attempt]
+
+
+def _last_words(row: RowMapping) -> str:
+    return f"{row['reason']}: {row['detail']}" if row["detail"] else row["reason"]
+
+
+def _where(chosen: Filter) -> list[sa.ColumnElement[bool]]:
+    texts = ("destination_id", "state", "reason", "message_id")
+    where = [parked.c[name] == value for name in texts if (value := getattr(chosen, name))]
+    if chosen.ids:
+        where.append(parked.c.id.in_(chosen.ids))
+    if chosen.since:
+        where.append(parked.c.parked_at >= chosen.since)
+    if chosen.until:
+        where.append(parked.c.parked_at < chosen.until)
+    return where or [sa.true()]
+
+
+def _read(row: RowMapping) -> ParkedDelivery:
+    return ParkedDelivery(**row)
+
+
+def _pages(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), _PAGE):
+        yield items[start : start + _PAGE]
