@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as OutOfConnections
 
 from headwater.spec.errors import Unavailable
 
@@ -57,9 +58,11 @@ class Store:
             try:
                 with self._engine.connect().execution_options(headwater_write=write) as connection, connection.begin():
                     return change(connection)
+            except OutOfConnections as error:
+                raise Unavailable("The store has no connection free.", retry_after=1.0) from error
             except DBAPIError as error:
                 if not _is_race(error) or attempt == _TRIES - 1:
-                    if isinstance(error, OperationalError):
+                    if isinstance(error, OperationalError) or error.connection_invalidated:
                         raise Unavailable(f"The store does not answer: {error.orig}", retry_after=1.0) from error
                     raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, no secret

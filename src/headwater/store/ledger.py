@@ -56,7 +56,7 @@ def totals(
     source_id: str | None = None,
     destination_id: str | None = None,
 ) -> list[Count]:
-    """The sums of a span of minutes (`until` not included) by source, destination, step and reason, minute 0 in each."""
+    """The sums over some minutes (`until` not included) by source, destination, step and reason; `minute` is 0."""
     sums = sa.func.sum(ledger.c.events)
     query = sa.select(ledger.c.source_id, ledger.c.destination_id, ledger.c.step, ledger.c.reason, sums).where(
         ledger.c.minute >= since_minute, ledger.c.minute < until_minute
@@ -70,3 +70,17 @@ def totals(
     return [
         Count(source, destination, 0, step, reason, int(events)) for source, destination, step, reason, events in rows
     ]
+
+
+def advance(connection: Connection, name: str, partition: int, expected: int, position: int) -> bool:
+    """Move the place on if it still stands where it was read: of two processes that derive the same, one goes on."""
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(cursors)
+    place = insert.values(name=name, partition=partition, position=position)
+    moved = connection.execute(
+        place.on_conflict_do_update(
+            index_elements=("name", "partition"),
+            set_={"position": place.excluded.position},
+            where=cursors.c.position == expected,
+        )
+    )
+    return moved.rowcount == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from headwater.spec.errors import SetupError
 
 _PREFIX = "sealed"
+_SEALED = re.compile(rf"{_PREFIX}:[0-9a-f]{{8}}:[A-Za-z0-9+/]+=*")
 
 
 class Secrets:
@@ -32,14 +34,8 @@ class Secrets:
     def from_file(cls, path: Path) -> Secrets:
         """Read the key file, or make one that only its owner may read. Raises SetupError when it cannot be used."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                pass
-            else:
-                with os.fdopen(handle, "w") as file:
-                    file.write(secrets.token_hex(32) + "\n")
+            if not path.exists():
+                _make(path)
             keys = [bytes.fromhex(line) for line in path.read_text().split()]
         except (OSError, ValueError) as error:
             raise SetupError(f"The key file {path} cannot be used: {error}") from error
@@ -49,7 +45,7 @@ class Secrets:
 
     def seal(self, secret: str) -> str:
         """Encrypt a secret for the database; what is sealed already stays as it is."""
-        if secret.startswith(f"{_PREFIX}:"):
+        if _SEALED.fullmatch(secret):
             return secret
         nonce = secrets.token_bytes(12)
         sealed = nonce + self._ciphers[self._newest].encrypt(nonce, secret.encode(), None)
@@ -67,3 +63,19 @@ class Secrets:
             raise SetupError(
                 "A secret cannot be opened: its key is missing from the key file. Enter it again."
             ) from error
+
+
+def _make(path: Path) -> None:
+    """Write a new key file, whole and durable before it has its name; of several makers at once the first one wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from headwater.spec.errors import Unavailable
@@ -33,10 +34,8 @@ class Snapshot:
     async def keep_fresh(self, stopping: asyncio.Event, *, every: float = 0.3) -> None:
         """Refresh every so many seconds until told to stop. A store that is away leaves the last snapshot in force."""
         while not stopping.is_set():
-            try:
+            with contextlib.suppress(Unavailable):
                 await self.refresh()
-            except Unavailable:
-                pass
             try:
                 await asyncio.wait_for(stopping.wait(), every)
             except TimeoutError:
