@@ -54,7 +54,7 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class PipelineSettings(msgspec.Struct, frozen=True, kw_only=True):
     chunk_records: Annotated[int, _says("Requests taken from the log at once.")] = 1_000
-    chunk_bytes: Annotated[int, _says("Bytes taken from the log at once.")] = 4_000_000
+    chunk_bytes: Annotated[int, _says("Bytes taken from the log at once.")] = 1_000_000
     dedup_window_hours: Annotated[int, _says("A messageId seen again within this time is a duplicate.")] = 24
     geoip_file: Annotated[
         str, _says("An MMDB file for country and city; empty for the country database that is installed, off for none.")
