@@ -1,0 +1,176 @@
+"""A load: one batch of events put into one warehouse, in one transaction. Synchronous; run in a thread.
+
+Loading a batch again changes nothing: events whose id a table holds are passed over, and `users` and `accounts` take
+only events that were new. So a process may end at any instant before, in or after a load.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from headwater.spec.errors import SenderError
+from headwater.spec.timestamps import format_moment
+from headwater.spec.wire import decode
+from headwater.warehouse.engines import Session
+from headwater.warehouse.flatten import UPSERTS, Flat, flatten
+from headwater.warehouse.fold import fold
+from headwater.warehouse.naming import Names
+from headwater.warehouse.tables import Batch, Capabilities, Existing, Rows, rows_for
+
+_NOTICES = 50
+
+Published = tuple[bytes, int]
+"""An event as it is loaded: its published JSON, and when it was received (milliseconds)."""
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What a load put in: rows over all tables, and what is worth telling, as sentences."""
+
+    rows: int
+    notices: tuple[str, ...]
+
+
+class Notices:
+    """Counts of what was out of order, by table and column or as a sentence."""
+
+    def __init__(self) -> None:
+        self._misfits: Counter[tuple[str, str, str]] = Counter()
+        self._unreadable = 0
+
+    def unreadable(self) -> None:
+        """An event that is no JSON object of a known type."""
+        self._unreadable += 1
+
+    def misfits(self, schema: str, table: str, counts: Counter[str]) -> None:
+        """Values of one table that overflowed, by column."""
+        for column, values in counts.items():
+            self._misfits[schema, table, column] += values
+
+    def told(self) -> tuple[str, ...]:
+        """The sentences, the most frequent first."""
+        sentences = [
+            f"{schema}.{table}.{column}: {values} {'value' if values == 1 else 'values'} did not fit; see _overflow."
+            for (schema, table, column), values in self._misfits.most_common(_NOTICES)
+        ]
+        if len(self._misfits) > _NOTICES:
+            sentences.append(f"{len(self._misfits) - _NOTICES} more columns had values that did not fit.")
+        if self._unreadable:
+            sentences.append(f"{self._unreadable} events were of no type that has a table; the archive has them.")
+        return tuple(sentences)
+
+
+def lay_flat(events: Iterable[Published], *, now: int, names: Names, notices: Notices) -> list[Flat]:
+    """The events of one source laid flat. `now` is the load's moment in milliseconds."""
+    names.trim()
+    loaded_at = format_moment(now)
+    flats: list[Flat] = []
+    for value, received_at in events:
+        body = _read(value)
+        flat = body and flatten(body, received_at=received_at, loaded_at=loaded_at, names=names)
+        if flat:
+            flats.append(flat)
+        else:
+            notices.unreadable()
+    return flats
+
+
+def _read(value: bytes) -> dict[str, Any] | None:
+    try:
+        body = _decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            body = decode(value)
+        except (SenderError, msgspec.DecodeError):
+            return None
+    return body if isinstance(body, dict) else None
+
+
+_decode = msgspec.json.Decoder().decode
+
+
+class SchemaLoad:
+    """Putting the events of one source into its schema, within a session."""
+
+    def __init__(self, session: Session, schema: str, capabilities: Capabilities, notices: Notices) -> None:
+        self._session = session
+        self._schema = schema
+        self._capabilities = capabilities
+        self._notices = notices
+        self._tables: dict[str, Existing] = session.columns(schema)
+        self.rows = 0
+
+    def put(self, flats: Sequence[Flat], *, now: int) -> None:
+        """Load events; those known by their id are passed over (contract: connections 9.7)."""
+        batch = Batch(flats, self._capabilities)
+        for table, places in self._unknown(flats).items():
+            if not places:
+                continue
+            self._insert(rows_for(table, places, batch, self._tables.get(table), own=table != "tracks"))
+            if table == "tracks":
+                for event_table, of_event in _by_event(flats, places).items():
+                    self._insert(rows_for(event_table, of_event, batch, self._tables.get(event_table)))
+            elif table in UPSERTS:
+                about = [flats[place] for place in places if flats[place].about]
+                if about:
+                    self._upsert(UPSERTS[table], about, now)
+
+    def _unknown(self, flats: Sequence[Flat]) -> dict[str, list[int]]:
+        """The places of events that are not loaded yet, by table; the first of several with one id counts."""
+        found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for place, flat in enumerate(flats):
+            found[flat.table].setdefault(flat.id, place)
+        unknown: dict[str, list[int]] = {}
+        for table, places in found.items():
+            known: set[str] = set()
+            if table in self._tables:
+                uuids = [flats[place].uuid for place in places.values()]
+                known = self._session.known(self._schema, table, list(places), uuids)
+            unknown[table] = [place for one, place in places.items() if one not in known]
+        return unknown
+
+    def _insert(self, rows: Rows) -> None:
+        existing = self._tables.get(rows.table)
+        if existing is None:
+            self._session.create(self._schema, rows.table, rows.new)
+            existing = self._tables[rows.table] = {}
+        elif rows.new:
+            self._session.add(self._schema, rows.table, rows.new)
+        existing.update(rows.new)
+        self._session.insert(self._schema, rows.table, rows.data)
+        self._notices.misfits(self._schema, rows.table, rows.misfits)
+        self.rows += rows.data.num_rows
+
+    def _upsert(self, table: str, flats: Sequence[Flat], now: int) -> None:
+        from headwater.warehouse.flatten import uuid_of
+
+        ids = list(dict.fromkeys(flat.about for flat in flats))
+        uuids = [uuid_of(one) for one in ids]
+        existing = self._tables.get(table)
+        before = self._session.rows(self._schema, table, ids, uuids) if existing is not None else None
+        rows = fold(table, flats, format_moment(now), existing, before, capabilities=self._capabilities)
+        if before is not None and before.num_rows:
+            self._session.delete(self._schema, table, ids, uuids)
+        self._insert(rows)
+
+
+def _by_event(flats: Sequence[Flat], places: Sequence[int]) -> dict[str, list[int]]:
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for place in places:
+        found[flats[place].event_table].append(place)
+    return found
+
+
+def put(
+    session: Session, flat: dict[str, list[Flat]], *, now: int, capabilities: Capabilities, notices: Notices
+) -> Loaded:
+    """Load events laid flat, by schema, within one session."""
+    rows = 0
+    for schema, flats in flat.items():
+        work = SchemaLoad(session, schema, capabilities, notices)
+        work.put(flats, now=now)
+        rows += work.rows
+    return Loaded(rows, notices.told())
