@@ -32,9 +32,9 @@ _DRAIN_SECONDS = 30.0
 
 def configure_logging(level: str) -> None:
     """Log lines go to standard error, one a line."""
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s", stream=sys.stderr
-    )
+    form = "%(asctime)s %(levelname)-7s %(name)s %(message)s"
+    logging.basicConfig(level=level.upper(), format=form, stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def serve_roles(settings: Settings, roles: Sequence[str]) -> int:
