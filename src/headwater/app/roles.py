@@ -6,11 +6,12 @@ Rooms are imported when their role is run, so that a process holds only what it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from headwater.app.house import House
 
-Role = Callable[[House, asyncio.Event], Awaitable[None]]
+Role = Callable[[House, asyncio.Event], Coroutine[Any, Any, None]]
 
 
 async def _collect(house: House, stopping: asyncio.Event) -> None:
@@ -99,8 +100,4 @@ async def run(house: House, roles: Sequence[str], stopping: asyncio.Event) -> No
         tasks.create_task(house.snapshot.keep_fresh(stopping), name="snapshot")
         for role in ROLES:
             if role in roles:
-                tasks.create_task(_until_done(ROLES[role], house, stopping), name=role)
-
-
-async def _until_done(role: Role, house: House, stopping: asyncio.Event) -> None:
-    await role(house, stopping)
+                tasks.create_task(ROLES[role](house, stopping), name=role)
