@@ -1,0 +1,136 @@
+"""A command for each operation, read off the registry: `list_sources` is `headwater list-sources`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import typer
+import typer.main
+
+from headwater.app.commands import flags, output
+from headwater.app.commands.client import Client, find_house, path_to
+from headwater.app.commands.fields import Field, fields, parameter, query, read_object, values
+from headwater.manage.operation import Operation
+
+_OWN = inspect.Parameter.KEYWORD_ONLY
+_SAMPLES = {bool: "", int: " 10", float: " 0.5"}
+
+
+def names() -> dict[str, Operation]:
+    """Every operation by the name of its command. Imports all of them."""
+    from headwater.manage.operations import OPERATIONS
+
+    return {name.replace("_", "-"): operation for name, operation in sorted(OPERATIONS.items(), key=_panel)}
+
+
+def command(name: str, operation: Operation) -> Any:
+    """The command of an operation, for the group of commands."""
+    made = fields(operation)
+
+    def run(**typed: Any) -> None:
+        _run(operation, made, typed)
+
+    run.__signature__ = inspect.Signature([*(parameter(field) for field in made), *_shared(operation)])  # pyright: ignore[reportFunctionMemberAccess] - how a signature is declared
+    run.__annotations__ = {}
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name, help=_help(name, operation, made), rich_help_panel=operation.tag)(run)
+    return typer.main.get_command(app)
+
+
+def show(data: Any) -> None:
+    """Print the content of `data`: a list as a table, one resource by its names."""
+    if not isinstance(data, dict):
+        output.print_json(data)
+        return
+    content = dict(cast("dict[str, Any]", data))
+    page: dict[str, Any] = content.pop("pagination", None) or {}
+    lists = [name for name, value in content.items() if isinstance(value, list)]
+    if len(content) == 1 and lists:
+        output.show_list(content[lists[0]])
+        _tell_of_more(page, len(content[lists[0]]))
+    elif len(content) == 1 and isinstance(only := next(iter(content.values())), dict):
+        output.show_resource(cast("dict[str, Any]", only))
+    else:
+        output.show_resource(content)
+
+
+def _panel(item: tuple[str, Operation]) -> tuple[str, str, str]:
+    name, operation = item
+    return operation.tag, operation.path, name
+
+
+def _shared(operation: Operation) -> Iterator[inspect.Parameter]:
+    if operation.reads_body:
+        body = typer.Option(
+            "--body", metavar="JSON|@FILE", help="The body, or the part of it that no option gives; null included."
+        )
+        yield inspect.Parameter("body_", _OWN, default=None, annotation=_annotated(list[str] | None, body))
+    for name, kind, default in (
+        ("json_", flags.Json, False),
+        ("url_", flags.Url, ""),
+        ("token_", flags.Token, ""),
+        ("data_", flags.Folder, ""),
+    ):
+        yield inspect.Parameter(name, _OWN, default=default, annotation=kind)
+
+
+def _annotated(kind: Any, info: Any) -> Any:
+    from typing import Annotated
+
+    return Annotated[kind, info]
+
+
+def _run(operation: Operation, made: Sequence[Field], typed: Mapping[str, Any]) -> None:
+    given = values(made, typed)
+    path = path_to(operation.path, {name: str(given.pop(name)) for name in operation.path_fields if name in given})
+    house = find_house(url=typed["url_"], token=typed["token_"], data=typed["data_"])
+    client = Client.of_house(house)
+    if operation.stream:
+        for sent in client.listen(path, query=query(given)):
+            output.say(sent.data.decode("utf-8", "replace"))
+        return
+    body = _nested(given) | read_object(typed["body_"] or [], "--body") if operation.reads_body else None
+    data = client.ask(operation.method, path, query=() if operation.reads_body else query(given), body=body)
+    if typed["json_"]:
+        output.print_json(data)
+    else:
+        show(data)
+
+
+def _nested(given: Mapping[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    for wire, value in given.items():
+        *above, last = wire.split(".")
+        node = body
+        for name in above:
+            node = node.setdefault(name, {})
+        node[last] = value
+    return body
+
+
+def _tell_of_more(page: Mapping[str, Any], shown: int) -> None:
+    if page.get("next"):
+        total = f" of {page['totalEntries']}" if page.get("totalEntries") else ""
+        output.say(f"{shown}{total} shown; the next page: --cursor {page['next']}", style="dim")
+
+
+def _help(name: str, operation: Operation, made: Sequence[Field]) -> str:
+    words = [
+        f"headwater {name}",
+        *(field.name.upper() for field in made if field.in_path),
+        *(_sample(field) for field in made if field.required and not field.in_path),
+    ]
+    return f"{operation.sentence}\n\n\b\nExample:\n  {' '.join(words)}\n\n\b\n{operation.method} {operation.path}"
+
+
+def _sample(field: Field) -> str:
+    flag = field.flag
+    match field.form:
+        case "object":
+            return f"{flag} name=value"
+        case "items":
+            return f"{flag} '[...]'"
+        case _:
+            return flag + _SAMPLES.get(field.kind, f" {field.name.upper()}")
