@@ -25,7 +25,8 @@ from headwater.eventlog.strand import Strand
 from headwater.spec.errors import Unavailable
 
 _log = logging.getLogger(__name__)
-_GROUP_BYTES: Final = 16_000_000
+_GROUP_BYTES: Final = 8_000_000
+_CACHE_BYTES: Final = 12_000_000
 _FOLD_PAGES: Final = 1_024
 _LOOK_BYTES: Final = 1_000_000
 
@@ -157,7 +158,7 @@ class Writer:
         """Take the write lock of the active segment. Another process may have sealed the one at hand."""
         while True:
             segment = self._segment = self._segment or _Active(self._strand)
-            segment.connection.execute("BEGIN IMMEDIATE")
+            files.begin(segment.connection)
             heads = files.read_heads(segment.connection, segment.spans, segment.heads_query)
             if heads is not None:
                 return segment, heads
@@ -205,12 +206,13 @@ class _Active:
     def __init__(self, strand: Strand) -> None:
         self.number = strand.refresh()[-1]
         self.path = strand.path(self.number)
-        self.connection = files.connect(self.path)
+        self.connection = files.connect(self.path, cache_bytes=_CACHE_BYTES)
         self.spans: dict[str, Span] = files.read_spans(self.connection)
         self.heads_query = files.heads_query(self.spans)
         self.created_at = files.read_created_at(self.connection)
         self.complete = {stream.name for stream in strand.streams} == set(self.spans)
         self.pages = files.count_pages(self.connection)
+        files.wait_no_longer(self.connection)
         self.unfolded = 0
         self._unseen = 0
 

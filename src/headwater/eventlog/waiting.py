@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Final
 
 SHORTEST_PAUSE: Final = 0.002
-_LONGEST_PAUSE: Final = 0.025
+_LONGEST_PAUSE: Final = 0.04
 _GROWTH: Final = 1.25
-_LOOK_ANYWAY: Final = 0.25
-_CLOCK_TICK_NS: Final = 20_000_000
+_LOOK_ANYWAY: Final = 0.5
+_CLOCK_TICK: Final = 0.02
 
 Mark = tuple[int, int]
-"""Size and time (ns) of a file; it differs when something was written. Times move in ticks, so a young mark may lie."""
+"""Size and time (ns) of a file; it differs when something was written. Times move in ticks, so a young mark may be the
+same after a second write: what is found with it is looked up again when the tick is over."""
 
 
 class Sleepers:
@@ -39,11 +40,10 @@ class Sleepers:
         `pause` is what the last call returned (`SHORTEST_PAUSE` at first): the looks become rarer while nothing comes.
         """
         loop = asyncio.get_running_loop()
-        until = min(deadline, loop.time() + _LOOK_ANYWAY)
+        young = time.time() - mark[1] / 1e9 < _CLOCK_TICK
+        until = min(deadline, loop.time() + (_CLOCK_TICK if young else _LOOK_ANYWAY))
         while (left := until - loop.time()) > 0:
             if await self.sleep(key, min(pause, left)) or look() != mark:
-                return SHORTEST_PAUSE
-            if time.time_ns() - mark[1] < _CLOCK_TICK_NS:
                 return SHORTEST_PAUSE
             pause = min(pause * _GROWTH, _LONGEST_PAUSE)
         return pause
