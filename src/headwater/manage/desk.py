@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +24,16 @@ class Caller(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
 
 
+NOBODY = Caller("", "", ())
+"""The caller of a desk that nobody stands at yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The ports that operations use. `now` is the instant of the request, in milliseconds since 1970 (UTC)."""
+    """The ports that operations use. `now` is the instant of the request, in milliseconds since 1970 (UTC).
+
+    `stopping` is set when the role ends; what lasts (a stream) ends soon after.
+    """
 
     store: Store
     log: EventLog
@@ -33,8 +41,9 @@ class Desk:
     secrets: Secrets
     settings: Settings
     folder: Path
-    caller: Caller
-    now: int
+    stopping: asyncio.Event
+    caller: Caller = NOBODY
+    now: int = 0
 
     async def workspace(self) -> Workspace:
         """The configuration as it is now, including what another process changed a moment ago."""

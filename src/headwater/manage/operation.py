@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Run = Callable[..., Awaitable[Any]] | Callable[..., AsyncIterator[Any]]
+Run = Callable[..., Awaitable[Any]] | Callable[..., AsyncGenerator[Any, None]]
 F = TypeVar("F", bound=Run)
 
 

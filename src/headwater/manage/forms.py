@@ -1,0 +1,93 @@
+"""Settings of destinations and warehouses: checked against their fields, sealed on the way in, masked on the way out.
+
+A secret never leaves. It shows as `MASK`, and a mask that comes back leaves the secret as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headwater.manage.problems import Problem, Refused
+from headwater.spec.destination import Field
+from headwater.store.secrets import Secrets
+
+MASK = "••••"
+_SEALED = "sealed:"
+_KINDS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "text": (str,),
+    "password": (str,),
+    "select": (str,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "map": (dict,),
+    "list": (list,),
+}
+
+
+def masked(settings: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
+    """Settings as they may be shown: what is secret by its field, or sealed, is masked."""
+    secret = {field.key for field in fields if field.secret}
+    return {key: MASK if (key in secret and value) or _is_sealed(value) else value for key, value in settings.items()}
+
+
+def merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings after a change: null removes one, absent ones stay."""
+    return {key: value for key, value in {**before, **changes}.items() if value is not None}
+
+
+def fill_in(
+    fields: Sequence[Field], before: Mapping[str, Any], changes: Mapping[str, Any], secrets: Secrets
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings after a change, once as they are stored (sealed) and once opened, with defaults, to be checked.
+
+    Raises Refused with every setting that is unknown, missing or of the wrong kind, and SetupError when a stored
+    secret cannot be opened.
+    """
+    by_key = {field.key: field for field in fields}
+    problems = [_problem(key, "is not a setting here") for key in changes if key not in by_key]
+    after = merged(before, {key: value for key, value in changes.items() if value != MASK})
+    stored: dict[str, Any] = {}
+    opened: dict[str, Any] = {}
+    for field in fields:
+        if field.key not in after:
+            if field.default is not None:
+                opened[field.key] = field.default
+            elif field.required:
+                problems.append(_problem(field.key, "is required"))
+            continue
+        value = after[field.key]
+        if field.secret and value is before.get(field.key):
+            stored[field.key], opened[field.key] = value, secrets.open(value)
+            continue
+        wrong = _wrong(field, value)
+        if wrong:
+            problems.append(_problem(field.key, wrong))
+            continue
+        opened[field.key] = value
+        stored[field.key] = secrets.seal(value) if field.secret else value
+    if problems:
+        raise Refused(problems)
+    return stored, opened
+
+
+def _wrong(field: Field, value: Any) -> str:
+    kinds = _KINDS.get(field.type)
+    if kinds is not None and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
+        return f"is not valid: expected {field.type}"
+    if field.choices and value not in field.choices:
+        return f"must be one of {', '.join(field.choices)}"
+    if field.required and value in ("", {}, []):
+        return "is required"
+    if _is_sealed(value):
+        return "is not valid: it looks like a secret that is sealed already"
+    return ""
+
+
+def _is_sealed(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(_SEALED)
+
+
+def _problem(key: str, what: str) -> Problem:
+    return Problem("input-validation", f'"settings.{key}" {what}', f"settings.{key}")

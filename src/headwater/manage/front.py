@@ -1,0 +1,92 @@
+"""The front desk: who asks, whether they may, and what they ask for. Nothing here knows the web framework."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from headwater.manage import scopes
+from headwater.manage.desk import Caller, Desk
+from headwater.manage.limits import Allowance, Meter
+from headwater.manage.operation import Operation
+from headwater.manage.problems import Problem, Refused
+from headwater.manage.reading import read, unfold
+from headwater.spec.errors import SenderError
+from headwater.spec.wire import JSON, decode
+from headwater.store import tokens
+
+_VENDOR = "application/vnd.segment."
+_VERSIONS = {"v1", "v1beta", "v1alpha", "stable", "beta", "alpha"}
+
+
+class Front:
+    """Admits requests to the operations of one house."""
+
+    def __init__(self, desk: Desk) -> None:
+        """`desk` holds the ports; each request gets a copy with its caller and instant."""
+        self.desk = desk
+        self._meter = Meter(desk.settings.manage.requests_per_minute)
+
+    async def admit(self, operation: Operation, headers: Mapping[str, str]) -> tuple[Desk, Allowance | None]:
+        """The desk for one request. Raises SenderError when it is not allowed (1, 3, 6), with status 401 or 429."""
+        now = time.time_ns() // 1_000_000
+        text = _bearer(headers.get("authorization", ""))
+        token = await self.desk.store.read(lambda connection: tokens.find_token(connection, text, now))
+        if token is None:
+            raise SenderError("The token is unknown, or has expired.", code="unauthorized", status=401)
+        caller = Caller(token.id, token.name, token.scopes)
+        allowance = self._meter.count(token.id, now)
+        if allowance is not None and not allowance.granted:
+            raise Refused([_too_many(allowance, now)], status=429)
+        scopes.check(caller, operation)
+        _check_accept(headers.get("accept", ""))
+        return dataclasses.replace(self.desk, caller=caller, now=now), allowance
+
+
+def request_of(
+    operation: Operation,
+    path: Mapping[str, str],
+    query: Sequence[tuple[str, str]],
+    body: bytes = b"",
+    extra: Mapping[str, JSON] | None = None,
+) -> msgspec.Struct:
+    """The operation's request from the parts of an HTTP request. Raises Refused with all that is wrong."""
+    if not operation.reads_body:
+        given = {**unfold(query), **(extra or {}), **path}
+        return read(operation.request, given, strict=False)
+    content = decode(body) if body.strip() else {}
+    if not isinstance(content, dict):
+        raise Refused([Problem("input-validation", "The body must be a JSON object.")])
+    return read(operation.request, {**cast("dict[str, Any]", content), **path}, strict=True)
+
+
+def _bearer(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise SenderError(
+            "A token is needed, in the form of the header `Authorization: Bearer <token>`.",
+            code="unauthorized",
+            status=401,
+        )
+    return token.strip()
+
+
+def _check_accept(accept: str) -> None:
+    """Both spellings of Segment's media types are answered, whatever the version; one that never was is 404 (2)."""
+    for wanted in accept.split(","):
+        media = wanted.partition(";")[0].strip().lower()
+        if media.startswith(_VENDOR) and media.removeprefix(_VENDOR).removesuffix("+json") not in _VERSIONS:
+            raise SenderError(f"There is no version {media}.", code="not_found", status=404)
+
+
+def _too_many(allowance: Allowance, now: int) -> Problem:
+    data = {
+        "remainingPoints": allowance.remaining,
+        "msBeforeNext": allowance.resets_at - now,
+        "consumedPoints": allowance.consumed,
+    }
+    return Problem("RequestError", "Too many requests", data=data)

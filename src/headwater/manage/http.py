@@ -1,0 +1,183 @@
+"""The HTTP application: one route an operation, read off the registry, and the few pages that need no token."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Mapping
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+from litestar import Litestar, MediaType, Request, Response, WebSocket, get, route, websocket
+from litestar.exceptions import HTTPException, WebSocketDisconnect
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Stream
+
+from headwater import telemetry
+from headwater.manage import pages
+from headwater.manage.desk import Desk
+from headwater.manage.front import Front, request_of
+from headwater.manage.health import health
+from headwater.manage.limits import Allowance
+from headwater.manage.openapi import document
+from headwater.manage.operation import Operation
+from headwater.manage.problems import Problem, Refused, explain, word
+from headwater.manage.streaming import Answers, begun, frames, listen
+from headwater.spec.wire import encode
+
+log = logging.getLogger("headwater.manage")
+MAX_BODY_BYTES = 1_000_000
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+
+def application(desk: Desk, operations: Mapping[str, Operation]) -> Litestar:
+    """The ASGI application over a desk; the desk's own caller never asks anything."""
+    front = Front(desk)
+    described = encode(document(operations))
+
+    @get("/openapi.json", name="openapi")
+    async def openapi() -> Response[bytes]:
+        return Response(described, media_type=MediaType.JSON)
+
+    @get("/docs", name="docs")
+    async def docs() -> Response[str]:
+        return _page(pages.docs(operations))
+
+    @get(["/console", "/console/"], name="console")
+    async def console() -> Response[str]:
+        return _page(pages.console((await desk.workspace()).name))
+
+    @get("/metrics", name="metrics")
+    async def metrics() -> Response[bytes]:
+        body, media = telemetry.exposition()
+        return Response(body, media_type=media)
+
+    @get("/health", name="health")
+    async def healthy() -> Response[bytes]:
+        report = await health(desk)
+        return Response(encode(report), status_code=200 if report.ok else 503, media_type=MediaType.JSON)
+
+    return Litestar(
+        route_handlers=[
+            openapi,
+            docs,
+            console,
+            metrics,
+            healthy,
+            *(_route(front, operation) for operation in operations.values()),
+            *(_socket(front, operation) for operation in operations.values() if operation.stream),
+        ],
+        openapi_config=None,
+        request_max_body_size=MAX_BODY_BYTES,
+        exception_handlers={Exception: _refuse},
+        logging_config=None,
+    )
+
+
+def _route(front: Front, operation: Operation) -> HTTPRouteHandler:
+    async def answer(request: AnyRequest) -> AnyResponse:
+        status = 500
+        try:
+            desk, allowance = await front.admit(operation, request.headers)
+            response = await _answer(operation, desk, allowance, request)
+            status = response.status_code or operation.status
+            return response
+        except Exception as error:
+            response = _refusal(error, operation.name)
+            status = response.status_code or 500
+            return response
+        finally:
+            telemetry.MANAGE_REQUESTS.labels(operation.name, str(status)).inc()
+
+    path = operation.path
+    for field in operation.path_fields:
+        path = path.replace(f"{{{field}}}", f"{{{field}:str}}")
+    return route(path, http_method=[operation.method], name=operation.name, status_code=operation.status)(answer)
+
+
+async def _answer(operation: Operation, desk: Desk, allowance: Allowance | None, request: AnyRequest) -> AnyResponse:
+    query = _query(request.scope)
+    path = {name: str(value) for name, value in request.path_params.items()}
+    headers = {**_HEADERS, **(allowance.headers() if allowance else {})}
+    if operation.stream:
+        asked = request_of(operation, path, query, extra=_resumed(request.headers))
+        events = cast("Answers", operation.run(desk, asked))
+        return Stream(
+            frames(await begun(events), events),
+            status_code=operation.status,
+            media_type="text/event-stream",
+            headers=headers,
+        )
+    body = await request.body() if operation.reads_body else b""
+    answer = await cast("Awaitable[Any]", operation.run(desk, request_of(operation, path, query, body)))
+    content = encode({"data": answer})
+    return Response(content, status_code=operation.status, media_type=MediaType.JSON, headers=headers)
+
+
+def _socket(front: Front, operation: Operation) -> Any:
+    @websocket(operation.path.rpartition("/")[0] + "/socket", name=f"{operation.name}_socket")
+    async def socket(socket: WebSocket[Any, Any, Any]) -> None:
+        try:
+            desk, _ = await front.admit(operation, socket.headers)
+            events = cast("Answers", operation.run(desk, request_of(operation, {}, _query(socket.scope))))
+            await begun(events)
+        except Exception as error:
+            await _close(socket, error, operation.name)
+            return
+        await socket.accept()
+        try:
+            await listen(socket, events)
+        except WebSocketDisconnect:
+            return
+        except Exception as error:
+            await _close(socket, error, operation.name)
+
+    return socket
+
+
+async def _close(socket: WebSocket[Any, Any, Any], error: Exception, name: str) -> None:
+    status, problems, _ = explain(error)
+    if status >= 500:
+        log.error("%s failed", name, exc_info=error)
+    if socket.connection_state == "init":
+        await socket.accept()
+    await socket.send_data(encode({"errors": problems}))
+    await socket.close(code=1008 if status < 500 else 1011, reason=problems[0].message[:100])
+
+
+def _query(scope: Any) -> list[tuple[str, str]]:
+    return parse_qsl(scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
+
+
+def _resumed(headers: Mapping[str, str]) -> dict[str, str]:
+    last = headers.get("last-event-id")
+    return {"lastEventId": last} if last else {}
+
+
+def _refuse(_request: AnyRequest, error: Exception) -> AnyResponse:
+    """What ends before an operation: unknown paths and methods, and the failures of pages."""
+    return _refusal(error, "a request")
+
+
+def _refusal(error: Exception, name: str) -> AnyResponse:
+    headers = dict(_HEADERS)
+    if isinstance(error, HTTPException):
+        headers |= dict(error.headers or {})
+        error = _in_our_words(error)
+    status, problems, extra = explain(error)
+    if status >= 500 and not isinstance(error, Refused):
+        log.error("%s failed", name, exc_info=error)
+    body = encode({"errors": problems})
+    return Response(body, status_code=status, media_type=MediaType.JSON, headers={**headers, **extra})
+
+
+def _in_our_words(error: HTTPException) -> Refused:
+    message = "There is nothing at this path." if error.status_code == 404 else error.detail
+    return Refused([Problem(word(error.status_code), message)], status=error.status_code)
+
+
+def _page(content: str) -> Response[str]:
+    policy = {"Content-Security-Policy": pages.POLICY, "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
+    return Response(content, media_type=MediaType.HTML, headers={**_HEADERS, **policy})

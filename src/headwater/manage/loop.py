@@ -1,0 +1,110 @@
+"""The role: serves the operations, keeps the books, measures, and lets the log forget."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from headwater import telemetry
+from headwater.eventlog import EventLog
+from headwater.eventlog.streams import COLLECTED, OUTCOMES, PROCESSED, Stream
+from headwater.manage.desk import Desk
+from headwater.manage.http import application
+from headwater.manage.ledger import GROUP, Books
+from headwater.manage.operations import OPERATIONS
+from headwater.spec.errors import SetupError, Unavailable
+from headwater.spec.settings import ManageSettings, Settings
+from headwater.store.database import Store
+from headwater.store.secrets import Secrets
+from headwater.store.snapshot import Snapshot
+
+_MEASURE_SECONDS = 5.0
+_TRIM_SECONDS = 180.0
+_FAREWELL_SECONDS = 5.0
+READERS: tuple[tuple[str, Stream], ...] = (
+    ("pipeline", COLLECTED),
+    ("deliver", PROCESSED),
+    ("archive", PROCESSED),
+    (GROUP, OUTCOMES),
+)
+"""The groups of readers whose lag is measured."""
+
+
+async def manage(
+    *,
+    log: EventLog,
+    store: Store,
+    snapshot: Snapshot,
+    secrets: Secrets,
+    settings: Settings,
+    folder: Path,
+    stopping: asyncio.Event,
+) -> None:
+    """Run until told to stop. Raises SetupError when the port cannot be had."""
+    desk = Desk(
+        store=store,
+        log=log,
+        snapshot=snapshot,
+        secrets=secrets,
+        settings=settings,
+        folder=folder,
+        stopping=stopping,
+    )
+    books = Books(log, store)
+    await books.open()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_serve(desk, settings.manage, stopping), name="http")
+        for partition in log.partitions(OUTCOMES):
+            tasks.create_task(books.keep(partition, stopping), name=f"ledger-{partition}")
+        tasks.create_task(_measure(log, books, stopping), name="measure")
+        tasks.create_task(_forget(log, settings.log.retention_hours, stopping), name="trim")
+
+
+async def _serve(desk: Desk, settings: ManageSettings, stopping: asyncio.Event) -> None:
+    server = Server(
+        application(desk, OPERATIONS),
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        websockets=True,
+        log_enabled=False,
+    )
+    serving = asyncio.create_task(server.serve())
+    told = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if serving.done():
+        raise SetupError(
+            f"The management API cannot listen on {settings.host}:{settings.port}."
+        ) from serving.exception()
+    server.stop()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(serving, _FAREWELL_SECONDS)
+
+
+async def _measure(log: EventLog, books: Books, stopping: asyncio.Event) -> None:
+    while not stopping.is_set():
+        with suppress(Unavailable):
+            for group, stream in READERS:
+                for partition in log.partitions(stream):
+                    lag = await log.lag(group, stream, partition)
+                    telemetry.LOG_LAG.labels(group, stream.name, str(partition)).set(lag)
+        telemetry.LEDGER_IMBALANCE.set(books.balance.events())
+        await _rest(stopping, _MEASURE_SECONDS)
+
+
+async def _forget(log: EventLog, hours: int, stopping: asyncio.Event) -> None:
+    while not stopping.is_set():
+        with suppress(Unavailable):
+            await log.trim(time.time_ns() // 1_000_000 - hours * 3_600_000)
+        await _rest(stopping, _TRIM_SECONDS)
+
+
+async def _rest(stopping: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)

@@ -1,0 +1,181 @@
+"""Deliveries that wait or have failed, and sending them again. Headwater's own."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from headwater.manage.answers import Shape
+from headwater.manage.changing import change, note
+from headwater.manage.desk import Desk
+from headwater.manage.operation import operation
+from headwater.manage.operations.failures import meaning, payload
+from headwater.manage.paging import Page
+from headwater.manage.problems import invalid, missing
+from headwater.manage.spans import moment
+from headwater.spec.timestamps import format_moment
+from headwater.spec.wire import JSON
+from headwater.store import audit, parked
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+_HOUR = 3_600_000
+
+
+class ParkedPage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which page is wanted."""
+
+    count: Annotated[int, Meta(ge=1, le=500, description="Entries a page holds at most.")] = 50
+    cursor: Annotated[str | None, Meta(description="`next` of the page before.")] = None
+
+
+class ListParkedDeliveries(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which deliveries; what is absent does not matter."""
+
+    destination_id: Annotated[str, Meta(description="Only those of this destination.")] = ""
+    state: Annotated[Literal["", "waiting", "delivered", "failed"], Meta(description="Only those in this state.")] = ""
+    reason: Annotated[str, Meta(description="Only those with this reason.")] = ""
+    message_id: Annotated[str, Meta(description="Only those of this event.")] = ""
+    pagination: Annotated[ParkedPage, Meta(description="Which page.")] = ParkedPage()
+
+
+class ParkedShape(Shape, frozen=True, kw_only=True):
+    """A parked delivery with the event and its attempts; a delivered one no longer holds the event."""
+
+    id: str
+    destination_id: str
+    source_id: str
+    message_id: str
+    type: str
+    name: str
+    partition: int
+    position: int
+    state: str
+    reason: str
+    meaning: str
+    detail: str
+    attempts: int
+    notes: list[dict[str, Any]]
+    received_at: str
+    parked_at: str
+    due_at: str
+    expires_at: str
+    ended_at: str | None
+    event: JSON
+
+
+class ListParkedDeliveriesAnswer(Shape, frozen=True, kw_only=True):
+    """Deliveries, newest parked first."""
+
+    deliveries: list[ParkedShape]
+    pagination: Page
+
+
+@operation("GET", "/headwater/parked", scope="events:read", tag="Deliveries")
+async def list_parked_deliveries(desk: Desk, request: ListParkedDeliveries) -> ListParkedDeliveriesAnswer:
+    """List deliveries that wait or have failed, with their attempts."""
+    chosen = parked.Filter(
+        destination_id=request.destination_id,
+        state=request.state,
+        reason=request.reason,
+        message_id=request.message_id,
+    )
+    after = _read_cursor(request.pagination.cursor)
+    count = request.pagination.count
+    found = await desk.store.read(lambda connection: parked.find(connection, chosen, limit=count + 1, after=after))
+    shown = found[:count]
+    following = _write_cursor(shown[-1]) if len(found) > count else None
+    return ListParkedDeliveriesAnswer(
+        deliveries=[show(one) for one in shown],
+        pagination=Page(current=request.pagination.cursor or "", next=following),
+    )
+
+
+class RedriveDeliveries(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which failed deliveries to try again."""
+
+    destination_id: Annotated[str, Meta(min_length=1, description="The destination.")]
+    reason: Annotated[str, Meta(description="Only those with this reason.")] = ""
+    ids: Annotated[list[str], Meta(max_length=500, description="Only these deliveries.")] = []
+    from_: Annotated[str | None, Meta(description="Only those parked at or after this moment (ISO 8601).")] = (
+        msgspec.field(default=None, name="from")
+    )
+    to: Annotated[str | None, Meta(description="Only those parked before this moment.")] = None
+    dry_run: Annotated[bool, Meta(description="Only count them.")] = False
+
+
+class RedriveDeliveriesAnswer(Shape, frozen=True, kw_only=True):
+    """How many deliveries are tried again, or would be."""
+
+    deliveries: int
+    dry_run: bool
+
+
+@operation("POST", "/headwater/redrive", scope="deliveries:write", tag="Deliveries")
+async def redrive_deliveries(desk: Desk, request: RedriveDeliveries) -> RedriveDeliveriesAnswer:
+    """Try failed deliveries of a destination again, with a new horizon."""
+    destinations = (await desk.workspace()).destinations
+    destination = next((one for one in destinations if one.id == request.destination_id), None)
+    if destination is None:
+        raise missing("destination")
+    chosen = parked.Filter(
+        destination_id=destination.id,
+        reason=request.reason,
+        ids=tuple(request.ids),
+        since=moment("from", request.from_, 0),
+        until=moment("to", request.to, 0),
+    )
+    hours = destination.settings.get("horizon_hours") or desk.settings.deliver.horizon_hours
+
+    def work(connection: Connection) -> tuple[int, list[audit.Entry]]:
+        moved = parked.redrive(
+            connection, chosen, now=desk.now, horizon_ms=int(float(hours) * _HOUR), dry_run=request.dry_run
+        )
+        line = note(desk, "Deliveries Redriven", "DESTINATION", destination.id, destination.name)
+        return moved, [line] if moved and not request.dry_run else []
+
+    return RedriveDeliveriesAnswer(deliveries=await change(desk, work), dry_run=request.dry_run)
+
+
+def show(one: parked.ParkedDelivery) -> ParkedShape:
+    """A parked delivery as it is shown."""
+    return ParkedShape(
+        id=one.id,
+        destination_id=one.destination_id,
+        source_id=one.source_id,
+        message_id=one.message_id,
+        type=one.event_type,
+        name=one.event_name,
+        partition=one.partition,
+        position=one.position,
+        state=one.state,
+        reason=one.reason,
+        meaning=meaning(parked.STEPS[one.state], one.reason),
+        detail=one.detail,
+        attempts=one.attempts,
+        notes=one.notes,
+        received_at=format_moment(one.received_at),
+        parked_at=format_moment(one.parked_at),
+        due_at=format_moment(one.due_at),
+        expires_at=format_moment(one.expires_at),
+        ended_at=None if one.ended_at is None else format_moment(one.ended_at),
+        event=payload(one.payload),
+    )
+
+
+def _write_cursor(last: parked.ParkedDelivery) -> str:
+    return base64.b64encode(msgspec.json.encode((last.parked_at, last.id))).decode()
+
+
+def _read_cursor(text: str | None) -> tuple[int, str] | None:
+    if not text:
+        return None
+    try:
+        return msgspec.json.decode(base64.b64decode(text, validate=True), type=tuple[int, str])
+    except (binascii.Error, msgspec.DecodeError, ValueError):
+        raise invalid("pagination.cursor", '"pagination.cursor" is not a cursor of this list') from None

@@ -1,0 +1,74 @@
+"""A stream operation's answers on their way out: as server-sent events, or as frames of a WebSocket.
+
+Whoever reads slowly is waited for: the next answer is made when the last is on its way, so nothing piles up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Protocol
+
+from litestar import WebSocket
+from litestar.exceptions import WebSocketDisconnect
+
+from headwater.spec.wire import encode
+
+Socket = WebSocket[Any, Any, Any]
+
+
+class Tailed(Protocol):
+    """What a stream yields: an event with its place, a notice, or a sign of life (`idle`)."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def id(self) -> str | None: ...
+
+
+Answers = AsyncGenerator[Tailed, None]
+
+
+async def begun(answers: Answers) -> Tailed:
+    """The first answer, which says that the request is good. Raises what the operation refuses it with."""
+    return await anext(answers)
+
+
+async def frames(first: Tailed, answers: Answers) -> AsyncGenerator[bytes]:
+    """Server-sent events; a comment is a sign of life."""
+    yield _frame(first)
+    async with aclosing(answers):
+        async for answer in answers:
+            yield _frame(answer)
+
+
+def _frame(answer: Tailed) -> bytes:
+    if answer.kind == "idle":
+        return b": idle\n\n"
+    place = f"id: {answer.id}\n" if answer.id else ""
+    return f"{place}event: {answer.kind}\ndata: ".encode() + encode(answer) + b"\n\n"
+
+
+async def listen(socket: Socket, answers: Answers) -> None:
+    """Send answers until they end or the client leaves; what the client sends is ignored."""
+    leaving = asyncio.create_task(_left(socket))
+    try:
+        async with aclosing(answers):
+            async for answer in answers:
+                if leaving.done():
+                    return
+                if answer.kind != "idle":
+                    await socket.send_data(encode(answer).decode())
+        await socket.close(code=1001, reason="Headwater is stopping.")
+    finally:
+        leaving.cancel()
+
+
+async def _left(socket: Socket) -> None:
+    try:
+        while True:
+            await socket.receive_data("text")
+    except WebSocketDisconnect:
+        return
