@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from headwater import __version__
-from headwater.app.commands import catch, doctor, output, send, serve, settings, tail
+from headwater.app.commands import catch, doctor, flags, output, redrive, send, serve, settings, tail, trace
 from headwater.spec.errors import HeadwaterError
 
 _INTERRUPTED = 130
@@ -53,7 +53,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=flags.HELP,
 )
 
 
@@ -77,7 +77,7 @@ def headwater(
     """
 
 
-for _room in (serve, send, tail, doctor, settings, catch):
+for _room in (serve, send, tail, trace, redrive, doctor, settings, catch):
     _room.register(app)
 
 

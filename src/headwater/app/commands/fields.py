@@ -16,6 +16,7 @@ from typing import Annotated, Any, cast
 import msgspec
 import typer
 from msgspec import inspect
+from rich.markup import escape
 
 from headwater.manage.operation import Operation
 
@@ -56,11 +57,11 @@ def parameter(field: Field) -> python.Parameter:
     """The field as a parameter that Typer turns into an option or argument."""
     kind: Any = {"list": list[field.kind], "items": list[str], "object": list[str]}.get(field.form, field.kind)
     if field.in_path:
-        info = typer.Argument(help=field.sentence or None, show_default=False)
+        info = typer.Argument(help=escape(field.sentence) or None, metavar=field.name.upper(), show_default=False)
         return python.Parameter(field.name, python.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, info])
     flags = f"{field.flag}/--no{field.flag[1:]}" if field.kind is bool and field.form == "scalar" else field.flag
     metavar = {"items": "JSON", "object": "NAME=VALUE|JSON"}.get(field.form)
-    option = typer.Option(flags, help=field.sentence or None, show_default=False, metavar=metavar)
+    option = typer.Option(flags, help=escape(field.sentence) or None, show_default=False, metavar=metavar)
     if field.required:
         return python.Parameter(field.name, python.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, option])
     return python.Parameter(
@@ -166,7 +167,7 @@ def _form(kind: inspect.Type) -> tuple[str, Any]:
 
 def _scalar(kind: inspect.Type) -> Any:
     if isinstance(kind, inspect.LiteralType) and all(isinstance(value, str) for value in kind.values):
-        return Enum("Choice", {str(value): value for value in kind.values})
+        return Enum("Choice", {f"choice_{value}": value for value in kind.values if value})
     if isinstance(kind, inspect.EnumType):
         return kind.cls
     if isinstance(kind, inspect.UnionType):

@@ -12,6 +12,9 @@ import typer
 from headwater.app.settings import read
 from headwater.spec.settings import Settings
 
+HELP = {"help_option_names": ["-h", "--help"]}
+"""What every command answers to."""
+
 MACHINE = "Where the house is"
 
 Data = Annotated[str, typer.Option("--data", metavar="DIR", help="Folder for everything that is kept on disk.")]

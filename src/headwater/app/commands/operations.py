@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import typer
 import typer.main
+from rich.markup import escape
 
 from headwater.app.commands import flags, output
 from headwater.app.commands.client import Client, find_house, path_to
@@ -34,7 +35,7 @@ def command(name: str, operation: Operation) -> Any:
 
     run.__signature__ = inspect.Signature([*(parameter(field) for field in made), *_shared(operation)])  # pyright: ignore[reportFunctionMemberAccess] - how a signature is declared
     run.__annotations__ = {}
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich", context_settings=flags.HELP)
     app.command(name, help=_help(name, operation, made), rich_help_panel=operation.tag)(run)
     return typer.main.get_command(app)
 
@@ -122,7 +123,8 @@ def _help(name: str, operation: Operation, made: Sequence[Field]) -> str:
         *(field.name.upper() for field in made if field.in_path),
         *(_sample(field) for field in made if field.required and not field.in_path),
     ]
-    return f"{operation.sentence}\n\n\b\nExample:\n  {' '.join(words)}\n\n\b\n{operation.method} {operation.path}"
+    called = f"{operation.method} {operation.path}; scope {operation.scope}"
+    return escape(f"{operation.sentence}\n\n\b\nExample:\n  {' '.join(words)}\n\n\b\n{called}")
 
 
 def _sample(field: Field) -> str:

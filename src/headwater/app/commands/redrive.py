@@ -1,0 +1,109 @@
+"""`headwater redrive`: failed deliveries once more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from headwater.app.commands import flags, output
+from headwater.app.commands.client import Client, find_house
+from headwater.spec.errors import SetupError
+from headwater.spec.outcome import Step
+
+PATH, BOOKS = "/headwater/redrive", "/headwater/ledger"
+"""Where the operations `redrive_deliveries` and `get_ledger` are."""
+
+_POLL_SECONDS = 0.5
+_EVER = "1970-01-01T00:00:00.000Z"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(rich_help_panel="Events")(redrive)
+
+
+def redrive(
+    destination: Annotated[str, typer.Option("--destination", metavar="ID", help="The destination.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="Only those that failed for this.")] = "",
+    start: Annotated[
+        str, typer.Option("--from", metavar="ISO", help="Only those parked at this moment or later.")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", metavar="ISO", help="Only those parked before this moment.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow them until none of them waits.")] = True,
+    json: flags.Json = False,
+    url: flags.Url = "",
+    token: flags.Token = "",
+    data: flags.Folder = "",
+) -> None:
+    """Try failed deliveries of a destination again, with a new horizon. They are counted first, and you are asked.
+
+    \b
+    Examples:
+      headwater redrive --destination 2f9kQ --dry-run
+      headwater redrive --destination 2f9kQ --reason UNAUTHORIZED
+      headwater redrive --destination 2f9kQ --from 2026-03-01T00:00:00Z --yes --no-wait
+    """
+    client = Client.of_house(find_house(url=url, token=token, data=data))
+    chosen = {"destinationId": destination, "reason": reason, "from": start or None, "to": end or None}
+    found = int(client.ask("POST", PATH, body={**chosen, "dryRun": True})["deliveries"])
+    if dry_run or not found:
+        _report({"deliveries": found, "dryRun": True}, f"{found} failed deliveries would be tried again.", json=json)
+        return
+    if not yes:
+        if json:
+            raise SetupError("Give --yes with --json: nobody can be asked.")
+        typer.confirm(f"Try {found} failed deliveries again?", abort=True, err=True)
+    others = _failed(client, chosen) - found
+    before = pending(client, destination)
+    moved = int(client.ask("POST", PATH, body={**chosen, "dryRun": False})["deliveries"])
+    answer: dict[str, Any] = {"deliveries": moved, "dryRun": False}
+    if wait and moved:
+        _follow(client, destination, moved, before, quiet=json)
+        failed = min(moved, max(0, _failed(client, chosen) - others))
+        answer |= {"delivered": moved - failed, "failed": failed}
+    _report(answer, _sentence(answer), json=json)
+
+
+def pending(client: Client, destination: str) -> int:
+    """How many deliveries wait for a destination, by the books."""
+    accounts = client.ask("GET", BOOKS, query=[("destinationId", destination), ("startTime", _EVER)])["accounts"]
+    return sum(int(account["steps"].get(Step.PENDING, 0)) for account in accounts)
+
+
+def _failed(client: Client, chosen: Mapping[str, Any]) -> int:
+    """How many have failed by now for whatever reason: a second failure may have another reason than the first."""
+    return int(client.ask("POST", PATH, body={**chosen, "reason": "", "dryRun": True})["deliveries"])
+
+
+def _follow(client: Client, destination: str, moved: int, before: int, *, quiet: bool) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = output.console(error=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    if not quiet:
+        output.say(f"Trying {moved} deliveries again. Ctrl-C stops looking, not the deliveries.", error=True)
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task("done", total=moved)
+        while left := max(0, pending(client, destination) - before):
+            bar.update(task, completed=max(0, moved - left))
+            time.sleep(_POLL_SECONDS)
+        bar.update(task, completed=moved)
+
+
+def _sentence(answer: dict[str, Any]) -> str:
+    if "delivered" not in answer:
+        return f"{answer['deliveries']} deliveries are being tried again."
+    again = f", {answer['failed']} failed again" if answer["failed"] else ""
+    return f"{answer['deliveries']} deliveries were tried again: {answer['delivered']} delivered{again}."
+
+
+def _report(answer: dict[str, Any], sentence: str, *, json: bool) -> None:
+    if json:
+        output.print_json(answer)
+    else:
+        output.say(sentence)
