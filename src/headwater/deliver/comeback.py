@@ -1,0 +1,120 @@
+"""How parked deliveries come back: claims those that are due for lanes with room, and tends to those with no hope."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from headwater import telemetry
+from headwater.deliver.lane import LEASE_SECONDS
+from headwater.spec.errors import Unavailable
+from headwater.store import parked
+
+if TYPE_CHECKING:
+    from headwater.deliver.backlog import Backlog
+    from headwater.deliver.lanes import Lanes
+    from headwater.spec.settings import DeliverSettings
+    from headwater.store import Store
+
+_LOOK_EVERY = 1.0
+_PAUSE = 0.02
+_TEND_EVERY = 15.0
+_GONE = "The destination was removed or switched off."
+
+
+class Comeback:
+    """`committed` are deliver's cursors by partition, kept fresh by whoever commits; nothing beyond is forgotten."""
+
+    def __init__(
+        self, store: Store, lanes: Lanes, backlog: Backlog, settings: DeliverSettings, committed: Mapping[int, int]
+    ) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._backlog = backlog
+        self._settings = settings
+        self._committed = committed
+        self._shown: set[str] = set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until told to stop. A store that is away is waited for."""
+        tended = 0.0
+        while not stopping.is_set():
+            wait = _LOOK_EVERY
+            try:
+                self._lanes.follow()
+                wait = await self._look()
+                if time.monotonic() - tended >= _TEND_EVERY:
+                    tended = time.monotonic()
+                    await self._tend()
+            except Unavailable as error:
+                wait = error.retry_after
+            await self._rest(wait)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait until something may be due, but never less than a moment."""
+        await asyncio.sleep(_PAUSE)
+        try:
+            async with asyncio.timeout(max(seconds - _PAUSE, 0)):
+                await self._backlog.due.wait()
+        except TimeoutError:
+            pass
+
+    async def _look(self) -> float:
+        """Claim what is due and has room. Returns the seconds until there may be more."""
+        self._backlog.due.clear()
+        backlogs = await self._store.read(parked.backlogs)
+        now = _now_ms()
+        limits: dict[str, int] = {}
+        next_due = now + _LOOK_EVERY * 1000
+        for destination_id, due_at in backlogs.items():
+            lane = self._lanes.get(destination_id)
+            if lane is None:
+                await self._fail(destination_id)
+            elif due_at > now:
+                next_due = min(next_due, due_at)
+            elif room := lane.room():
+                limits[destination_id] = room
+        if limits:
+            await self._claim(limits, now)
+        return max(next_due - now, 0) / 1000
+
+    async def _claim(self, limits: dict[str, int], now: int) -> None:
+        claim = partial(parked.claim, limits=limits, now=now, lease_ms=int(LEASE_SECONDS * 1000))
+        for destination_id, rows in (await self._store.write(claim)).items():
+            lane = self._lanes.get(destination_id)
+            if lane is None:
+                self._backlog.release([row.id for row in rows], now)
+            else:
+                lane.offer(rows)
+
+    async def _fail(self, destination_id: str, *, expired: bool = False) -> None:
+        fail = partial(
+            parked.fail_waiting,
+            destination_id=destination_id,
+            reason="EXPIRED" if expired else "UNKNOWN_INTEGRATION",
+            detail="" if expired else _GONE,
+            now=_now_ms(),
+            expired=expired,
+        )
+        while await self._store.write(fail):
+            pass
+
+    async def _tend(self) -> None:
+        """Fail what expired while nobody could try it, forget what ended long ago, and show how much waits."""
+        for lane in self._lanes.made():
+            if lane.waiting_in_vain():
+                await self._fail(lane.plan.destination.id, expired=True)
+        before = _now_ms() - self._settings.keep_parked_hours * 3_600_000
+        purge = partial(parked.purge, ended_before=before, committed=dict(self._committed))
+        await self._store.write(purge)
+        waiting = await self._store.read(parked.waiting)
+        for destination_id in self._shown | waiting.keys():
+            telemetry.DELIVER_PARKED.labels(destination_id).set(waiting.get(destination_id, 0))
+        self._shown = set(waiting)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

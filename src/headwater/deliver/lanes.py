@@ -1,0 +1,70 @@
+"""All lanes: made when a destination is first needed, changed when the workspace changes, closed when it is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headwater.deliver.lane import Lane, Ports
+from headwater.deliver.plan import compile_lane
+
+if TYPE_CHECKING:
+    from headwater.spec.workspace import Destination, Workspace
+    from headwater.store.secrets import Secrets
+    from headwater.store.snapshot import Snapshot
+
+
+class Lanes:
+    """`get` answers None for a destination that is gone, switched off, or of a definition that no longer exists."""
+
+    def __init__(self, snapshot: Snapshot, secrets: Secrets, ports: Ports) -> None:
+        self._snapshot = snapshot
+        self._secrets = secrets
+        self._ports = ports
+        self._workspace: Workspace | None = None
+        self._destinations: dict[str, Destination] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._missed: set[str] = set()
+
+    def follow(self) -> None:
+        """Bring the lanes to the newest workspace known."""
+        workspace = self._snapshot.current
+        if workspace is self._workspace:
+            return
+        self._workspace = workspace
+        self._destinations = {each.id: each for each in workspace.destinations}
+        self._missed.clear()
+        for destination_id, lane in list(self._lanes.items()):
+            destination = self._destinations.get(destination_id)
+            if destination == lane.plan.destination:
+                continue
+            plan = compile_lane(destination, self._secrets, self._ports.settings) if destination else None
+            if plan is None:
+                lane.close()
+                del self._lanes[destination_id]
+            else:
+                lane.change(plan)
+
+    def get(self, destination_id: str) -> Lane | None:
+        """The lane of a destination, made if need be."""
+        lane = self._lanes.get(destination_id)
+        if lane is None and (destination := self._destinations.get(destination_id)) is not None:
+            plan = compile_lane(destination, self._secrets, self._ports.settings)
+            if plan is not None:
+                lane = self._lanes[destination_id] = Lane(plan, self._ports)
+        return lane
+
+    async def look_again(self, destination_ids: set[str]) -> None:
+        """Read the workspace once more if one of these is unknown: the pipeline may have seen a newer one."""
+        unknown = destination_ids - self._destinations.keys() - self._missed
+        if unknown:
+            await self._snapshot.refresh()
+            self.follow()
+            self._missed |= unknown - self._destinations.keys()
+
+    def made(self) -> list[Lane]:
+        """The lanes that there are."""
+        return list(self._lanes.values())
+
+    def somebody_hungry(self, but: Lane) -> bool:
+        """Is there another lane that could do with more events than the chunks at hand hold?"""
+        return any(lane.hungry() for lane in self._lanes.values() if lane is not but)

@@ -1,0 +1,73 @@
+"""The role: wires the lanes up, walks every partition, and stops in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from headwater.deliver.backlog import Backlog
+from headwater.deliver.comeback import Comeback
+from headwater.deliver.lane import Ports
+from headwater.deliver.lanes import Lanes
+from headwater.deliver.transport import Transport
+from headwater.deliver.walk import Walk, Window
+from headwater.eventlog.streams import PROCESSED
+
+if TYPE_CHECKING:
+    from headwater.eventlog import EventLog
+    from headwater.spec.settings import DeliverSettings
+    from headwater.store import Store
+    from headwater.store.secrets import Secrets
+    from headwater.store.snapshot import Snapshot
+
+
+async def deliver(
+    *,
+    log: EventLog,
+    store: Store,
+    snapshot: Snapshot,
+    secrets: Secrets,
+    settings: DeliverSettings,
+    stopping: asyncio.Event,
+) -> None:
+    """Deliver until told to stop; then give what is under way its grace, park the rest, commit, and return.
+
+    Raises SetupError when a network in `allowed_addresses` is none, or when the store's parked deliveries belong to
+    another log.
+    """
+    requests: set[asyncio.Task[None]] = set()
+    committed: dict[int, int] = {}
+    async with Transport(settings.allowed_addresses) as transport, asyncio.TaskGroup() as tasks:
+
+        def start(request: Coroutine[Any, Any, None]) -> None:
+            task = tasks.create_task(request)
+            requests.add(task)
+            task.add_done_callback(requests.discard)
+
+        backlog = Backlog(store)
+        lanes = Lanes(snapshot, secrets, Ports(transport.exchange, backlog, settings, start))
+        lanes.follow()
+        window = Window(settings.chunk_events * settings.chunks_in_flight)
+        walks = [
+            Walk(log, store, lanes, backlog, settings, partition=partition, window=window, committed=committed)
+            for partition in log.partitions(PROCESSED)
+        ]
+        for walk in walks:
+            await walk.begin()
+        writing = tasks.create_task(backlog.keep_writing(), name="deliver-backlog")
+        walking = [tasks.create_task(walk.run(stopping), name="deliver-walk") for walk in walks]
+        coming = tasks.create_task(Comeback(store, lanes, backlog, settings, committed).run(stopping))
+        await stopping.wait()
+        for lane in lanes.made():
+            lane.hurry()
+        backlog.due.set()
+        await asyncio.wait([*walking, coming])
+        if requests:
+            await asyncio.wait(set(requests), timeout=settings.grace_seconds)
+        for lane in lanes.made():
+            lane.abandon()
+        for task in list(requests):
+            task.cancel()
+        backlog.close()
+        await writing

@@ -1,0 +1,106 @@
+"""A chunk of the log on its way through the lanes, and what becomes of it there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from headwater.spec.outcome import AttemptNote, Count, OutcomeBatch, SetAside, Step
+
+if TYPE_CHECKING:
+    from headwater.deliver.lane import Lane
+    from headwater.spec.destination import Item
+    from headwater.store.parked import ParkedDelivery
+
+
+class Passage:
+    """One chunk. `open` deliveries have neither ended nor been parked; `mark` is what the backlog must have written.
+
+    `entered` is an instant of the monotonic clock, in seconds.
+    """
+
+    __slots__ = (
+        "_counts",
+        "_done",
+        "entered",
+        "first",
+        "mark",
+        "next",
+        "notes",
+        "open",
+        "partition",
+        "portions",
+        "set_aside",
+    )
+
+    def __init__(self, partition: int, first: int, next_position: int, entered: float) -> None:
+        self.partition = partition
+        self.first = first
+        self.next = next_position
+        self.entered = entered
+        self.open = 0
+        self.mark = 0
+        self.portions: list[Portion] = []
+        self.notes: list[AttemptNote] = []
+        self.set_aside: list[SetAside] = []
+        self._counts: Counter[tuple[str, str, int, str, str]] = Counter()
+        self._done = asyncio.Event()
+
+    def count(self, source_id: str, destination_id: str, at: int, step: Step, reason: str, events: int) -> None:
+        """Count events that met a step at an instant (milliseconds)."""
+        if events:
+            self._counts[source_id, destination_id, at // 60_000, step, reason] += events
+
+    def end(self, deliveries: int) -> None:
+        """So many deliveries ended or were parked."""
+        self.open -= deliveries
+        if self.open == 0:
+            self._done.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait until nothing is open, at most so long. Returns whether nothing is."""
+        if self.open and seconds > 0:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._done.wait()
+            except TimeoutError:
+                pass
+        return self.open == 0
+
+    def outcomes(self, at: int) -> OutcomeBatch:
+        """The record of this chunk, at an instant (milliseconds)."""
+        counts = [Count(*key, events) for key, events in self._counts.items()]
+        return OutcomeBatch(
+            "deliver", self.partition, self.first, self.next - 1, at, counts, self.set_aside, self.notes
+        )
+
+
+class Portion:
+    """What one chunk brings to one lane. Items before `taken` are under way or ended; `pieces` are those under way."""
+
+    __slots__ = ("items", "lane", "passage", "pieces", "source_id", "taken")
+
+    def __init__(self, passage: Passage, lane: Lane, source_id: str, items: list[Item]) -> None:
+        self.passage = passage
+        self.lane = lane
+        self.source_id = source_id
+        self.items = items
+        self.taken = 0
+        self.pieces: list[Piece] = []
+
+
+class Piece:
+    """A part of a portion that is under way in one request. `rows` once it is parked meanwhile."""
+
+    __slots__ = ("portion", "rows", "start", "stop")
+
+    def __init__(self, portion: Portion, start: int, stop: int) -> None:
+        self.portion = portion
+        self.start = start
+        self.stop = stop
+        self.rows: list[ParkedDelivery] = []
+
+    @property
+    def items(self) -> list[Item]:
+        return self.portion.items[self.start : self.stop]

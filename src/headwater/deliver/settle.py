@@ -1,0 +1,188 @@
+"""What became of a request: counts and notes for its chunks, rows and changes for the store.
+
+`Books` does the writing down for one lane: it turns verdicts into fates and tells the chunks and the backlog. It holds
+no event itself, and decides nothing about the destination.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from headwater import telemetry
+from headwater.deliver.fates import Fate, attempted, back_off, change, fate, parked_row, row_note, without_secrets
+from headwater.deliver.redact import forms, sample_request, sample_response
+from headwater.deliver.samples import Samples
+from headwater.spec.outcome import AttemptNote, Step
+from headwater.store.parked import STEPS, Change, ParkedDelivery
+
+if TYPE_CHECKING:
+    from headwater.deliver.attempt import Attempted
+    from headwater.deliver.backlog import Backlog
+    from headwater.deliver.classify import Verdict
+    from headwater.deliver.passage import Piece, Portion
+    from headwater.deliver.plan import LanePlan
+    from headwater.spec.destination import Item
+    from headwater.spec.settings import DeliverSettings
+
+
+class Work(msgspec.Struct, frozen=True):
+    """What one request carries: pieces of live portions, or rows that came back from the store."""
+
+    plan: LanePlan
+    items: list[Item]
+    pieces: list[Piece] = []
+    rows: list[ParkedDelivery] = []
+
+
+class Books:
+    """The writing down for one destination. `at` is an instant in milliseconds since 1970 everywhere."""
+
+    def __init__(self, backlog: Backlog, settings: DeliverSettings) -> None:
+        self._backlog = backlog
+        self._settings = settings
+        self._samples = Samples()
+
+    def park(
+        self, plan: LanePlan, portion: Portion, items: Sequence[Item], fate: Fate, at: int
+    ) -> list[ParkedDelivery]:
+        """Park live events that were not tried, or not to the end."""
+        passage = portion.passage
+        rows = [
+            parked_row(
+                item,
+                destination_id=plan.destination.id,
+                source_id=portion.source_id,
+                partition=passage.partition,
+                fate=fate,
+                at=at,
+                horizon_ms=plan.horizon_ms,
+            )
+            for item in items
+        ]
+        self._keep(portion, rows)
+        return rows
+
+    def settle(self, work: Work, tried: Attempted, at: int) -> None:
+        """Write down what became of everything that a request carried."""
+        hidden = work.plan.hidden
+        if tried.request is not None and tried.verdict.step is not Step.DELIVERED:
+            hidden = (*forms(tried.request.secrets), *hidden)
+        verdict = without_secrets(tried.verdict, hidden)
+        note = self._note(work, tried, verdict, at)
+        if work.rows:
+            self._change(work.plan, work.rows, 0, verdict, note, at)
+        offset = 0
+        for piece in work.pieces:
+            piece.portion.pieces.remove(piece)
+            if piece.rows:
+                self._change(work.plan, piece.rows, offset, verdict, note, at)
+            else:
+                self._settle_piece(work, piece, offset, verdict, note, at)
+            offset += piece.stop - piece.start
+
+    def _settle_piece(
+        self, work: Work, piece: Piece, offset: int, verdict: Verdict, note: AttemptNote, at: int
+    ) -> None:
+        portion, items = piece.portion, piece.items
+        portion.passage.notes.append(_own_note(note, work, items, first=offset == 0))
+        failed = [index for index in range(len(items)) if offset + index in verdict.items] if verdict.items else []
+        if verdict.step is Step.DELIVERED:
+            self._delivered(work.plan, portion, len(items) - len(failed), at)
+            items = [items[index] for index in failed]
+        if items:
+            indexes = [offset + index for index in failed or range(len(items))]
+            self._park_tried(work.plan, portion, dict(zip(indexes, items, strict=True)), verdict, note, at)
+
+    def _delivered(self, plan: LanePlan, portion: Portion, events: int, at: int) -> None:
+        portion.passage.count(portion.source_id, plan.destination.id, at, Step.DELIVERED, "", events)
+        portion.passage.end(events)
+
+    def _park_tried(
+        self, plan: LanePlan, portion: Portion, items: dict[int, Item], verdict: Verdict, note: AttemptNote, at: int
+    ) -> None:
+        """Park live events whose first attempt did not deliver them."""
+        kept = row_note(note)
+        rows: list[ParkedDelivery] = []
+        for index, item in items.items():
+            wait = back_off(self._settings, 1, random.random())  # noqa: S311 - spreads retries, no secret
+            end = fate(verdict, index, attempts=1, at=at, expires_at=at + plan.horizon_ms, wait=wait)
+            row = parked_row(
+                item,
+                destination_id=plan.destination.id,
+                source_id=portion.source_id,
+                partition=portion.passage.partition,
+                fate=end,
+                at=at,
+                horizon_ms=plan.horizon_ms,
+            )
+            rows.append(attempted(row, kept))
+        self._keep(portion, rows)
+
+    def _keep(self, portion: Portion, rows: list[ParkedDelivery]) -> None:
+        passage = portion.passage
+        passage.mark = self._backlog.park(rows)
+        for reason, events in Counter(row.parked_reason for row in rows).items():
+            passage.count(rows[0].source_id, rows[0].destination_id, rows[0].parked_at, Step.PENDING, reason, events)
+        passage.end(len(rows))
+        failed = Counter((row.destination_id, row.state, row.reason) for row in rows if row.state != "waiting")
+        _tell(failed)
+
+    def _change(
+        self,
+        plan: LanePlan,
+        rows: Sequence[ParkedDelivery],
+        offset: int,
+        verdict: Verdict,
+        note: AttemptNote,
+        at: int,
+    ) -> None:
+        kept = row_note(note)
+        changes: list[Change] = []
+        for index, row in enumerate(rows, offset):
+            attempts = row.attempts + 1
+            # The horizon of a paused delivery begins with its first attempt: the pause was not the destination's.
+            expires_at = at + plan.horizon_ms if row.reason == "PAUSED" else row.expires_at
+            wait = back_off(self._settings, attempts, random.random())  # noqa: S311 - spreads retries, no secret
+            end = fate(verdict, index, attempts=attempts, at=at, expires_at=expires_at, wait=wait)
+            kept = kept if kept["attempt"] == attempts else {**kept, "attempt": attempts}
+            changes.append(change(row, end, at=at, expires_at=expires_at, attempt=kept))
+        self._backlog.settle(changes)
+        _tell(Counter((plan.destination.id, each.state, each.reason) for each in changes if each.state != "waiting"))
+
+    def _note(self, work: Work, tried: Attempted, verdict: Verdict, at: int) -> AttemptNote:
+        took = int(tried.took * 1000)
+        success = verdict.step is Step.DELIVERED and not verdict.items
+        shown = self._samples.wanted(at / 1000, success=success)
+        request, response = tried.request, tried.response
+        return AttemptNote(
+            work.plan.destination.id,
+            [item.position for item in work.items],
+            at - took,
+            took,
+            verdict.step,
+            verdict.reason,
+            verdict.status,
+            verdict.detail,
+            sample_request(request, work.plan.hidden) if shown and request is not None else "",
+            sample_response(response, work.plan.hidden, request) if shown and response is not None else "",
+            work.rows[0].attempts + 1 if work.rows else 1,
+        )
+
+
+def _own_note(note: AttemptNote, work: Work, items: Sequence[Item], *, first: bool) -> AttemptNote:
+    """The note with the positions of one chunk only; the sample stands in the first."""
+    if len(work.pieces) == 1:
+        return note
+    own = msgspec.structs.replace(note, positions=[item.position for item in items])
+    return own if first else msgspec.structs.replace(own, request="", response="")
+
+
+def _tell(fates: Counter[tuple[str, str, str]]) -> None:
+    """Count what the store, and not a chunk, says of deliveries."""
+    for (destination_id, state, reason), events in fates.items():
+        telemetry.DELIVER_EVENTS.labels(destination_id, STEPS[state], reason).inc(events)

@@ -1,0 +1,267 @@
+"""One partition's way: reads chunks, brings them to the lanes, and commits them in order.
+
+Reading and committing run side by side, several chunks apart. The commit waits for the oldest chunk, and parks what
+holds it up: everything of a destination that does not answer, once `grace_seconds` have passed; of one that is merely
+slow as soon as another lane starves for it, or, if none does, not before it held the cursor back ten times as long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from headwater import telemetry
+from headwater.deliver.fanout import Share, fan_out
+from headwater.deliver.passage import Passage, Portion
+from headwater.eventlog import Append, Chunk, Commit, Record
+from headwater.eventlog.streams import OUTCOMES, PROCESSED
+from headwater.spec.errors import SetupError, Unavailable
+from headwater.spec.event import EVENT_TYPES
+from headwater.spec.outcome import SetAside, Step, encode_outcomes
+from headwater.store import parked
+
+if TYPE_CHECKING:
+    from headwater.deliver.backlog import Backlog
+    from headwater.deliver.lanes import Lanes
+    from headwater.eventlog import EventLog
+    from headwater.spec.destination import Item
+    from headwater.spec.settings import DeliverSettings
+    from headwater.store import Store
+
+GROUP = "deliver"
+_WAIT = 0.25
+_LEAST_TICK = 0.005
+_PATIENCE = 10
+T = TypeVar("T")
+
+
+class Window:
+    """How many events may be on their way at once, over all partitions."""
+
+    def __init__(self, events: int) -> None:
+        self._events = events
+        self._held = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    @property
+    def full(self) -> bool:
+        return self._held >= self._events
+
+    def take(self, events: int) -> None:
+        self._held += events
+        if self.full:
+            self._room.clear()
+
+    def give(self, events: int) -> None:
+        self._held -= events
+        if not self.full:
+            self._room.set()
+
+    async def room(self, seconds: float) -> bool:
+        """Wait until there is room, at most so long. Returns whether there is."""
+        if self.full:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._room.wait()
+            except TimeoutError:
+                return False
+        return True
+
+
+class _Beginning(msgspec.Struct, frozen=True):
+    """What a row that was there before says of its delivery."""
+
+    message_id: str
+    source_id: str
+    reason: str
+    at: int
+
+
+class Walk:
+    """One partition. `begin` once, then `run`."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        store: Store,
+        lanes: Lanes,
+        backlog: Backlog,
+        settings: DeliverSettings,
+        *,
+        partition: int,
+        window: Window,
+        committed: dict[int, int],
+    ) -> None:
+        self._log = log
+        self._store = store
+        self._lanes = lanes
+        self._backlog = backlog
+        self._settings = settings
+        self._partition = partition
+        self._window = window
+        self._committed = committed
+        self._known: dict[int, dict[str, _Beginning]] = {}
+        self._passages: deque[Passage] = deque()
+        self._arrived = asyncio.Event()
+        self._reading = True
+
+    async def begin(self) -> None:
+        """Find where the cursor stands, and which deliveries beyond it were parked before a crash.
+
+        Raises SetupError when those cannot be of this log.
+        """
+        position = await _patiently(lambda: self._log.committed(GROUP, PROCESSED, self._partition))
+        _, end = await _patiently(lambda: self._log.bounds(PROCESSED, self._partition))
+        known = partial(parked.known, partition=self._partition, position=position)
+        for row in await _patiently(lambda: self._store.read(known)):
+            if row.position >= end:
+                raise SetupError(
+                    "The store holds parked deliveries of events that the log never had. Store and log belong "
+                    "together: put the log back, or start with a new store."
+                )
+            beginning = _Beginning(row.message_id, row.source_id, row.parked_reason, row.parked_at)
+            self._known.setdefault(row.position, {})[row.destination_id] = beginning
+        self._committed[self._partition] = position
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until told to stop, and then until everything that was read is committed."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._read(stopping), name=f"deliver-read-{self._partition}")
+            tasks.create_task(self._commit(stopping), name=f"deliver-commit-{self._partition}")
+
+    async def _read(self, stopping: asyncio.Event) -> None:
+        position = self._committed[self._partition]
+        while not stopping.is_set():
+            if not await self._window.room(_WAIT):
+                continue
+            try:
+                chunk = await self._log.read(
+                    PROCESSED, self._partition, position, max_records=self._settings.chunk_events, wait=_WAIT
+                )
+                if chunk.records:
+                    await self._bring(chunk)
+                position = chunk.next
+            except Unavailable as error:
+                await asyncio.sleep(error.retry_after)
+            await asyncio.sleep(0)
+        self._reading = False
+        self._arrived.set()
+
+    async def _bring(self, chunk: Chunk) -> None:
+        """Bring a chunk to the lanes."""
+        shares, before = fan_out(chunk, self._known)
+        self._lanes.follow()
+        await self._lanes.look_again({share.destination_id for share in shares})
+        passage = Passage(self._partition, chunk.first, chunk.next, time.monotonic())
+        at = int(time.time() * 1000)
+        for each in before:
+            row = self._known[each.position][each.destination_id]
+            if row.message_id != each.message_id:
+                raise SetupError("The store's parked deliveries belong to another log: put back the log they are of.")
+            passage.count(each.source_id, each.destination_id, at, Step.MATCHED, "", 1)
+            passage.count(each.source_id, each.destination_id, row.at, Step.PENDING, row.reason, 1)
+        for position in range(chunk.first, chunk.next) if self._known else ():
+            self._known.pop(position, None)
+        passage.open = sum(len(share.items) for share in shares)
+        self._window.take(len(chunk.records))
+        self._passages.append(passage)
+        self._arrived.set()
+        for share in shares:
+            passage.count(share.source_id, share.destination_id, at, Step.MATCHED, "", len(share.items))
+            self._give(passage, share, at)
+
+    def _give(self, passage: Passage, share: Share, at: int) -> None:
+        lane = self._lanes.get(share.destination_id)
+        if lane is None:
+            _filter(passage, share, share.items, "UNKNOWN_INTEGRATION", at)
+            return
+        types = lane.plan.definition.event_types
+        items = share.items
+        unfit = [] if types >= EVENT_TYPES else [item for item in items if item.type not in types]
+        if unfit:
+            _filter(passage, share, unfit, "UNSUPPORTED_EVENT_TYPE", at)
+            items = [item for item in items if item.type in types]
+        if items:
+            lane.enter(Portion(passage, lane, share.source_id, items))
+
+    async def _commit(self, stopping: asyncio.Event) -> None:
+        while True:
+            while not self._passages:
+                if not self._reading:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+            await self._ended(self._passages[0], stopping)
+            ended = [self._passages.popleft()]
+            while self._passages and not self._passages[0].open:
+                ended.append(self._passages.popleft())
+            await self._backlog.flushed(max(passage.mark for passage in ended))
+            await self._write(ended)
+
+    async def _ended(self, passage: Passage, stopping: asyncio.Event) -> None:
+        """Wait until nothing of a chunk is open, parking what holds it up."""
+        grace = self._settings.grace_seconds
+        while True:
+            overdue = passage.entered + grace - time.monotonic()
+            tick = overdue if overdue > 0 else grace / 4
+            if await passage.wait(max(min(tick, _WAIT), _LEAST_TICK)):
+                return
+            now = time.monotonic()
+            if now - passage.entered >= grace:
+                for portion in passage.portions:
+                    if self._holds_up(portion, now, stopping.is_set()):
+                        portion.lane.park_rest(portion)
+
+    def _holds_up(self, portion: Portion, now: float, stopping: bool) -> bool:
+        if portion.taken == len(portion.items) and not portion.pieces:
+            return False
+        if stopping or not portion.lane.flowing(now):
+            return True
+        patience = self._settings.grace_seconds * _PATIENCE
+        if not self._window.full and now - portion.passage.entered < patience:
+            return False
+        return self._lanes.somebody_hungry(portion.lane)
+
+    async def _write(self, passages: list[Passage]) -> None:
+        """Commit chunks: their outcomes and the cursor past them, in one transaction."""
+        at = int(time.time() * 1000)
+        batches = [batch for passage in passages if (batch := passage.outcomes(at)).counts]
+        records = [Record(b"", b"", encode_outcomes(batch)) for batch in batches]
+        position = passages[-1].next
+        appends = [Append(OUTCOMES, records)] if records else []
+        commit = Commit(GROUP, PROCESSED, position)
+        await _patiently(lambda: self._log.transact(self._partition, appends, [commit]))
+        self._committed[self._partition] = position
+        for passage in passages:
+            self._window.give(passage.next - passage.first)
+            for portion in passage.portions:
+                portion.lane.in_window -= 1
+        for batch in batches:
+            for count in batch.counts:
+                telemetry.DELIVER_EVENTS.labels(count.destination_id, count.step, count.reason).inc(count.events)
+
+
+def _filter(passage: Passage, share: Share, items: list[Item], reason: str, at: int) -> None:
+    passage.count(share.source_id, share.destination_id, at, Step.FILTERED_AT_DESTINATION, reason, len(items))
+    passage.set_aside += [
+        SetAside(
+            item.position, Step.FILTERED_AT_DESTINATION, reason, share.source_id, item.message_id, share.destination_id
+        )
+        for item in items
+    ]
+    passage.end(len(items))
+
+
+async def _patiently(ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What is asked for, however long its giver is away."""
+    while True:
+        try:
+            return await ask()
+        except Unavailable as error:
+            await asyncio.sleep(error.retry_after)
