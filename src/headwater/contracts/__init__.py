@@ -1,6 +1,5 @@
-"""What every backend, engine, destination and enrichment must keep, as suites that anyone can run over their own.
+"""Suites that prove a promise, and doubles that keep one: for our tests, and for whoever writes a backend of their own.
 
-In comes a thing that claims to keep a contract; out comes nothing, or an AssertionError with a sentence that says which
-promise was broken. The doubles that suites and tests use stand here too: real ones, which keep the same contracts. A
-suite refuses to know which backend it tests, to skip, and to rely on how fast the machine is.
+Shipped with the product, so that a stranger's backend, enrichment or destination can be held to the same words as ours.
+A suite is plain functions that raise AssertionError; it needs no test framework. Nothing here is imported by a room.
 """

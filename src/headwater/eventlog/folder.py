@@ -21,7 +21,7 @@ Strands = dict[tuple[str, int], Strand]
 def open_strands(folder: Path, partitions: int, *, now: int) -> Strands:
     """Find every strand of a log, and make what is missing; several processes may do so at once.
 
-    Raises SetupError for fewer partitions than the log has, and for the files of another version.
+    Raises SetupError for another number of partitions than the log has, and for the files of another version.
     """
     folder.mkdir(parents=True, exist_ok=True)
     strands: Strands = {}
@@ -51,8 +51,8 @@ def _registry(folder: Path, partitions: int) -> Generator[None]:
         known = connection.execute("SELECT format, partitions FROM log").fetchone() or (FORMAT, partitions)
         if known[0] != FORMAT:
             raise SetupError(f"The log in {folder} has format {known[0]}; this version reads format {FORMAT}.")
-        if known[1] > partitions:
-            raise SetupError(f"The log in {folder} has {known[1]} partitions; set its number to that, or to more.")
+        if known[1] != partitions:
+            raise SetupError(f"The log in {folder} has {known[1]} partitions; set log.partitions to that.")
         yield
         connection.execute("DELETE FROM log")
         connection.execute("INSERT INTO log VALUES (?, ?)", (FORMAT, partitions))

@@ -78,9 +78,8 @@ class Writer:
         going = True
         while going:
             jobs, going = self._take()
-            allowed = self._refuse_without_room(jobs)
-            if allowed:
-                self._serve(allowed)
+            if jobs:
+                self._serve(jobs)
         if self._segment is not None:
             self._segment.connection.close()
 
@@ -99,8 +98,26 @@ class Writer:
                 return jobs, True
         return jobs, False
 
+    def _serve(self, jobs: list[Job]) -> None:
+        answers: Sequence[list[int] | Exception]
+        try:
+            jobs = self._refuse_without_room(jobs)
+            answers = self._write(jobs) if jobs else []
+        except (sqlite3.OperationalError, OSError) as error:
+            self._let_go()
+            answers = [Unavailable(f"The log cannot write: {error}.") for _ in jobs]
+        except Exception as error:  # a caller's bug must not end the thread that everybody waits for
+            self._let_go()
+            answers = [error] * len(jobs)
+        self._answer(jobs, answers)
+        try:
+            self._look_after_segment()
+        except Exception:
+            _log.exception("A segment of the log could not be looked after; the next write tries again.")
+            self._let_go()
+
     def _refuse_without_room(self, jobs: list[Job]) -> list[Job]:
-        """Keep the jobs that may be written as full as the disk is.
+        """Keep the jobs that may be written as full as the disk is, and answer the others.
 
         Cursors always may. What moves records on, so that they can be trimmed, may use half of the reserve.
         """
@@ -115,23 +132,6 @@ class Writer:
         text = f"The disk of the log has {free} bytes left and must keep {least}; make room."
         self._answer(refused, [Unavailable(text, retry_after=5.0) for _ in refused])
         return allowed
-
-    def _serve(self, jobs: list[Job]) -> None:
-        answers: Sequence[list[int] | Exception]
-        try:
-            answers = self._write(jobs)
-        except (sqlite3.OperationalError, OSError) as error:
-            self._let_go()
-            answers = [Unavailable(f"The log cannot write: {error}.") for _ in jobs]
-        except Exception as error:  # a caller's bug must not end the thread that everybody waits for
-            self._let_go()
-            answers = [error] * len(jobs)
-        self._answer(jobs, answers)
-        try:
-            self._look_after_segment()
-        except Exception:
-            _log.exception("A segment of the log could not be looked after; the next write tries again.")
-            self._let_go()
 
     def _answer(self, jobs: Sequence[Job], answers: Sequence[list[int] | Exception]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Job, list[int] | Exception]]] = {}

@@ -52,8 +52,8 @@ class SqliteLog:
     ) -> None:
         """Open the log, and make it if it is missing. Blocks; after a crash, for as long as there is to recover.
 
-        Partitions may be added later, which ends the order between a key's old and new records; fewer than there are
-        raise SetupError. `clock` tells milliseconds since 1970, `free_bytes` the room on the disk.
+        Raises SetupError for another number of partitions than the log was made with: a key's records would change
+        partition. `clock` tells milliseconds since 1970, `free_bytes` the room on the disk.
         """
         self.folder = folder
         self._partitions = range(partitions)

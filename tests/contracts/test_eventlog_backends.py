@@ -1,0 +1,50 @@
+"""Every backend of the log in the folder keeps every promise. A new backend needs one line in BACKENDS."""
+
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+from headwater.contracts.eventlog import PARTITIONS, Backend, Clock, Promise, promises
+from headwater.eventlog import EventLog, backends
+
+
+def open_memory(folder: Path, clock: Clock) -> EventLog:
+    from headwater.eventlog.backends.memory import MemoryLog
+
+    return MemoryLog(partitions=PARTITIONS, clock=clock)
+
+
+def open_sqlite(folder: Path, clock: Clock) -> EventLog:
+    from headwater.eventlog.backends.sqlite import SqliteLog
+
+    return SqliteLog(folder, partitions=PARTITIONS, segment_bytes=150_000, min_free_bytes=0, clock=clock)
+
+
+def tear_sqlite(folder: Path) -> None:
+    """Leave the beginning of another commit at the end of each write-ahead log: half a frame that looks sound."""
+    torn = [path for path in folder.rglob("*-wal") if path.stat().st_size > 20_000]
+    assert torn, "no file was being written to"
+    for path in torn:
+        whole = path.read_bytes()
+        path.write_bytes(whole + whole[32:9_000])
+
+
+BACKENDS = {
+    "memory": Backend(open_memory, durable=False),
+    "sqlite": Backend(open_sqlite, durable=True, tear=tear_sqlite),
+}
+PROMISES = [
+    pytest.param(backend, promise, id=f"{name}-{promise.__name__}")
+    for name, backend in BACKENDS.items()
+    for promise in promises(backend)
+]
+
+
+def test_every_backend_in_the_folder_is_held_to_the_promises() -> None:
+    assert {module.name for module in pkgutil.iter_modules(backends.__path__)} == set(BACKENDS)
+
+
+@pytest.mark.parametrize(("backend", "promise"), PROMISES)
+def test_the_backend_keeps_its_promise(backend: Backend, promise: Promise, tmp_path: Path) -> None:
+    promise(backend, tmp_path)
