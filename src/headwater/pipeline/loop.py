@@ -104,7 +104,7 @@ class Walk:
             await self._current_plan(chunk),
             partition=self._partition,
             now=int(time.time() * 1000),
-            find_duplicates=self._seen.duplicates,
+            find_duplicates=self._seen.screen(),
         )
         await self._commit(work, chunk.next)
         _count(work, time.perf_counter() - started)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any, cast
 
+import msgspec
+
 from headwater.spec.event import CollectedHeader, Event
 from headwater.spec.limits import MAX_PROPERTIES
 from headwater.spec.timestamps import correct, format_moment, is_wire_form, parse_moment
@@ -21,26 +23,38 @@ _DEFAULTS = {
 }
 VERSION = 2
 
+Moment = tuple[int | None, str]
+_NO_MOMENT: Moment = (None, "")
 
-def normalise(body: dict[str, Any], header: CollectedHeader, *, sent_at: Any, place: str, position: int) -> Event:
+
+class Arrival(msgspec.Struct, frozen=True):
+    """What the messages of one request share: its header, the moment of receipt as text, and the envelope's sentAt."""
+
+    header: CollectedHeader
+    received_at: str
+    sent: Moment
+
+    @classmethod
+    def of(cls, header: CollectedHeader, sent_at: Any) -> Arrival:
+        return cls(header, format_moment(header.received_at), _read(sent_at))
+
+
+def normalise(body: dict[str, Any], arrival: Arrival, *, place: str, position: int) -> Event:
     """Make the event of a valid message, changing the message in place.
 
-    `sent_at` is the envelope's. `place` names the message in the log, uniquely and for ever; an id made from it is the
-    same if the work is done again.
+    `place` is the message's in the log; an id made from it and the moment is the same if the work is done again.
     """
+    header = arrival.header
     kind: str = body["type"]
     for field in ("properties", "traits"):
-        if field in body and body[field] is None:
-            del body[field]
-    if (default := _DEFAULTS.get(kind)) is not None:
-        body.setdefault(default, {})
-    for field in ("properties", "traits"):
-        if field in body and len(body[field]) > MAX_PROPERTIES:
-            body[field] = dict(list(body[field].items())[:MAX_PROPERTIES])
+        if field in body:
+            _bound(body, field)
+    if (default := _DEFAULTS.get(kind)) is not None and default not in body:
+        body[default] = {}
     if not isinstance(body.get("integrations"), dict):
         body["integrations"] = {}
-    body["messageId"] = message_id = _message_id(body.get("messageId"), place)
-    _stamp(body, sent_at, header.received_at)
+    body["messageId"] = message_id = _message_id(body.get("messageId"), header, place)
+    _stamp(body, arrival)
     context = body.get("context")
     body["context"] = context = cast("dict[str, Any]", context) if context else {}
     direct = context.pop("direct", None) is True or header.direct
@@ -50,44 +64,47 @@ def normalise(body: dict[str, Any], header: CollectedHeader, *, sent_at: Any, pl
     body["version"] = VERSION
     body["projectId"] = header.source_id
     body.pop("writeKey", None)
-    return Event(
-        body=body,
-        source_id=header.source_id,
-        received_at=header.received_at,
-        position=position,
-        type=kind,
-        message_id=message_id,
-        direct=direct,
-    )
+    return Event(body, header.source_id, header.received_at, position, kind, message_id, direct)
 
 
-def _message_id(value: Any, place: str) -> str:
+def _message_id(value: Any, header: CollectedHeader, place: str) -> str:
     if isinstance(value, str) and value:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return str(uuid.uuid5(_NAMESPACE, place))
+    return str(uuid.uuid5(_NAMESPACE, f"{header.source_id}:{header.received_at}:{place}"))
 
 
-def _stamp(body: dict[str, Any], envelope_sent_at: Any, received: int) -> None:
+def _bound(body: dict[str, Any], field: str) -> None:
+    value = body[field]
+    if value is None:
+        del body[field]
+    elif len(value) > MAX_PROPERTIES:
+        body[field] = dict(list(value.items())[:MAX_PROPERTIES])
+
+
+def _stamp(body: dict[str, Any], arrival: Arrival) -> None:
     """The four stamps of 2.2. Rudder's clients write originalTimestamp where others write timestamp (clients 2)."""
-    original, original_text = _read(body.get("timestamp"), body.get("originalTimestamp"))
-    sent, sent_text = _read(body.get("sentAt"), envelope_sent_at)
-    body["receivedAt"] = arrived = format_moment(received)
-    body["sentAt"] = arrived if sent is None else sent_text
-    happened = correct(original, sent, received)
-    body["timestamp"] = happened_text = original_text if happened == original else format_moment(happened)
-    body["originalTimestamp"] = happened_text if original is None else original_text
+    original, original_text = _read(body.get("timestamp"))
+    if original is None:
+        original, original_text = _read(body.get("originalTimestamp"))
+    sent, sent_text = _read(body.get("sentAt"))
+    if sent is None:
+        sent, sent_text = arrival.sent
+    happened = correct(original, sent, arrival.header.received_at)
+    text = original_text if happened == original else format_moment(happened)
+    body["timestamp"] = text
+    body["originalTimestamp"] = text if original is None else original_text
+    body["sentAt"] = arrival.received_at if sent is None else sent_text
+    body["receivedAt"] = arrival.received_at
 
 
-def _read(value: Any, otherwise: Any) -> tuple[int | None, str]:
-    """A moment and its wire form, from the first of two values that is one."""
-    moment = parse_moment(value)
+def _read(value: Any) -> Moment:
+    """A moment and its wire form; no moment for what is not one."""
+    moment = None if value is None else parse_moment(value)
     if moment is None:
-        value, moment = otherwise, parse_moment(otherwise)
-    if moment is None:
-        return None, ""
-    return moment, value if is_wire_form(value) else format_moment(moment)
+        return _NO_MOMENT
+    return moment, value if is_wire_form(str(value)) else format_moment(moment)
 
 
 def _capture(context: dict[str, Any], header: CollectedHeader) -> None:

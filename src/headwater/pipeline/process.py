@@ -7,23 +7,25 @@ messageIds were seen before, comes in as a function.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from headwater.eventlog import Chunk, Record
-from headwater.pipeline.normalise import normalise
+from headwater.pipeline.normalise import Arrival, normalise
 from headwater.pipeline.plan import Plan, SourcePlan
 from headwater.pipeline.resolve import partition_key, resolve
 from headwater.pipeline.route import excluded_warehouses, route
 from headwater.pipeline.unpack import Item, unpack
 from headwater.pipeline.validate import validate
-from headwater.spec.event import CollectedHeader, Event, ProcessedHeader, decode_collected, encode_header
+from headwater.spec.event import Event, ProcessedHeader, decode_collected, encode_header
 from headwater.spec.outcome import Count, OutcomeBatch, SetAside, Step
 from headwater.spec.wire import encode
 
 Tally = Counter[tuple[str, str, Step, str]]
 FindDuplicates = Callable[[Sequence[str], Sequence[int]], set[int]]
+SLICE = 64
+"""Events taken through all stages at once: so few stay in the processor's caches, which makes a third of the speed."""
 
 
 class Work(msgspec.Struct):
@@ -35,63 +37,79 @@ class Work(msgspec.Struct):
     outcomes: OutcomeBatch
 
 
+class Account(msgspec.Struct):
+    """What is being written down while a chunk is worked on."""
+
+    tally: Tally = msgspec.field(default_factory=Counter)
+    set_aside: list[SetAside] = []
+
+
 def process(chunk: Chunk, plan: Plan, *, partition: int, now: int, find_duplicates: FindDuplicates) -> Work:
-    """Everything that becomes of a chunk of `collected`. `now` is in milliseconds since 1970."""
-    tally: Tally = Counter()
-    aside: list[SetAside] = []
-    events = _read(chunk, plan, partition, tally, aside)
-    events = _without_duplicates(events, find_duplicates, tally, aside)
-    for event in events:
-        for enrich in plan.enrichments:
-            enrich(event)
-    resolve(events)
-    records = [_publish(event, plan.sources[event.source_id], tally) for event in events]
-    for source_id, published in Counter([event.source_id for event in events]).items():
-        tally[source_id, "", Step.PROCESSED, ""] += published
+    """Everything that becomes of a chunk of `collected`. `now` is in milliseconds since 1970.
+
+    `find_duplicates` is asked for a few events at a time, in their order, and remembers what it was asked.
+    """
+    account = Account()
+    records: list[Record] = []
+    message_ids: list[str] = []
+    moments: list[int] = []
+    for events in _slices(chunk, plan, partition, account):
+        fresh = _without_duplicates(events, find_duplicates, account)
+        for event in fresh:
+            for enrich in plan.enrichments:
+                enrich(event)
+        resolve(fresh)
+        records += [_publish(event, plan.sources[event.source_id], account.tally) for event in fresh]
+        message_ids += [event.message_id for event in fresh]
+        moments += [event.received_at for event in fresh]
+        for source_id, published in Counter([event.source_id for event in fresh]).items():
+            account.tally[source_id, "", Step.PROCESSED, ""] += published
     minute = now // 60_000
-    counts = [Count(key[0], key[1], minute, key[2], key[3], events) for key, events in tally.items()]
-    return Work(
-        records,
-        [event.message_id for event in events],
-        [event.received_at for event in events],
-        OutcomeBatch("pipeline", partition, chunk.first, chunk.next - 1, now, counts, aside),
-    )
+    counts = [Count(key[0], key[1], minute, key[2], key[3], events) for key, events in account.tally.items()]
+    outcomes = OutcomeBatch("pipeline", partition, chunk.first, chunk.next - 1, now, counts, account.set_aside)
+    return Work(records, message_ids, moments, outcomes)
 
 
-def _read(chunk: Chunk, plan: Plan, partition: int, tally: Tally, aside: list[SetAside]) -> list[Event]:
+def _slices(chunk: Chunk, plan: Plan, partition: int, account: Account) -> Iterator[list[Event]]:
+    """The events of a chunk, some at a time; what cannot be an event is put down in the account."""
     events: list[Event] = []
     for offset, record in enumerate(chunk.records):
-        header = decode_collected(record.header)
-        position = chunk.first + offset
-        source = plan.sources.get(header.source_id)
-        items = unpack(header, record.value)
-        failures: list[SetAside] = []
-        for index, item in enumerate(items):
-            event = _make(item, header, source, index=index, partition=partition, position=position)
-            if isinstance(event, Event):
-                events.append(event)
-            else:
-                failures.append(event)
-                tally[header.source_id, "", Step.FAILED_ON_INGEST, event.reason] += 1
-        tally[header.source_id, "", Step.RECEIVED, ""] += len(items)
-        if failures and len(items) > 1:
-            failures = [_as_part_of_a_batch(failure, len(failures), len(items)) for failure in failures]
-        aside.extend(failures)
-    return events
+        _read(record, plan, events, account, partition=partition, position=chunk.first + offset)
+        if len(events) >= SLICE:
+            yield events
+            events = []
+    if events:
+        yield events
 
 
-def _make(
-    item: Item, header: CollectedHeader, source: SourcePlan | None, *, index: int, partition: int, position: int
-) -> Event | SetAside:
-    body = item.body
+def _read(record: Record, plan: Plan, events: list[Event], account: Account, *, partition: int, position: int) -> None:
+    header = decode_collected(record.header)
+    source = plan.sources.get(header.source_id)
+    items = unpack(header, record.value)
+    failures: list[SetAside] = []
+    arrival = Arrival.of(header, items[0].sent_at)
+    for index, item in enumerate(items):
+        event = _make(item, arrival, source, place=f"{partition}:{position}:{index}", position=position)
+        if isinstance(event, Event):
+            events.append(event)
+        else:
+            failures.append(event)
+            account.tally[header.source_id, "", Step.FAILED_ON_INGEST, event.reason] += 1
+    account.tally[header.source_id, "", Step.RECEIVED, ""] += len(items)
+    if failures and len(items) > 1:
+        failures = [_as_part_of_a_batch(failure, len(failures), len(items)) for failure in failures]
+    account.set_aside += failures
+
+
+def _make(item: Item, arrival: Arrival, source: SourcePlan | None, *, place: str, position: int) -> Event | SetAside:
+    body, header = item.body, arrival.header
     reason = item.reason or ("unknown_source" if source is None else source.refused)
     if body is not None and not reason:
         if header.kind and header.kind != "batch":
             body["type"] = header.kind
         reason = validate(body)
         if not reason:
-            place = f"{header.source_id}:{header.received_at}:{partition}:{position}:{index}"
-            return normalise(body, header, sent_at=item.sent_at, place=place, position=position)
+            return normalise(body, arrival, place=place, position=position)
     message_id = body.get("messageId") if body is not None else None
     return SetAside(
         position,
@@ -108,16 +126,14 @@ def _as_part_of_a_batch(failure: SetAside, failed: int, items: int) -> SetAside:
     return msgspec.structs.replace(failure, detail=f"{word}: {failed} of {items} items failed")
 
 
-def _without_duplicates(
-    events: list[Event], find_duplicates: FindDuplicates, tally: Tally, aside: list[SetAside]
-) -> list[Event]:
+def _without_duplicates(events: list[Event], find_duplicates: FindDuplicates, account: Account) -> list[Event]:
     repeated = find_duplicates([event.message_id for event in events], [event.received_at for event in events])
     if not repeated:
         return events
-    for index in repeated:
+    for index in sorted(repeated):
         event = events[index]
-        tally[event.source_id, "", Step.DUPLICATE, "duplicate"] += 1
-        aside.append(
+        account.tally[event.source_id, "", Step.DUPLICATE, "duplicate"] += 1
+        account.set_aside.append(
             SetAside(
                 event.position, Step.DUPLICATE, "duplicate", source_id=event.source_id, message_id=event.message_id
             )

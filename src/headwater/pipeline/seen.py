@@ -8,7 +8,7 @@ trace finds events by messageId through them.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -41,20 +41,29 @@ class Seen:
         found = self._db.get(_KNOWN_TO)
         return _PLACE.unpack(found[:8])[0] if found else 0
 
-    def duplicates(self, message_ids: Sequence[str], moments: Sequence[int]) -> set[int]:
-        """Which of these, by index, were seen before or stand earlier in the list, less than a window ago."""
-        keys = [_key(message_id) for message_id in message_ids]
-        found = cast("list[bytes | None]", self._db[cast("list[Any]", keys)]) if keys else []
-        repeated: set[int] = set()
+    def screen(self) -> Callable[[Sequence[str], Sequence[int]], set[int]]:
+        """A question for one chunk of work, to be asked for some events at a time.
+
+        Given messageIds and their moments it answers which of them, by index, were seen less than a window ago:
+        processed earlier, asked about earlier, or standing earlier in the list.
+        """
         fresh: dict[bytes, int] = {}
-        for index, (key, entry) in enumerate(zip(keys, found, strict=True)):
-            seen_at = _ENTRY.unpack(entry[:16])[0] if entry is not None else None
-            seen_at = fresh.get(key, seen_at)
-            if seen_at is not None and moments[index] - seen_at < self._window:
-                repeated.add(index)
-            else:
-                fresh[key] = moments[index]
-        return repeated
+
+        def duplicates(message_ids: Sequence[str], moments: Sequence[int]) -> set[int]:
+            keys = [_key(message_id) for message_id in message_ids]
+            found = cast("list[bytes | None]", self._db[cast("list[Any]", keys)]) if keys else []
+            repeated: set[int] = set()
+            for index, (key, entry) in enumerate(zip(keys, found, strict=True)):
+                seen_at = fresh.get(key)
+                if seen_at is None and entry is not None:
+                    seen_at = _ENTRY.unpack(entry[:16])[0]
+                if seen_at is not None and moments[index] - seen_at < self._window:
+                    repeated.add(index)
+                else:
+                    fresh[key] = moments[index]
+            return repeated
+
+        return duplicates
 
     def remember(self, message_ids: Sequence[str], moments: Sequence[int], first: int) -> None:
         """Add events that stand at consecutive positions of `processed` from `first` on."""

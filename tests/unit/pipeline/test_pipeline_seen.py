@@ -19,22 +19,31 @@ def opened(folder: Path) -> Seen:
 def test_an_id_is_a_duplicate_within_the_window_and_new_again_after_it(tmp_path: Path) -> None:
     seen = opened(tmp_path)
     seen.remember(["a"], [0], 0)
-    assert seen.duplicates(["a", "b"], [24 * HOUR - 1, 0]) == {0}
-    assert seen.duplicates(["a"], [24 * HOUR]) == set()
+    assert seen.screen()(["a", "b"], [24 * HOUR - 1, 0]) == {0}
+    assert seen.screen()(["a"], [24 * HOUR]) == set()
     seen.close()
 
 
 def test_the_second_of_two_in_one_chunk_is_the_duplicate(tmp_path: Path) -> None:
     seen = opened(tmp_path)
-    assert seen.duplicates(["a", "b", "a", "a"], [0, 0, 0, 1]) == {2, 3}
-    assert seen.duplicates([], []) == set()
+    assert seen.screen()(["a", "b", "a", "a"], [0, 0, 0, 1]) == {2, 3}
+    assert seen.screen()([], []) == set()
     seen.close()
 
 
 def test_an_old_entry_does_not_hide_a_repetition_inside_the_chunk(tmp_path: Path) -> None:
     seen = opened(tmp_path)
     seen.remember(["a"], [0], 0)
-    assert seen.duplicates(["a", "a"], [30 * HOUR, 30 * HOUR]) == {1}
+    assert seen.screen()(["a", "a"], [30 * HOUR, 30 * HOUR]) == {1}
+    seen.close()
+
+
+def test_what_was_asked_about_earlier_in_the_same_chunk_is_a_duplicate(tmp_path: Path) -> None:
+    seen = opened(tmp_path)
+    duplicates = seen.screen()
+    assert duplicates(["a"], [0]) == set()
+    assert duplicates(["b", "a"], [0, 0]) == {1}
+    assert seen.screen()(["a"], [0]) == set()
     seen.close()
 
 
@@ -43,7 +52,7 @@ def test_ids_of_any_kind_are_keys(tmp_path: Path) -> None:
     ids = ["", "\0position", "position", "é", "\ud800", "x" * 100]
     seen.remember(ids, [0] * 6, 0)
     assert seen.known_to == 6
-    assert seen.duplicates(ids, [1] * 6) == {0, 1, 2, 3, 4, 5}
+    assert seen.screen()(ids, [1] * 6) == {0, 1, 2, 3, 4, 5}
     seen.close()
 
 
@@ -67,7 +76,7 @@ def test_the_index_catches_up_with_what_was_processed_without_it(tmp_path: Path)
         seen = opened(tmp_path)
         seen.remember(["m0", "m1"], [1_000, 1_000], 0)
         assert await seen.catch_up(log, 0) == 3
-        assert seen.duplicates(["m4", "m5"], [2_000, 2_000]) == {0}
+        assert seen.screen()(["m4", "m5"], [2_000, 2_000]) == {0}
         assert await seen.catch_up(log, 0) == 0
         seen.close()
 
