@@ -188,6 +188,14 @@ def operations() -> str:
     )
 
 
+def commands() -> str:
+    """The page of the command line."""
+    from headwater.app.cli import app
+    from headwater.app.commands import reference
+
+    return reference.page(app)
+
+
 def refusals() -> str:
     """The page of errors."""
     tree = inspect.cleandoc(errors.__doc__ or "").split("\n\n")
@@ -200,6 +208,7 @@ def refusals() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     ".env.example": env_example,
+    "docs/how-to/command-line.md": commands,
     "docs/reference/destinations.md": catalogue,
     "docs/reference/enrichments.md": enrichments,
     "docs/reference/errors.md": refusals,
