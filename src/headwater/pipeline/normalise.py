@@ -104,7 +104,8 @@ def _read(value: Any) -> Moment:
     moment = None if value is None else parse_moment(value)
     if moment is None:
         return _NO_MOMENT
-    return moment, value if is_wire_form(str(value)) else format_moment(moment)
+    text = str(value)
+    return moment, text if is_wire_form(text) else format_moment(moment)
 
 
 def _capture(context: dict[str, Any], header: CollectedHeader) -> None:
