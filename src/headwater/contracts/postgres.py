@@ -40,7 +40,7 @@ def postgres_server(folder: Path) -> Generator[str | None]:
     if programs is None:
         yield None
         return
-    data = folder / "postgres"
+    data = folder.absolute() / "postgres"
     data.mkdir(parents=True)
     user = _user()
     if user is not None:
@@ -82,7 +82,6 @@ def _free_port() -> int:
 
 
 def _run(program: Path, *arguments: object, user: pwd.struct_passwd | None) -> None:
-    rights = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": "/"}
     done = subprocess.run(
         [str(program), *map(str, arguments)],
         stdin=subprocess.DEVNULL,
@@ -90,7 +89,10 @@ def _run(program: Path, *arguments: object, user: pwd.struct_passwd | None) -> N
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        **rights,
+        cwd="/",
+        user=None if user is None else user.pw_uid,
+        group=None if user is None else user.pw_gid,
+        extra_groups=None if user is None else (),
     )
     if done.returncode:
         raise RuntimeError(f"{program.name} failed: {done.stderr.strip()}")

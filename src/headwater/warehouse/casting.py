@@ -17,6 +17,10 @@ import pyarrow.compute as pc
 
 from headwater.spec.timestamps import parse_moment
 
+ArrowArray = Any
+ArrowTable = Any
+"""Arrow's arrays and tables, whose own types are incomplete."""
+
 Misfits = dict[int, Any]
 """Values that their column could not hold, or not exactly, by their place in the column."""
 
@@ -68,9 +72,9 @@ class Column:
         """`nul` says whether the engine's text may hold the character NUL."""
         self.values = values
         self._nul = nul
-        self._cast: dict[Kind, tuple[pa.Array[Any], Misfits]] = {}
+        self._cast: dict[Kind, tuple[ArrowArray, Misfits]] = {}
 
-    def cast(self, kind: Kind) -> tuple[pa.Array[Any], Misfits]:
+    def cast(self, kind: Kind) -> tuple[ArrowArray, Misfits]:
         """The column as an Arrow array of that type, and what did not fit. Never raises."""
         found = self._cast.get(kind)
         if found is None:
@@ -78,7 +82,7 @@ class Column:
         return found
 
 
-def cast_values(values: list[Any], kind: Kind, *, nul: bool = True) -> tuple[pa.Array[Any], Misfits]:
+def cast_values(values: list[Any], kind: Kind, *, nul: bool = True) -> tuple[ArrowArray, Misfits]:
     """Cast values to a type: at Arrow's speed when all are of it, and one by one when not."""
     try:
         array = _all_at_once(values, kind)
@@ -89,7 +93,7 @@ def cast_values(values: list[Any], kind: Kind, *, nul: bool = True) -> tuple[pa.
     return _one_by_one(values, kind, nul=nul)
 
 
-def _all_at_once(values: list[Any], kind: Kind) -> pa.Array[Any] | None:
+def _all_at_once(values: list[Any], kind: Kind) -> ArrowArray | None:
     if kind is Kind.TIMESTAMP:
         moments = pa.array(values, pa.string()).cast(pa.timestamp("us", "UTC"))
         return moments.cast(ARROW[kind])
@@ -101,11 +105,12 @@ def _all_at_once(values: list[Any], kind: Kind) -> pa.Array[Any] | None:
     return pa.array(values, ARROW[kind])
 
 
-def _has_nul(array: pa.Array[Any]) -> bool:
-    return pc.any(pc.match_substring(array, "\x00")).as_py() is True
+def _has_nul(array: ArrowArray) -> bool:
+    found = pc.call_function("match_substring", [array], pc.MatchSubstringOptions("\x00"))
+    return pc.call_function("any", [found]).as_py() is True
 
 
-def _one_by_one(values: list[Any], kind: Kind, *, nul: bool) -> tuple[pa.Array[Any], Misfits]:
+def _one_by_one(values: list[Any], kind: Kind, *, nul: bool) -> tuple[ArrowArray, Misfits]:
     misfits: Misfits = {}
     fitted: list[Any] = [None] * len(values)
     fit = _FITTERS[kind]
@@ -135,7 +140,7 @@ def _integer(value: Any) -> tuple[Any, bool]:
         value = int(value) if _INTEGER.fullmatch(value) else _NO
     if isinstance(value, float) and math.isfinite(value):
         whole = int(value)
-        return (whole, whole == value) if _MIN <= whole <= _MAX else (None, False)
+        return (whole, value.is_integer()) if _MIN <= whole <= _MAX else (None, False)
     if isinstance(value, int) and _MIN <= value <= _MAX:
         return int(value), True
     return None, False

@@ -14,23 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.spec.timestamps import format_moment
-from headwater.warehouse.casting import ARROW, Column, Kind
+from headwater.warehouse.casting import ARROW, ArrowArray, ArrowTable, Column, Kind
 from headwater.warehouse.flatten import Flat, uuid_of
 from headwater.warehouse.tables import OVERFLOW, Admission, Capabilities, Existing, Overflow, Rows
 
 _OF_THE_EVENT: Final = frozenset(
-    [
-        "id",
-        "anonymous_id",
-        "user_id",
-        "group_id",
-        "received_at",
-        "sent_at",
-        "timestamp",
-        "original_timestamp",
-        "uuid",
-        "uuid_ts",
-    ]
+    {"id", "anonymous_id", "user_id", "group_id", "received_at", "sent_at", "timestamp", "original_timestamp"}
+    | {"uuid", "uuid_ts"}
 )
 
 Winners = dict[int, Any]
@@ -42,7 +32,7 @@ def fold(
     flats: Sequence[Flat],
     now: str,
     existing: Existing | None,
-    before: pa.Table | None,
+    before: ArrowTable | None,
     *,
     capabilities: Capabilities,
 ) -> Rows:
@@ -53,7 +43,7 @@ def fold(
     admission = Admission(table, existing, capabilities.upsert_columns)
     state = _State(flats, before)
     overflow = Overflow()
-    data: dict[str, pa.Array[Any]] = state.old_columns(existing or {})
+    data: dict[str, ArrowArray] = state.old_columns(existing or {})
     for name, winners in state.supplied().items():
         last_first = (winners[place] for place in reversed(winners))
         kind = admission.kind(name, last_first)
@@ -67,7 +57,7 @@ def fold(
         overflow.add_all(name, misfits)
         if name in data:
             given = pa.array([place in winners for place in range(len(values))], pa.bool_())
-            array = pc.if_else(given, array, data[name])
+            array = pc.call_function("if_else", [given, array, data[name]])
         data[name] = array
     _fill_in(data, state, now, nul=capabilities.nul)
     _overflow(data, state, overflow, admission)
@@ -77,7 +67,7 @@ def fold(
 class _State:
     """Who the events are about, and their rows so far."""
 
-    def __init__(self, flats: Sequence[Flat], before: pa.Table | None) -> None:
+    def __init__(self, flats: Sequence[Flat], before: ArrowTable | None) -> None:
         self.flats = sorted(flats, key=lambda flat: flat.received_at)
         self.ids = list(dict.fromkeys(flat.about for flat in self.flats))
         self.places = {one: place for place, one in enumerate(self.ids)}
@@ -91,12 +81,12 @@ class _State:
             moments = self.before["received_at"].cast(pa.timestamp("ms"), safe=False).cast(pa.int64()).to_pylist()
             self.received_at = [0 if row is None else int(moments[row] or 0) for row in self.rows]
 
-    def old_columns(self, existing: Existing) -> dict[str, pa.Array[Any]]:
+    def old_columns(self, existing: Existing) -> dict[str, ArrowArray]:
         """The columns as they are, in the order of `ids`, null where there is no row yet."""
         if self.before is None:
             return {}
         indices = pa.array(self.rows, pa.int64())
-        columns: dict[str, pa.Array[Any]] = {}
+        columns: dict[str, ArrowArray] = {}
         for name in self.before.column_names:
             column = self.before[name].combine_chunks()
             kind = existing.get(name)
@@ -141,14 +131,14 @@ def _cells(flat: Flat) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _fill_in(data: dict[str, pa.Array[Any]], state: _State, now: str, *, nul: bool) -> None:
+def _fill_in(data: dict[str, ArrowArray], state: _State, now: str, *, nul: bool) -> None:
     data["id"], _ = Column(list(state.ids), nul=nul).cast(Kind.TEXT)
     data["uuid"], _ = Column([uuid_of(one) for one in data["id"].to_pylist()]).cast(Kind.INTEGER)
     data["received_at"], _ = Column([format_moment(moment) for moment in state.newest()]).cast(Kind.TIMESTAMP)
     data["uuid_ts"], _ = Column([now] * len(state.ids)).cast(Kind.TIMESTAMP)
 
 
-def _overflow(data: dict[str, pa.Array[Any]], state: _State, overflow: Overflow, admission: Admission) -> None:
+def _overflow(data: dict[str, ArrowArray], state: _State, overflow: Overflow, admission: Admission) -> None:
     """Overflow what did not fit, and what had not fitted before unless it was supplied anew."""
     for flat in state.flats:
         if flat.lost:

@@ -16,7 +16,7 @@ from headwater.spec.errors import SenderError
 from headwater.spec.timestamps import format_moment
 from headwater.spec.wire import decode
 from headwater.warehouse.engines import Session
-from headwater.warehouse.flatten import UPSERTS, Flat, flatten
+from headwater.warehouse.flatten import UPSERTS, Flat, flatten, uuid_of
 from headwater.warehouse.fold import fold
 from headwater.warehouse.naming import Names
 from headwater.warehouse.tables import Batch, Capabilities, Existing, Rows, rows_for
@@ -70,11 +70,11 @@ def lay_flat(events: Iterable[Published], *, now: int, names: Names, notices: No
     flats: list[Flat] = []
     for value, received_at in events:
         body = _read(value)
-        flat = body and flatten(body, received_at=received_at, loaded_at=loaded_at, names=names)
-        if flat:
-            flats.append(flat)
-        else:
+        flat = None if body is None else flatten(body, received_at=received_at, loaded_at=loaded_at, names=names)
+        if flat is None:
             notices.unreadable()
+        else:
+            flats.append(flat)
     return flats
 
 
@@ -145,8 +145,6 @@ class SchemaLoad:
         self.rows += rows.data.num_rows
 
     def _upsert(self, table: str, flats: Sequence[Flat], now: int) -> None:
-        from headwater.warehouse.flatten import uuid_of
-
         ids = list(dict.fromkeys(flat.about for flat in flats))
         uuids = [uuid_of(one) for one in ids]
         existing = self._tables.get(table)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from headwater.warehouse.casting import Column, Kind, Misfits, as_json, kind_of
+from headwater.warehouse.casting import ArrowArray, ArrowTable, Column, Kind, Misfits, as_json, kind_of
 from headwater.warehouse.flatten import Cells, Flat
 
 OVERFLOW: Final = "_overflow"
@@ -75,7 +75,7 @@ class Rows(msgspec.Struct, frozen=True):
 
     table: str
     new: dict[str, Kind]
-    data: pa.Table
+    data: ArrowTable
     misfits: Counter[str]
 
 
@@ -113,7 +113,7 @@ class Overflow:
         for row, value in misfits.items():
             self.add(row, column, value)
 
-    def array(self, rows: int) -> pa.Array[Any]:
+    def array(self, rows: int) -> ArrowArray:
         """The overflow column."""
         return pa.array([as_json(self.rows[row]) if row in self.rows else None for row in range(rows)], pa.string())
 
@@ -157,7 +157,7 @@ def rows_for(table: str, places: Sequence[int], batch: Batch, existing: Existing
     flats = [batch.flats[place] for place in places]
     overflow = Overflow()
     admission = Admission(table, existing, capabilities.columns)
-    data: dict[str, pa.Array[Any]] = {}
+    data: dict[str, ArrowArray] = {}
     _common_columns(data, batch, places, admission, overflow)
     if own:
         _own_columns(data, _own_cells(flats, overflow, capabilities), admission, overflow, nul=capabilities.nul)
@@ -168,7 +168,7 @@ def rows_for(table: str, places: Sequence[int], batch: Batch, existing: Existing
 
 
 def _common_columns(
-    data: dict[str, pa.Array[Any]], batch: Batch, places: Sequence[int], admission: Admission, overflow: Overflow
+    data: dict[str, ArrowArray], batch: Batch, places: Sequence[int], admission: Admission, overflow: Overflow
 ) -> None:
     names: Cells = {"uuid": 0}
     for place in places:
@@ -187,7 +187,7 @@ def _common_columns(
 
 
 def _own_columns(
-    data: dict[str, pa.Array[Any]], cells: list[Cells], admission: Admission, overflow: Overflow, *, nul: bool
+    data: dict[str, ArrowArray], cells: list[Cells], admission: Admission, overflow: Overflow, *, nul: bool
 ) -> None:
     names: Cells = {}
     for row in cells:

@@ -19,9 +19,7 @@ from headwater.spec.destination import Field
 from headwater.spec.errors import SetupError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from headwater.warehouse.casting import Kind
+    from headwater.warehouse.casting import ArrowTable, Kind
     from headwater.warehouse.tables import Capabilities, Existing
 
 
@@ -47,7 +45,7 @@ class Session(Protocol):
         """Which of the ids the table holds already. `uuids` are their hashes, in the same order."""
         ...
 
-    def rows(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int]) -> pa.Table:
+    def rows(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int]) -> ArrowTable:
         """The rows with those ids, with all columns."""
         ...
 
@@ -55,7 +53,7 @@ class Session(Protocol):
         """Remove the rows with those ids."""
         ...
 
-    def insert(self, schema: str, table: str, rows: pa.Table) -> None:
+    def insert(self, schema: str, table: str, rows: ArrowTable) -> None:
         """Add rows; columns are matched by name, and those not given are null."""
         ...
 

@@ -13,10 +13,9 @@ from headwater.spec.errors import SetupError, Unavailable
 from headwater.warehouse.engines import EngineDefinition, Place
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-    from headwater.warehouse.casting import Kind
+    from headwater.warehouse.casting import ArrowTable, Kind
     from headwater.warehouse.tables import Capabilities, Existing
 
 _TYPES: Final = {
@@ -26,9 +25,12 @@ _TYPES: Final = {
     "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMP",
 }
-_WAIT_SECONDS: Final = 45.0
+_WAIT_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 0.1
-_MEMORY: Final = "1GB"
+_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "memory_limit": "1GB",
+    "autoinstall_known_extensions": False,
+}
 
 
 class DuckDBSession:
@@ -71,7 +73,7 @@ class DuckDBSession:
             texts = f"SELECT id FROM {target} WHERE id IN (SELECT id FROM wanted)"  # noqa: S608 - quoted
             return {row[0] for row in self._connection.execute(texts).fetchall()}
 
-    def rows(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int]) -> pa.Table:
+    def rows(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int]) -> ArrowTable:
         """See Session."""
         with self._wanted(ids, uuids):
             query = f"SELECT * FROM {_table(schema, table)} WHERE id IN (SELECT id FROM wanted)"  # noqa: S608 - quoted
@@ -83,7 +85,7 @@ class DuckDBSession:
             query = f"DELETE FROM {_table(schema, table)} WHERE id IN (SELECT id FROM wanted)"  # noqa: S608 - quoted
             self._connection.execute(query)
 
-    def insert(self, schema: str, table: str, rows: pa.Table) -> None:
+    def insert(self, schema: str, table: str, rows: ArrowTable) -> None:
         """See Session."""
         self._connection.register("incoming", rows)
         try:
@@ -135,9 +137,7 @@ def _connect(path: Path) -> DuckDBPyConnection:
     patience = time.monotonic() + _WAIT_SECONDS
     while True:
         try:
-            connection = duckdb.connect(
-                str(path), config={"memory_limit": _MEMORY, "autoinstall_known_extensions": False}
-            )
+            connection = duckdb.connect(str(path), config=_CONFIG)
         except duckdb.IOException as error:
             if "lock" not in str(error):
                 raise SetupError(f"The DuckDB file cannot be opened: {_first_line(error)}") from error

@@ -13,10 +13,9 @@ from headwater.warehouse.engines import EngineDefinition, Place
 
 if TYPE_CHECKING:
     import psycopg
-    import pyarrow as pa
-    from psycopg.sql import Composable
+    from psycopg.sql import Composed
 
-    from headwater.warehouse.casting import Kind
+    from headwater.warehouse.casting import ArrowTable, Kind
     from headwater.warehouse.tables import Capabilities, Existing
 
 _TYPES: Final = {
@@ -80,7 +79,7 @@ class PostgresSession:
         query = _query("SELECT id FROM {} WHERE uuid = ANY(%s) AND id = ANY(%s)", schema, table)
         return {row[0] for row in self._connection.execute(query, [list(uuids), list(ids)])}
 
-    def rows(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int]) -> pa.Table:
+    def rows(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int]) -> ArrowTable:
         """See Session. Columns of types that are not ours come as text."""
         import pyarrow as pa
         from psycopg import sql
@@ -108,7 +107,7 @@ class PostgresSession:
         query = _query("DELETE FROM {} WHERE uuid = ANY(%s) AND id = ANY(%s)", schema, table)
         self._connection.execute(query, [list(uuids), list(ids)])
 
-    def insert(self, schema: str, table: str, rows: pa.Table) -> None:
+    def insert(self, schema: str, table: str, rows: ArrowTable) -> None:
         """See Session. Arrow writes CSV, which the server copies in; nothing passes through Python row by row."""
         from psycopg import sql
         from pyarrow import csv
@@ -124,13 +123,13 @@ class PostgresSession:
         self._connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"headwater:{schema}"])
 
 
-def _query(text: LiteralString, schema: str, table: str) -> Composable:
+def _query(text: LiteralString, schema: str, table: str) -> Composed:
     from psycopg import sql
 
     return sql.SQL(text).format(sql.Identifier(schema, table))
 
 
-def _column(name: str, kind: Kind) -> Composable:
+def _column(name: str, kind: Kind) -> Composed:
     from psycopg import sql
 
     return sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(cast("LiteralString", _TYPES[kind])))

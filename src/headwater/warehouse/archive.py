@@ -1,0 +1,230 @@
+"""The archive: every processed event as Parquet, by day and source. Synchronous; run in a thread.
+
+A file's name says which positions of which partition it covers: `part-<partition>-<first>-<last>.parquet` holds all
+events of its day and source among the records from `first` to `last`. So nothing is archived twice: a range that was
+being written when the process died is written again, whole, under the same names; and where small files were put
+together in a larger one, a reader knows by the name which of them it covers.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headwater.eventlog import Record
+from headwater.spec.event import ProcessedHeader, decode_processed
+from headwater.spec.timestamps import format_moment, parse_moment
+from headwater.warehouse.casting import ArrowTable
+from headwater.warehouse.files import Files
+
+SCHEMA: Final = pa.schema(
+    [
+        ("message_id", pa.string()),
+        ("type", pa.string()),
+        ("event", pa.string()),
+        ("name", pa.string()),
+        ("user_id", pa.string()),
+        ("anonymous_id", pa.string()),
+        ("group_id", pa.string()),
+        ("received_at", pa.timestamp("ms")),
+        ("timestamp", pa.timestamp("ms")),
+        ("sent_at", pa.timestamp("ms")),
+        ("original_timestamp", pa.timestamp("ms")),
+        ("source_id", pa.string()),
+        ("profile_id", pa.string()),
+        ("partition", pa.int32()),
+        ("position", pa.int64()),
+        ("body", pa.string()),
+    ]
+)
+"""The columns of the archive. Timestamps are in UTC; `body` is the published event as JSON text."""
+
+_NAME = re.compile(
+    r"day=(?P<day>[\d-]+)/source=(?P<source>[^/]+)/part-(?P<p>\d+)-(?P<first>\d+)-(?P<last>\d+)\.parquet"
+)
+_SMALL_BYTES: Final = 1_000_000
+_MANY: Final = 16
+
+
+class Part(msgspec.Struct, frozen=True, order=True):
+    """A file of the archive. It covers the positions from `first` to `last`, both included."""
+
+    day: str
+    source_id: str
+    partition: int
+    first: int
+    last: int
+    size: int = 0
+
+    @property
+    def name(self) -> str:
+        """Its name in the archive."""
+        numbers = f"{self.partition}-{self.first}-{self.last}"
+        return f"day={self.day}/source={quote(self.source_id, safe='')}/part-{numbers}.parquet"
+
+    @property
+    def shelf(self) -> tuple[str, str, int]:
+        """What files must share to be put together."""
+        return self.day, self.source_id, self.partition
+
+
+class _Fields(msgspec.Struct):
+    event: Any = None
+    name: Any = None
+    groupId: Any = None
+    timestamp: Any = None
+    sentAt: Any = None
+    originalTimestamp: Any = None
+
+
+_fields = msgspec.json.Decoder(_Fields).decode
+
+Row = tuple[Any, ...]
+
+
+def row(record: Record, partition: int, position: int) -> tuple[ProcessedHeader, Row]:
+    """A record of `processed` as a row in the order of SCHEMA."""
+    header = decode_processed(record.header)
+    try:
+        fields = _fields(record.value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        fields = _Fields()
+    cells = (
+        header.message_id,
+        header.type,
+        _text(fields.event),
+        _text(fields.name),
+        header.user_id or None,
+        header.anonymous_id or None,
+        _text(fields.groupId),
+        header.received_at,
+        parse_moment(fields.timestamp),
+        parse_moment(fields.sentAt),
+        parse_moment(fields.originalTimestamp),
+        header.source_id,
+        header.profile_id or None,
+        partition,
+        position,
+        record.value.decode("utf-8", "replace"),
+    )
+    return header, cells
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def table(rows: Sequence[Row]) -> ArrowTable:
+    """Rows as an Arrow table of SCHEMA."""
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in SCHEMA]
+    return pa.table([pa.array(cells, field.type) for cells, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+
+
+def read_name(name: str, size: int = 0) -> Part | None:
+    """The part that a file name speaks of; None for a file that is none."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    partition, first, last = map(int, found["numbers"].split("-"))
+    return Part(found["day"], unquote(found["source"]), partition, first, last, size)
+
+
+def standing(parts: Iterable[Part]) -> tuple[list[Part], list[Part]]:
+    """The parts that hold the archive, and those that a larger one covers already."""
+    kept: list[Part] = []
+    covered: list[Part] = []
+    reach: dict[tuple[str, str, int], int] = {}
+    for part in sorted(parts, key=lambda part: (part.shelf, part.first, -part.last)):
+        if part.last <= reach.get(part.shelf, -1):
+            covered.append(part)
+        else:
+            reach[part.shelf] = part.last
+            kept.append(part)
+    return kept, covered
+
+
+class Archive:
+    """The archive as one writer sees it. Different partitions may be written by different processes."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._shelves: defaultdict[tuple[str, str, int], list[Part]] = defaultdict(list)
+        self.covered: list[Part] = []
+
+    def look(self, partitions: Iterable[int]) -> None:
+        """Find what is there already. Raises OSError when the place is away."""
+        wanted = set(partitions)
+        found = [read_name(name, size) for name, size in self._files.sizes().items()]
+        kept, self.covered = standing(part for part in found if part is not None and part.partition in wanted)
+        self._shelves.clear()
+        for part in kept:
+            self._shelves[part.shelf].append(part)
+
+    def unfinished(self, partition: int, cursor: int) -> int | None:
+        """The last position of a range that was begun at the cursor and perhaps not finished; None when there is none.
+
+        Such a range must be written again before any other.
+        """
+        parts = self._parts(partition)
+        return max((part.last for part in parts if part.first >= cursor), default=None)
+
+    def end(self, partition: int) -> int:
+        """The position after the last that is archived."""
+        return max((part.last + 1 for part in self._parts(partition)), default=0)
+
+    def _parts(self, partition: int) -> list[Part]:
+        return [part for parts in self._shelves.values() for part in parts if part.partition == partition]
+
+    def write(self, partition: int, first: int, records: Sequence[Record]) -> int:
+        """Write consecutive records, the first of which stands at `first`. Returns the number of events."""
+        groups: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+        for position, record in enumerate(records, first):
+            header, cells = row(record, partition, position)
+            groups[format_moment(header.received_at)[:10], header.source_id].append(cells)
+        for (day, source_id), rows in groups.items():
+            part = Part(day, source_id, partition, first, first + len(records) - 1)
+            stored = self._store(part, table(rows))
+            shelf = self._shelves[part.shelf]
+            if not shelf or shelf[-1].first != part.first:
+                shelf.append(stored)
+        return len(records)
+
+    def tidy(self) -> None:
+        """Put small files together where there are many. The small ones remain, covered, for those who read them."""
+        for shelf, parts in self._shelves.items():
+            small = _last_small(parts)
+            if len(small) < _MANY:
+                continue
+            day, source_id, partition = shelf
+            content = pa.concat_tables(pq.read_table(io.BytesIO(self._files.read(part.name))) for part in small)
+            whole = self._store(Part(day, source_id, partition, small[0].first, small[-1].last), content)
+            parts[-len(small) :] = [whole]
+            self.covered += small
+
+    def drop_covered(self, parts: Sequence[Part]) -> None:
+        """Remove files that a larger one covers."""
+        for part in parts:
+            self._files.remove(part.name)
+
+    def _store(self, part: Part, content: ArrowTable) -> Part:
+        buffer = io.BytesIO()
+        pq.write_table(content, buffer, compression="zstd")
+        self._files.write(part.name, buffer.getvalue())
+        return msgspec.structs.replace(part, size=buffer.tell())
+
+
+def _last_small(parts: Sequence[Part]) -> list[Part]:
+    small: list[Part] = []
+    for part in reversed(parts):
+        if part.size > _SMALL_BYTES:
+            break
+        small.append(part)
+    return small[::-1]

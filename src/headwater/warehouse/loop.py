@@ -1,0 +1,354 @@
+"""The loop: keeps the archive and every warehouse up with the log, each at its own pace.
+
+What is heavy (Arrow, the drivers) is imported by the first load, so that an idle house stays small.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from headwater import telemetry
+from headwater.eventlog import Chunk, EventLog, Record
+from headwater.eventlog.streams import PROCESSED
+from headwater.spec.errors import HeadwaterError, SetupError, Unavailable
+from headwater.spec.event import decode_processed
+from headwater.store import Store, loads
+from headwater.warehouse.engines import Place, definition
+
+if TYPE_CHECKING:
+    from headwater.spec.settings import WarehouseSettings
+    from headwater.spec.workspace import Warehouse
+    from headwater.store.secrets import Secrets
+    from headwater.store.snapshot import Snapshot
+    from headwater.warehouse.archive import Archive, Part
+    from headwater.warehouse.flatten import Flat
+    from headwater.warehouse.load import Loaded, Published
+    from headwater.warehouse.naming import Names
+
+ARCHIVE_GROUP: Final = "archive"
+_CHUNK_RECORDS: Final = 20_000
+_CHUNK_BYTES: Final = 24_000_000
+_LOOK_SECONDS: Final = 1.0
+_LONGEST_BACKOFF_SECONDS: Final = 300.0
+
+_say = logging.getLogger("headwater.warehouse")
+
+
+def group_of(warehouse_id: str) -> str:
+    """The group of readers that loads a warehouse."""
+    return f"warehouse:{warehouse_id}"
+
+
+async def warehouse(
+    *,
+    log: EventLog,
+    store: Store,
+    snapshot: Snapshot,
+    secrets: Secrets,
+    settings: WarehouseSettings,
+    folder: Path,
+    stopping: asyncio.Event,
+) -> None:
+    """Keep the archive and the warehouses until told to stop; then finish the load at hand and return.
+
+    `folder` is the data folder: files go under `archive` and `warehouse` in it.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ArchiveKeeper(log, settings, folder).run(stopping), name="archive")
+        keepers: dict[str, asyncio.Task[None]] = {}
+        while not stopping.is_set():
+            for one in snapshot.current.warehouses:
+                if one.enabled and (one.id not in keepers or keepers[one.id].done()):
+                    keeper = WarehouseKeeper(log, store, snapshot, secrets, one.id, settings=settings, folder=folder)
+                    keepers[one.id] = tasks.create_task(keeper.run(stopping), name=group_of(one.id))
+            await _pause(stopping, _LOOK_SECONDS)
+
+
+class Reader:
+    """A group's place in every partition of `processed`."""
+
+    def __init__(self, log: EventLog, group: str) -> None:
+        self._log = log
+        self._group = group
+        self._cursors: dict[int, int] = {}
+
+    @property
+    def partitions(self) -> range:
+        """The numbers of the partitions."""
+        return self._log.partitions(PROCESSED)
+
+    async def cursor(self, partition: int) -> int:
+        """The position to read next. A group that is new is made known, so that the log keeps what it has not read."""
+        if partition not in self._cursors:
+            position = await self._log.committed(self._group, PROCESSED, partition)
+            if position == 0:
+                await self._log.commit(self._group, PROCESSED, partition, 0)
+            self._cursors[partition] = position
+        return self._cursors[partition]
+
+    async def read(self, partition: int, *, last: int | None = None) -> Chunk:
+        """The next records: about a load's worth, or exactly those up to position `last`."""
+        start = await self.cursor(partition)
+        first, records = start, list[Record]()
+        while True:
+            most = _CHUNK_RECORDS if last is None else last + 1 - start
+            chunk = await self._log.read(PROCESSED, partition, start, max_records=most, max_bytes=_CHUNK_BYTES)
+            first = first if records else chunk.first
+            records += chunk.records
+            start = chunk.next
+            if last is None or start > last or not chunk.records:
+                return Chunk(first, records)
+
+    async def end(self, partition: int) -> int:
+        """The position that the next record will get."""
+        return (await self._log.bounds(PROCESSED, partition))[1]
+
+    async def commit(self, partition: int, position: int) -> None:
+        """Move the cursor."""
+        await self._log.commit(self._group, PROCESSED, partition, position)
+        self._cursors[partition] = position
+
+    async def tell_lag(self) -> None:
+        """Show how far the group is behind."""
+        for partition in self.partitions:
+            lag = await self._log.lag(self._group, PROCESSED, partition)
+            telemetry.LOG_LAG.labels(self._group, PROCESSED.name, str(partition)).set(lag)
+
+
+class Pace:
+    """When to work: soon when there was nothing to do, else every so many seconds, and ever more rarely in failure."""
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self._failures = 0
+        self.due = 0.0
+
+    def done(self, started: float, *, busy: bool) -> None:
+        """A round ended that began at that time of the monotonic clock; `busy` says whether there was work."""
+        self._failures = 0
+        self.due = started + (self._every if busy else min(_LOOK_SECONDS, self._every))
+
+    def failed(self, now: float) -> float:
+        """Something is away. Returns the seconds until the next try."""
+        self._failures += 1
+        wait = min(_LONGEST_BACKOFF_SECONDS, 2.0 ** min(self._failures, 10) / 2)
+        self.due = now + wait
+        return wait
+
+
+class ArchiveKeeper:
+    """Writes the archive."""
+
+    def __init__(self, log: EventLog, settings: WarehouseSettings, folder: Path) -> None:
+        self._reader = Reader(log, ARCHIVE_GROUP)
+        self._settings = settings
+        self._folder = folder / "archive"
+        self._archive: Archive | None = None
+        self._doomed: list[tuple[float, Sequence[Part]]] = []
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until told to stop. An archive that is away is waited for."""
+        pace = Pace(self._settings.archive_every_seconds)
+        while not stopping.is_set():
+            started = time.monotonic()
+            try:
+                busy = await self._round(stopping)
+                pace.done(started, busy=busy)
+            except (OSError, Unavailable, SetupError) as error:
+                wait = pace.failed(time.monotonic())
+                self._archive = None
+                _say.warning("The archive cannot be written: %s; next try in %.0f s.", error, wait)
+            await _pause(stopping, pace.due - time.monotonic())
+
+    async def _round(self, stopping: asyncio.Event) -> bool:
+        busy = False
+        for partition in self._reader.partitions:
+            while not stopping.is_set() and await self._chunk(partition):
+                busy = True
+        if busy:
+            await self._tidy()
+        await self._reader.tell_lag()
+        return busy
+
+    async def _chunk(self, partition: int) -> bool:
+        cursor = await self._reader.cursor(partition)
+        chunk = await self._reader.read(partition)
+        if not chunk.records:
+            return False
+        archive = self._archive = self._archive or await self._open()
+        begun = archive.unfinished(partition, cursor)
+        if begun is not None:
+            chunk = await self._reader.read(partition, last=begun)
+        events = await asyncio.to_thread(archive.write, partition, chunk.first, chunk.records)
+        await self._reader.commit(partition, chunk.next)
+        telemetry.ARCHIVE_EVENTS.inc(events)
+        return True
+
+    async def _open(self) -> Archive:
+        from headwater.warehouse.archive import Archive
+        from headwater.warehouse.files import open_files
+
+        archive = Archive(await asyncio.to_thread(open_files, self._settings.archive_url, self._folder))
+        await asyncio.to_thread(archive.look, self._reader.partitions)
+        for partition in self._reader.partitions:
+            if archive.end(partition) > await self._reader.end(partition):
+                raise SetupError(
+                    "The archive holds events that the log has never had: it belongs to another log. Move it away."
+                )
+        return archive
+
+    async def _tidy(self) -> None:
+        """Put small files together, and remove what was put together before the last queries could have ended."""
+        if self._archive is None:
+            return
+        await asyncio.to_thread(self._archive.tidy)
+        now = time.monotonic()
+        if self._archive.covered:
+            self._doomed.append((now + 2 * self._settings.query_seconds, self._archive.covered))
+            self._archive.covered = []
+        due = [parts for when, parts in self._doomed if when <= now]
+        self._doomed = [(when, parts) for when, parts in self._doomed if when > now]
+        for parts in due:
+            await asyncio.to_thread(self._archive.drop_covered, parts)
+
+
+class WarehouseKeeper:
+    """Loads one warehouse, for as long as it is in the workspace and enabled."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        store: Store,
+        snapshot: Snapshot,
+        secrets: Secrets,
+        warehouse_id: str,
+        *,
+        settings: WarehouseSettings,
+        folder: Path,
+    ) -> None:
+        self._reader = Reader(log, group_of(warehouse_id))
+        self._store = store
+        self._snapshot = snapshot
+        self._secrets = secrets
+        self._id = warehouse_id
+        self._settings = settings
+        self._place = Place(folder / "warehouse", warehouse_id)
+        self._names: Names | None = None
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until told to stop or the warehouse is gone. One that is away is tried again, ever more rarely.
+
+        Even a bug delays this warehouse alone: the pipeline and deliver may share the process.
+        """
+        pace = Pace(self._settings.load_every_seconds)
+        while not stopping.is_set() and (target := self._target()) is not None:
+            started = time.monotonic()
+            try:
+                busy = await self._round(target, stopping)
+                pace.done(started, busy=busy)
+            except Exception as error:
+                wait = pace.failed(time.monotonic())
+                bug = None if isinstance(error, HeadwaterError) else error
+                _say.warning("Warehouse %s was not loaded: %s Next try in %.0f s.", self._id, error, wait, exc_info=bug)
+            while time.monotonic() < pace.due and self._target() == target and not stopping.is_set():
+                await _pause(stopping, min(_LOOK_SECONDS, pace.due - time.monotonic()))
+
+    def _target(self) -> Warehouse | None:
+        found = (one for one in self._snapshot.current.warehouses if one.id == self._id and one.enabled)
+        return next(found, None)
+
+    async def _round(self, target: Warehouse, stopping: asyncio.Event) -> bool:
+        busy = False
+        for partition in self._reader.partitions:
+            while not stopping.is_set():
+                chunk = await self._reader.read(partition)
+                if not chunk.records:
+                    break
+                self._tell_age(chunk)
+                await self._load(target, partition, chunk)
+                busy = True
+        self._tell_age(None)
+        await self._reader.tell_lag()
+        return busy
+
+    async def _load(self, target: Warehouse, partition: int, chunk: Chunk) -> None:
+        wanted = await self._wanted(target, chunk)
+        if not wanted:
+            await self._reader.commit(partition, chunk.next)
+            return
+        now = _now()
+        load_id = await self._store.write(
+            lambda connection: loads.begin(
+                connection, warehouse_id=self._id, partition=partition, first=chunk.first, last=chunk.next, now=now
+            )
+        )
+        with telemetry.WAREHOUSE_LOAD.labels(self._id).time():
+            try:
+                loaded = await asyncio.to_thread(self._put, target, wanted, now)
+            except Exception as error:
+                said = str(error) if isinstance(error, HeadwaterError) else f"{type(error).__name__}: {error}"
+                await self._ended(load_id, "failure", 0, (said,))
+                raise
+        await self._reader.commit(partition, chunk.next)
+        await self._ended(load_id, "partial" if loaded.notices else "success", loaded.rows, loaded.notices)
+        telemetry.WAREHOUSE_ROWS.labels(self._id).inc(loaded.rows)
+
+    async def _ended(self, load_id: str, state: str, rows: int, notices: tuple[str, ...]) -> None:
+        now = _now()
+        await self._store.write(
+            lambda connection: loads.end(connection, load_id, state=state, rows=rows, notices=notices, now=now)
+        )
+
+    async def _wanted(self, target: Warehouse, chunk: Chunk) -> dict[str, list[Published]]:
+        """The events that belong into the warehouse, by source (contract: connections 2.4)."""
+        wanted: defaultdict[str, list[Published]] = defaultdict(list)
+        for record in chunk.records:
+            header = decode_processed(record.header)
+            if self._id not in header.without_warehouses and target.takes(header.source_id):
+                wanted[header.source_id].append((record.value, header.received_at))
+        if not wanted.keys() <= {source.id for source in self._snapshot.current.sources}:
+            await self._snapshot.refresh()
+        return wanted
+
+    def _put(self, target: Warehouse, wanted: dict[str, list[Published]], now: int) -> Loaded:
+        """The load itself, in a thread. The warehouse is open for no longer than it takes to write."""
+        from headwater.warehouse.load import Notices, lay_flat, put
+        from headwater.warehouse.naming import Names
+
+        engine = definition(target.engine)
+        capabilities = engine.capabilities()
+        if self._names is None:
+            self._names = Names(capabilities.identifier_bytes, nul=capabilities.nul)
+        names, notices = self._names, Notices()
+        schemas = names.schemas(self._snapshot.current.sources)
+        flat: defaultdict[str, list[Flat]] = defaultdict(list)
+        for source_id, events in wanted.items():
+            schema = schemas.get(source_id) or names.schema(source_id)
+            flat[schema] += lay_flat(events, now=now, names=names, notices=notices)
+        settings: dict[str, Any] = {
+            key: self._secrets.open(value) if isinstance(value, str) else value
+            for key, value in target.settings.items()
+        }
+        with engine.open(settings, self._place) as session:
+            return put(session, flat, now=now, capabilities=capabilities, notices=notices)
+
+    def _tell_age(self, chunk: Chunk | None) -> None:
+        age = 0.0 if chunk is None else (_now() - decode_processed(chunk.records[0].header).received_at) / 1000
+        telemetry.WAREHOUSE_FRESHNESS.labels(self._id).set(max(0.0, age))
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stopping.wait(), max(0.0, seconds))
+    except TimeoutError:
+        return

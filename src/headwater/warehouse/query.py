@@ -1,0 +1,165 @@
+"""SQL over the archive, the events not archived yet, and the DuckDB warehouses.
+
+`events` has a row for every event kept, with the columns of the archive (`warehouse/archive.py`). Each DuckDB warehouse
+is attached under its name in snake case, and for the first one the name may be left out: `select * from site.tracks`.
+The query runs in a process of its own (`warehouse/sandbox.py`), which is killed when its time is up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from headwater.eventlog.streams import PROCESSED
+from headwater.spec.errors import SenderError, Unavailable
+from headwater.spec.naming import snake_case
+from headwater.warehouse.loop import ARCHIVE_GROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from headwater.eventlog import EventLog
+    from headwater.spec.settings import WarehouseSettings
+    from headwater.spec.wire import JSON
+    from headwater.spec.workspace import Warehouse
+    from headwater.warehouse.archive import Row
+
+_LIVE_RECORDS: Final = 100_000
+_TRIES: Final = 5
+
+
+class Result(msgspec.Struct, frozen=True, rename="camel"):
+    """Rows of a query as JSON values, with the names and DuckDB types of the columns.
+
+    `truncated` says that there were more rows than may be shown.
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[list[JSON]]
+    truncated: bool
+
+
+async def query(
+    sql: str, *, folder: Path, log: EventLog, settings: WarehouseSettings, warehouses: Iterable[Warehouse]
+) -> Result:
+    """Run one SELECT statement. `folder` is the data folder, `warehouses` are those of the workspace.
+
+    Raises SenderError with what is wrong with the query, also when it takes too long or too much, and Unavailable when
+    a warehouse is being loaded and cannot be read just now.
+    """
+    parts, live = await _events(folder, log, settings)
+    task = {
+        "sql": sql,
+        "parts": parts,
+        "live": live,
+        "warehouses": _attachable(folder, warehouses),
+        "archive_url": settings.archive_url,
+        "rows": settings.query_rows,
+        "memory_mb": settings.query_memory_mb,
+        "seconds": math.ceil(settings.query_seconds),
+    }
+    content = await _in_sandbox(msgspec.msgpack.encode(task), settings)
+    answer: dict[str, Any] = msgspec.json.decode(content)
+    if answer["refused"]:
+        raise SenderError(answer["refused"], code="query_refused", field="sql")
+    if answer["unavailable"]:
+        raise Unavailable(answer["unavailable"])
+    return Result(tuple(answer["columns"]), tuple(answer["types"]), answer["rows"], answer["truncated"])
+
+
+async def _in_sandbox(task: bytes, settings: WarehouseSettings) -> bytes:
+    # A remote archive is reached with credentials that its driver finds in the environment.
+    environment = None if settings.archive_url else {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "headwater.warehouse.sandbox"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=environment,
+        cwd="/",
+    )
+    try:
+        content, _ = await asyncio.wait_for(process.communicate(task), settings.query_seconds)
+    except TimeoutError:
+        raise SenderError(
+            f"The query took longer than {settings.query_seconds:g} s.", code="query_too_slow", field="sql"
+        ) from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode or not content:
+        raise SenderError("The query needs more memory or time than it may use.", code="query_refused", field="sql")
+    return content
+
+
+async def _events(folder: Path, log: EventLog, settings: WarehouseSettings) -> tuple[list[str], bytes]:
+    """Files of the archive, and as an Arrow stream the events that come after them; no event is in both or in none."""
+    from headwater.warehouse.archive import row, table
+    from headwater.warehouse.files import open_files
+
+    files = open_files(settings.archive_url, folder / "archive")
+    cursors, names = await _archived(log, files)
+    rows: list[Row] = []
+    for partition, cursor in cursors.items():
+        position = cursor
+        while len(rows) < _LIVE_RECORDS:
+            chunk = await log.read(PROCESSED, partition, position, max_records=10_000)
+            rows += [row(record, partition, at)[1] for at, record in enumerate(chunk.records, chunk.first)]
+            if not chunk.records:
+                break
+            position = chunk.next
+    paths = names if settings.archive_url else [str((folder / "archive" / name).absolute()) for name in names]
+    return paths, await asyncio.to_thread(_as_stream, table(rows))
+
+
+async def _archived(log: EventLog, files: Any) -> tuple[dict[int, int], list[str]]:
+    """How far the archive reaches in each partition, and the names of exactly the files up to there."""
+    from headwater.warehouse.archive import read_name, standing
+
+    for _ in range(_TRIES):
+        cursors = {
+            partition: await log.committed(ARCHIVE_GROUP, PROCESSED, partition)
+            for partition in log.partitions(PROCESSED)
+        }
+        try:
+            found = [read_name(name) for name in await asyncio.to_thread(files.sizes)]
+        except OSError as error:
+            raise Unavailable(f"The archive cannot be read: {error}") from error
+        parts, _covered = standing(part for part in found if part is not None)
+        reached = [part for part in parts if part.first < cursors.get(part.partition, 0)]
+        if all(part.last < cursors[part.partition] for part in reached):
+            return cursors, [part.name for part in reached]
+    raise Unavailable("The archive is being written faster than it can be listed.")
+
+
+def _as_stream(content: Any) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, content.schema) as stream:
+        stream.write_table(content)
+    return sink.getvalue().to_pybytes()
+
+
+def _attachable(folder: Path, warehouses: Iterable[Warehouse]) -> dict[str, str]:
+    """The DuckDB files there are, by the name to attach them under."""
+    from headwater.warehouse.engines import Place
+    from headwater.warehouse.engines.duckdb import path_of
+
+    found: dict[str, str] = {}
+    for one in warehouses:
+        path = path_of(one.settings, Place(folder / "warehouse", one.id)) if one.engine == "duckdb" else None
+        if path is not None and path.exists():
+            name = snake_case(one.name) or one.id
+            found[f"{name}_{one.id}" if name in found or name in ("memory", "temp", "system") else name] = str(
+                path.absolute()
+            )
+    return found

@@ -1,0 +1,184 @@
+"""Runs one SQL query of a stranger, in a process that can do nothing else: `python -m headwater.warehouse.sandbox`.
+
+The task comes on standard input and the answer goes to standard output. The process may read the archive's files and
+the warehouses named in its task, through DuckDB, and nothing more: DuckDB's access to files is closed but for those,
+its settings are locked, only a single SELECT is run, and the kernel lets the process write to no file at all.
+"""
+
+from __future__ import annotations
+
+import io
+import resource
+import sys
+import time
+from typing import Any, Final
+
+import duckdb
+import msgspec
+
+_WAIT_SECONDS: Final = 8.0
+_PAUSE_SECONDS: Final = 0.02
+_ANSWER_BYTES: Final = 16_000_000
+_FETCH: Final = 500
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What to run, over what.
+
+    `parts` are files of the archive (paths, or names under `archive_url` when that is set), `live` is an Arrow stream
+    of the events after them. `warehouses` are DuckDB files by the name to attach them under; names without a
+    warehouse mean the first.
+    """
+
+    sql: str
+    parts: list[str]
+    live: bytes
+    warehouses: dict[str, str]
+    archive_url: str
+    rows: int
+    memory_mb: int
+    seconds: int
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The result, or in `refused` or `unavailable` a sentence that says why there is none."""
+
+    columns: list[str] = []
+    types: list[str] = []
+    rows: list[list[Any]] = []
+    truncated: bool = False
+    refused: str = ""
+    unavailable: str = ""
+
+
+def main() -> None:
+    """Read the task, do it, write the answer."""
+    task = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Task)
+    _confine(task)
+    answer = _run(task)
+    sys.stdout.buffer.write(msgspec.json.encode(answer, enc_hook=str))
+    sys.stdout.buffer.flush()
+
+
+def _confine(task: Task) -> None:
+    """Let the kernel refuse what DuckDB might overlook."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (task.seconds * 4, task.seconds * 4))
+    memory = (task.memory_mb + 2_048) * 1_048_576
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+def _run(task: Task) -> Answer:
+    try:
+        connection = _open(task)
+        kinds = [statement.type for statement in connection.extract_statements(task.sql)]
+        if kinds != [duckdb.StatementType.SELECT]:
+            return Answer(refused="Only a single SELECT statement can be run.")
+        return _answer(connection.execute(task.sql), task.rows)
+    except _Held as error:
+        return Answer(unavailable=str(error))
+    except duckdb.OutOfMemoryException:
+        return Answer(refused=f"The query needs more than the {task.memory_mb} MB that it may use.")
+    except duckdb.Error as error:
+        return Answer(refused=str(error).strip())
+    except MemoryError:
+        return Answer(refused="The query needs more memory than it may use.")
+
+
+class _Held(Exception):
+    """A warehouse's file is open elsewhere for too long."""
+
+
+def _open(task: Task) -> duckdb.DuckDBPyConnection:
+    settings: dict[str, Any] = {
+        "memory_limit": f"{task.memory_mb}MB",
+        "threads": 2,
+        "temp_directory": "",
+        "python_enable_replacements": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "allow_community_extensions": False,
+    }
+    connection = duckdb.connect(":memory:", config=settings)
+    connection.execute("SET TimeZone = 'UTC'")
+    for name, path in task.warehouses.items():
+        _attach(connection, name, path)
+    _show_events(connection, task)
+    connection.execute("SET allowed_paths = ?", [[] if task.archive_url else task.parts])
+    connection.execute("SET enable_external_access = false")
+    if task.warehouses:
+        connection.execute(f"USE {_quoted(next(iter(task.warehouses)))}")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, name: str, path: str) -> None:
+    """Attach a warehouse to read, as soon as no load has it open."""
+    patience = time.monotonic() + _WAIT_SECONDS
+    statement = f"ATTACH '{path.replace(chr(39), chr(39) * 2)}' AS {_quoted(name)} (READ_ONLY)"
+    while True:
+        try:
+            connection.execute(statement)
+        except duckdb.IOException as error:
+            if "lock" not in str(error) or time.monotonic() > patience:
+                raise _Held(f'The warehouse "{name}" cannot be opened just now; a load may be running.') from error
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _show_events(connection: duckdb.DuckDBPyConnection, task: Task) -> None:
+    """Make the view `events`."""
+    import pyarrow as pa
+
+    with pa.ipc.open_stream(io.BytesIO(task.live)) as stream:
+        connection.register("live_events", stream.read_all())
+    parts = ["SELECT * FROM live_events"]
+    if task.parts and task.archive_url:
+        connection.register("archived_events", _remote(task))
+        parts.insert(0, "SELECT * FROM archived_events")
+    elif task.parts:
+        listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in task.parts)
+        parts.insert(0, f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)")  # noqa: S608 - quoted
+    connection.execute(f"CREATE TEMP VIEW events AS {' UNION ALL '.join(parts)}")
+
+
+def _remote(task: Task) -> Any:
+    import pyarrow.dataset as ds
+
+    from headwater.warehouse.files import RemoteFiles
+
+    files = RemoteFiles(task.archive_url)
+    return ds.dataset([f"{files.root}/{name}" for name in task.parts], format="parquet", filesystem=files.filesystem)
+
+
+def _answer(found: duckdb.DuckDBPyConnection, most: int) -> Answer:
+    about = found.description or []
+    rows: list[list[Any]] = []
+    size = 0
+    truncated = False
+    while not truncated and (fetched := found.fetchmany(_FETCH)):
+        for row in fetched:
+            cells = [_sayable(cell) for cell in row]
+            size += len(msgspec.json.encode(cells, enc_hook=str))
+            if len(rows) == most or size > _ANSWER_BYTES:
+                truncated = True
+                break
+            rows.append(cells)
+    return Answer([str(column[0]) for column in about], [str(column[1]) for column in about], rows, truncated)
+
+
+def _sayable(cell: Any) -> Any:
+    """A cell as JSON can say it: what browsers would round is written as text."""
+    if isinstance(cell, int) and not -(2**63) <= cell < 2**63:
+        return str(cell)
+    return cell
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+if __name__ == "__main__":
+    main()
