@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.contracts.enrichments import check_case, check_declaration, check_promises, read_cases
+from headwater.contracts.enrichments import Case, check_case, check_declaration, check_promises, read_cases
 from headwater.pipeline.enrich import Assets, Enrich, definition, names, open_geoip
+from headwater.spec.event import Event
 
 CASES = Path(__file__).parents[1] / "cases" / "enrich"
 ASSETS = Assets(geoip=open_geoip(""))
@@ -66,3 +67,38 @@ def test_every_enrichment_bears_any_json(name: str, context: dict[str, Any]) -> 
 
 def test_every_case_file_belongs_to_an_enrichment() -> None:
     assert sorted(file.stem for file in CASES.glob("*.yaml")) == names()
+
+
+def overwrites(event: Event) -> None:
+    event.body["context"]["referrer"] = {"type": "link"}
+
+
+def adds_what_it_did_not_declare(event: Event) -> None:
+    event.body["context"]["place"] = "here"
+
+
+def takes_away(event: Event) -> None:
+    event.body["context"].pop("referrer", None)
+
+
+def reaches_beyond_the_context(event: Event) -> None:
+    event.body["userId"] = "u1"
+
+
+def says_more_each_time(event: Event) -> None:
+    referrer = event.body["context"].setdefault("referrer", {})
+    if isinstance(referrer, dict):
+        referrer["name"] = referrer.get("name", "") + "x"
+
+
+@pytest.mark.parametrize(
+    "breach", [overwrites, adds_what_it_did_not_declare, takes_away, reaches_beyond_the_context, says_more_each_time]
+)
+def test_the_suite_finds_a_broken_promise(breach: Enrich) -> None:
+    with pytest.raises(AssertionError):
+        check_promises(definition("referrer"), breach, {"referrer": {"type": "search", "id": 1}})
+
+
+def test_the_suite_finds_a_case_that_comes_out_otherwise() -> None:
+    with pytest.raises(AssertionError, match="It shows"):
+        check_case(BUILT["campaign"], Case(why="It shows.", context={}, becomes={"campaign": {}}))
