@@ -21,16 +21,15 @@ async def _collect(house: House, stopping: asyncio.Event) -> None:
 
 
 async def _pipeline(house: House, stopping: asyncio.Event) -> None:
-    from headwater.pipeline.enrich import Assets, definition, open_geoip
+    from headwater.pipeline.enrich import prepare
     from headwater.pipeline.loop import pipeline
 
     settings = house.settings.pipeline
-    assets = Assets(geoip=open_geoip(settings.geoip_file))
     await pipeline(
         log=house.log,
         snapshot=house.snapshot,
         settings=settings,
-        enrichments=[definition(name).build(assets) for name in settings.enrichments],
+        enrichments=prepare(settings),
         folder=house.folder,
         keep_seconds=max(settings.dedup_window_hours, house.settings.log.retention_hours) * 3_600 * 2,
         stopping=stopping,
