@@ -47,9 +47,7 @@ SCHEMA: Final = pa.schema(
 )
 """The columns of the archive. Timestamps are in UTC; `body` is the published event as JSON text."""
 
-_NAME = re.compile(
-    r"day=(?P<day>[\d-]+)/source=(?P<source>[^/]+)/part-(?P<p>\d+)-(?P<first>\d+)-(?P<last>\d+)\.parquet"
-)
+_NAME = re.compile(r"day=(?P<day>[\d-]+)/source=(?P<source>[^/]+)/part-(?P<numbers>\d+-\d+-\d+)\.parquet")
 _SMALL_BYTES: Final = 1_000_000
 _MANY: Final = 16
 

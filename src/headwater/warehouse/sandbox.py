@@ -16,7 +16,6 @@ from typing import Any, Final
 import duckdb
 import msgspec
 
-_WAIT_SECONDS: Final = 8.0
 _PAUSE_SECONDS: Final = 0.02
 _ANSWER_BYTES: Final = 16_000_000
 _FETCH: Final = 500
@@ -103,7 +102,7 @@ def _open(task: Task) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=settings)
     connection.execute("SET TimeZone = 'UTC'")
     for name, path in task.warehouses.items():
-        _attach(connection, name, path)
+        _attach(connection, name, path, wait=task.seconds / 3)
     _show_events(connection, task)
     connection.execute("SET allowed_paths = ?", [[] if task.archive_url else task.parts])
     connection.execute("SET enable_external_access = false")
@@ -113,9 +112,9 @@ def _open(task: Task) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, name: str, path: str) -> None:
+def _attach(connection: duckdb.DuckDBPyConnection, name: str, path: str, *, wait: float) -> None:
     """Attach a warehouse to read, as soon as no load has it open."""
-    patience = time.monotonic() + _WAIT_SECONDS
+    patience = time.monotonic() + wait
     statement = f"ATTACH '{path.replace(chr(39), chr(39) * 2)}' AS {_quoted(name)} (READ_ONLY)"
     while True:
         try:
