@@ -1,1 +1,4 @@
-"""The ways to keep the log, one file each; `headwater.contracts.eventlog` holds every one to the same promises."""
+"""Where the log is kept: one file a backend, named as the key in `log.url`. Each keeps `headwater.eventlog`'s promises.
+
+Leaves only: what backends share lies one folder up. Opened by the wiring, and by tests.
+"""
