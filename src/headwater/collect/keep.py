@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Final
 
 from headwater.collect.accept import Accepted
 from headwater.collect.addresses import Proxies
+from headwater.collect.convoy import Convoy
 from headwater.collect.routes import Route
 from headwater.collect.rsgi import Headers, Scope
 from headwater.collect.split import split
@@ -36,8 +36,7 @@ class Keeper:
     def __init__(
         self, *, log: EventLog, snapshot: Snapshot, settings: CollectSettings, proxies: Proxies, tally: Tally
     ) -> None:
-        self._log = log
-        self._partitions = log.partitions(COLLECTED)
+        self._convoys = [Convoy(log, partition) for partition in log.partitions(COLLECTED)]
         self._snapshot = snapshot
         self._workspace = snapshot.current
         self._sources = compile_keys(snapshot.current)
@@ -90,7 +89,7 @@ class Keeper:
             (headers.get("user-agent") or "")[:_MAX_AGENT_CHARS],
             accepted.refused,
         )
-        await self._append(split(accepted, source_id, encode_header(header), len(self._partitions)))
+        await self._append(split(accepted, source_id, encode_header(header), len(self._convoys)))
         self._tally.bytes += len(accepted.value)
         return budget
 
@@ -102,21 +101,17 @@ class Keeper:
 
     async def _append(self, records: list[tuple[int, Record]]) -> None:
         started = time.perf_counter() if self._tally.wants_sample else 0.0
-        try:
-            if len(records) == 1:
-                partition, record = records[0]
-                await self._log.append(COLLECTED, self._partitions[partition], (record,))
-            else:
-                await self._append_several(records)
-        except Unavailable:
-            self._failed_at = time.monotonic()
-            raise
+        convoys = [self._convoys[index].add(record) for index, record in records]
+        for durable in convoys:
+            if (error := await durable) is not None:
+                raise self._note(error) from error
         self._failed_at = None
         if started:
             self._tally.sample(time.perf_counter() - started)
 
-    async def _append_several(self, records: list[tuple[int, Record]]) -> None:
-        appends = (self._log.append(COLLECTED, self._partitions[index], (record,)) for index, record in records)
-        for result in await asyncio.gather(*appends, return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
+    def _note(self, error: Exception) -> Exception:
+        """Remember that the log is away. Several requests share the error, so each raises its own."""
+        if not isinstance(error, Unavailable):
+            return RuntimeError(f"the log failed: {error!r}")
+        self._failed_at = time.monotonic()
+        return Unavailable(str(error), retry_after=error.retry_after)
