@@ -29,6 +29,7 @@ GROUP = "ledger"
 _RECORDS = 5_000
 _BYTES = 32_000_000
 _PAUSE = 0.5
+_WAIT = 0.25
 _IN = {Step.RECEIVED, Step.MATCHED}
 
 
@@ -71,16 +72,18 @@ class Books:
         self._log = log
         self._store = store
         self.balance = Balance()
+        self._places: dict[int, int] = {}
 
     async def open(self) -> None:
         """Read the balance, and tell the log where each partition stands, so that it keeps what is not counted."""
         self.balance = Balance(await self._store.read(ledger.totals))
         for partition in self._log.partitions(OUTCOMES):
-            await self._log.commit(GROUP, OUTCOMES, partition, await self._place(partition))
+            self._places[partition] = await self._place(partition)
+            await self._log.commit(GROUP, OUTCOMES, partition, self._places[partition])
 
     async def fold(self, partition: int, *, wait: float = 0.0) -> int:
         """Count what has come, and return how many records that were."""
-        place = await self._place(partition)
+        place = self._places[partition]
         chunk = await self._log.read(OUTCOMES, partition, place, max_records=_RECORDS, max_bytes=_BYTES, wait=wait)
         if not chunk.records:
             return 0
@@ -94,16 +97,18 @@ class Books:
 
         if await self._store.write(write):
             self.balance.add(counts)
+            self._places[partition] = chunk.next
         else:
             self.balance = Balance(await self._store.read(ledger.totals))
-        await self._log.commit(GROUP, OUTCOMES, partition, chunk.next)
+            self._places[partition] = await self._place(partition)
+        await self._log.commit(GROUP, OUTCOMES, partition, self._places[partition])
         return len(chunk.records)
 
     async def keep(self, partition: int, stopping: asyncio.Event) -> None:
         """Fold a partition until told to stop, in batches of about half a second, and once more at the end."""
         while not stopping.is_set():
             try:
-                folded = await self.fold(partition, wait=1.0)
+                folded = await self.fold(partition, wait=_WAIT)
             except Unavailable as away:
                 await _rest(stopping, away.retry_after)
                 continue

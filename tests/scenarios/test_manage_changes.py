@@ -1,0 +1,217 @@
+"""Destinations and warehouses over HTTP, secrets that stay inside, and a trail of every change."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from manage_house import ManageHouse, running
+
+from headwater.manage.operations import OPERATIONS
+
+SECRET = "correct-horse-battery-staple"
+
+
+def test_a_secret_never_comes_back_and_a_mask_keeps_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            source = await house.source()
+            destination = await house.webhook(source, sharedSecret=SECRET)
+            path = f"/destinations/{destination}"
+            settings = (await house.ask("GET", path)).data["destination"]["settings"]
+            changed = await house.ask("PATCH", path, {"settings": {**settings, "method": "PUT"}})
+            assert changed.data["destination"]["settings"]["sharedSecret"] == "••••"
+            kept = (await _stored(house, destination)).settings["sharedSecret"]
+            assert house.secrets.open(kept) == SECRET
+            for shown in (path, "/destinations", f"/sources/{source}/connected-destinations", "/audit-events"):
+                text = str((await house.ask("GET", shown)).body)
+                assert SECRET not in text
+                assert "sealed:" not in text
+            assert SECRET.encode() not in (tmp_path / "store.sqlite").read_bytes()
+
+    asyncio.run(scenario())
+
+
+async def _stored(house: ManageHouse, destination_id: str) -> Any:
+    from headwater.store import workspace as workspaces
+
+    return await house.store.read(lambda connection: workspaces.find_destination(connection, destination_id))
+
+
+def test_settings_that_cannot_work_are_refused_and_change_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            source = await house.source()
+            path = f"/destinations/{await house.webhook(source)}"
+            for settings, field in (
+                ({"url": "not a url"}, "settings"),
+                ({"typo": 1}, "settings.typo"),
+                ({"method": "BREW"}, "settings.method"),
+                ({"url": None}, "settings.url"),
+            ):
+                refused = await house.ask("PATCH", path, {"settings": settings})
+                assert (refused.status, refused.errors[0]["field"]) == (422, field)
+            assert (await house.ask("GET", path)).data["destination"]["settings"] == {"url": "http://hook.test/"}
+            for body, status in (
+                ({"sourceId": "none", "metadataId": "webhook", "settings": {"url": "http://a.test"}}, 404),
+                ({"sourceId": source, "metadataId": "none", "settings": {}}, 422),
+                ({"sourceId": source, "metadataId": "webhook"}, 422),
+            ):
+                assert (await house.ask("POST", "/destinations", body)).status == status
+
+    asyncio.run(scenario())
+
+
+def test_a_destination_pauses_resumes_and_goes_with_its_source(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            source = await house.source()
+            destination = await house.webhook(source)
+            path = f"/headwater/destinations/{destination}"
+            assert (await house.ask("POST", f"{path}/pause")).data["destination"]["paused"] is True
+            assert (await house.ask("POST", f"{path}/resume")).data["destination"]["paused"] is False
+            assert (await house.ask("POST", "/headwater/destinations/none/pause")).status == 404
+            await house.ask("PATCH", f"/destinations/{destination}", {"name": None, "enabled": False})
+            shown = (await house.ask("GET", f"/destinations/{destination}")).data["destination"]
+            assert (shown["name"], shown["enabled"]) == ("Webhook", False)
+            await house.ask("DELETE", f"/sources/{source}")
+            assert (await house.ask("GET", f"/destinations/{destination}")).status == 404
+
+    asyncio.run(scenario())
+
+
+def test_a_warehouse_is_made_connected_tried_and_removed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            source = await house.source()
+            made = await house.ask("POST", "/warehouses", {"metadataId": "duckdb", "settings": {}, "name": "Lake"})
+            assert made.status == 201
+            path = f"/warehouses/{made.data['warehouse']['id']}"
+            sources = f"{path}/connected-sources"
+            assert [one["id"] for one in (await house.ask("GET", sources)).data["sources"]] == [source]
+            await house.ask("DELETE", f"{sources}/{source}")
+            assert (await house.ask("GET", sources)).data["sources"] == []
+            assert (await house.ask("GET", f"/sources/{source}/connected-warehouses")).data["warehouses"] == []
+            back = await house.ask("POST", f"{sources}/{source}")
+            assert (back.status, back.data) == (201, {"status": "CONNECTED"})
+            assert (await house.ask("POST", f"{sources}/none")).status == 404
+            assert (await house.ask("GET", f"{path}/connection-state")).data["connectionState"] == "CONNECTED"
+            assert (await house.ask("GET", f"{path}/syncs")).data["reports"] == []
+            assert (await house.ask("DELETE", path)).data == {"status": "SUCCESS"}
+            assert (await house.ask("GET", path)).status == 404
+
+    asyncio.run(scenario())
+
+
+def test_a_warehouse_that_cannot_be_reached_fails_with_the_reason_and_not_with_an_error(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            settings = {"host": "127.0.0.1", "port": 1, "database": "d", "username": "u", "password": SECRET}
+            tried = await house.ask("POST", "/warehouses/validation", {"metadataId": "postgres", "settings": settings})
+            assert tried.data["status"] == "FAILED"
+            assert tried.data["reason"]
+            assert SECRET not in str(tried.body)
+            made = await house.ask("POST", "/warehouses", {"metadataId": "postgres", "settings": settings})
+            assert made.data["warehouse"]["settings"]["password"] == "••••"
+
+    asyncio.run(scenario())
+
+
+def test_a_source_may_be_made_apart_from_all_warehouses_and_a_warehouse_from_all_sources(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            await house.ask("POST", "/warehouses", {"metadataId": "duckdb", "settings": {}})
+            body = {"slug": "apart", "metadataId": "python", "disconnectAllWarehouses": True}
+            source = (await house.ask("POST", "/sources", body)).data["source"]["id"]
+            assert (await house.ask("GET", f"/sources/{source}/connected-warehouses")).data["warehouses"] == []
+            body = {"metadataId": "duckdb", "settings": {}, "disconnectAllSources": True}
+            warehouse = (await house.ask("POST", "/warehouses", body)).data["warehouse"]["id"]
+            assert (await house.ask("GET", f"/warehouses/{warehouse}/connected-sources")).data["sources"] == []
+
+    asyncio.run(scenario())
+
+
+def test_the_catalogue_names_what_can_be_made(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            for folder, listed, one in (
+                ("destinations", "destinationsCatalog", "destinationMetadata"),
+                ("sources", "sourcesCatalog", "sourceMetadata"),
+                ("warehouses", "warehousesCatalog", "warehouseMetadata"),
+            ):
+                found = (await house.ask("GET", f"/catalog/{folder}")).data[listed]
+                assert found
+                for entry in found:
+                    shown = await house.ask("GET", f"/catalog/{folder}/{entry['id']}")
+                    assert shown.data[one] == entry
+                assert (await house.ask("GET", f"/catalog/{folder}/none")).status == 404
+
+    asyncio.run(scenario())
+
+
+def test_every_change_is_in_the_trail_with_who_made_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            done = await _change_everything(house)
+            trail = (await house.ask("GET", "/audit-events")).data
+            types = [event["type"] for event in reversed(trail["events"])]
+            assert types == [type for _, expected in done for type in expected]
+            assert {name for name, _ in done} == {one.name for one in OPERATIONS.values() if one.changes} - {
+                "redrive_deliveries"
+            }
+            admin = (await house.ask("GET", "/headwater/tokens")).data["tokens"][0]["id"]
+            assert {event["actor"] for event in trail["events"]} == {admin}
+            some = (await house.ask("GET", "/audit-events?resourceType=TOKEN&pagination.count=1")).data
+            assert (len(some["events"]), some["pagination"]["totalEntries"]) == (1, 2)
+            none = await house.ask("GET", "/audit-events?endTime=2001-01-01T00:00:00Z")
+            assert none.data["events"] == []
+            assert (await house.ask("GET", "/audit-events?startTime=yesterday")).status == 422
+
+    asyncio.run(scenario())
+
+
+async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
+    """Perform every operation that changes something; returns what the trail should say of each."""
+    source = await house.source()
+    one = f"/sources/{source}"
+    await house.ask("PATCH", one, {"name": "N", "slug": "n", "enabled": False, "settings": {"a": 1}})
+    await house.ask("PATCH", one, {"enabled": True})
+    key = (await house.ask("POST", f"{one}/writekey")).data["source"]["writeKeys"][0]
+    await house.ask("DELETE", f"{one}/writekey/{key}")
+    await house.ask("POST", f"{one}/labels", {"labels": [{"key": "a", "value": "b"}]})
+    await house.ask("PUT", f"{one}/labels", {"labels": []})
+    destination = await house.webhook(source)
+    await house.ask("PATCH", f"/destinations/{destination}", {"name": "Hook", "enabled": False})
+    await house.ask("POST", f"/headwater/destinations/{destination}/pause")
+    await house.ask("POST", f"/headwater/destinations/{destination}/resume")
+    await house.ask("DELETE", f"/destinations/{destination}")
+    made = await house.ask("POST", "/warehouses", {"metadataId": "duckdb", "settings": {}})
+    warehouse = f"/warehouses/{made.data['warehouse']['id']}"
+    await house.ask("PATCH", warehouse, {"name": "W", "settings": {}, "enabled": False})
+    await house.ask("POST", f"{warehouse}/connected-sources/{source}")
+    await house.ask("DELETE", f"{warehouse}/connected-sources/{source}")
+    await house.ask("DELETE", warehouse)
+    await house.ask("DELETE", one)
+    token = (await house.ask("POST", "/headwater/tokens", {"name": "T", "scopes": ["*"]})).data["token"]["id"]
+    await house.ask("DELETE", f"/headwater/tokens/{token}")
+    return [
+        ("create_source", ["Source Created"]),
+        ("update_source", ["Source Modified", "Source Disabled", "Source Settings Modified"]),
+        ("update_source", ["Source Enabled"]),
+        ("create_write_key_for_source", ["Source Modified"]),
+        ("remove_write_key_from_source", ["Source Modified"]),
+        ("add_labels_to_source", ["Source Modified"]),
+        ("replace_labels_in_source", ["Source Modified"]),
+        ("create_destination", ["Integration Created"]),
+        ("update_destination", ["Integration Modified", "Integration Disabled"]),
+        ("pause_destination", ["Integration Modified"]),
+        ("resume_destination", ["Integration Modified"]),
+        ("delete_destination", ["Integration Deleted"]),
+        ("create_warehouse", ["Storage Destination Created"]),
+        ("update_warehouse", ["Storage Destination Modified", "Storage Destination Disabled"]),
+        ("add_connection_from_source_to_warehouse", ["Storage Destination Modified"]),
+        ("remove_source_connection_from_warehouse", ["Storage Destination Modified"]),
+        ("delete_warehouse", ["Storage Destination Deleted"]),
+        ("delete_source", ["Source Deleted"]),
+        ("create_token", ["Token Created"]),
+        ("delete_token", ["Token Deleted"]),
+    ]
