@@ -70,7 +70,7 @@ def row_note(note: AttemptNote) -> dict[str, Any]:
         request=cut(note.request, _ROW_SAMPLE_BYTES),
         response=cut(note.response, _ROW_SAMPLE_BYTES),
     )
-    return msgspec.to_builtins(shorter)
+    return msgspec.to_builtins(shorter) | {"attempt": note.attempt}
 
 
 def parked_row(
