@@ -208,7 +208,7 @@ def refusals() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     ".env.example": env_example,
-    "docs/how-to/command-line.md": commands,
+    "docs/reference/cli.md": commands,
     "docs/reference/destinations.md": catalogue,
     "docs/reference/enrichments.md": enrichments,
     "docs/reference/errors.md": refusals,

@@ -5,13 +5,14 @@ An operation's command is made when it is asked for, so that `headwater serve` n
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from headwater import __version__
-from headwater.app.commands import catch, doctor, flags, output, redrive, send, serve, settings, tail, trace
+from headwater.app.commands import catch, doctor, flags, output, query, redrive, send, serve, settings, tail, trace
 from headwater.spec.errors import HeadwaterError
 
 _INTERRUPTED = 130
@@ -36,6 +37,14 @@ class Commands(TyperGroup):
         operation = operations.names().get(cmd_name)
         return None if operation is None else operations.command(cmd_name, operation)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is meant; one that does not exist is answered with those of a similar name."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            similar = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3)
+            hint = f" Did you mean {' or '.join(similar)}?" if similar else " `headwater --help` lists them all."
+            ctx.fail(f"There is no command {args[0]}.{hint}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; what goes wrong becomes one sentence, and Ctrl-C is quiet."""
         try:
@@ -52,7 +61,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
     context_settings=flags.HELP,
 )
 
@@ -77,7 +86,7 @@ def headwater(
     """
 
 
-for _room in (serve, send, tail, trace, redrive, doctor, settings, catch):
+for _room in (serve, send, tail, trace, query, redrive, doctor, settings, catch):
     _room.register(app)
 
 

@@ -75,7 +75,8 @@ def prepare(settings: Settings) -> FirstStart | None:
 
     Returns the keys that the first start made, or None when there was a workspace already.
     """
-    Path(settings.data).mkdir(parents=True, exist_ok=True)
+    # What is kept there is personal data; a folder that stands already keeps the rights that its owner gave it.
+    Path(settings.data).mkdir(mode=0o700, parents=True, exist_ok=True)
     Secrets.from_file(_key_file(settings))
     store = open_store(settings)
     try:
@@ -94,7 +95,7 @@ async def open_house(settings: Settings) -> AsyncGenerator[House]:
         try:
             yield House(
                 settings,
-                Path(settings.data),
+                _folder(settings),
                 store,
                 log,
                 Secrets.from_file(_key_file(settings)),
@@ -106,8 +107,12 @@ async def open_house(settings: Settings) -> AsyncGenerator[House]:
         store.close()
 
 
+def _folder(settings: Settings) -> Path:
+    return Path(settings.data).absolute()
+
+
 def _key_file(settings: Settings) -> Path:
-    return Path(settings.data) / "secret.key"
+    return _folder(settings) / "secret.key"
 
 
 def _first_start(connection: Connection, settings: Settings) -> FirstStart | None:

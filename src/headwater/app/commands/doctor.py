@@ -47,6 +47,6 @@ def doctor(
             )
             if one.advice:
                 shown.add_row("", "", Text(output.clean(one.advice), style="yellow"))
-        output.console().print(shown)
+        output.show(shown)
     if any(one.status == "fail" for one in findings):
         raise typer.Exit(1)

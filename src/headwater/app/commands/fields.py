@@ -11,14 +11,15 @@ import inspect as python
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
 import typer
 from msgspec import inspect
 from rich.markup import escape
 
-from headwater.manage.operation import Operation
+if TYPE_CHECKING:
+    from headwater.manage.operation import Operation
 
 _PAGE = "pagination"
 _SCALARS: tuple[tuple[type[inspect.Type], type], ...] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 import typer.main
@@ -13,7 +13,9 @@ from rich.markup import escape
 from headwater.app.commands import flags, output
 from headwater.app.commands.client import Client, find_house, path_to
 from headwater.app.commands.fields import Field, fields, parameter, query, read_object, values
-from headwater.manage.operation import Operation
+
+if TYPE_CHECKING:
+    from headwater.manage.operation import Operation
 
 _OWN = inspect.Parameter.KEYWORD_ONLY
 _SAMPLES = {bool: "", int: " 10", float: " 0.5"}
@@ -54,7 +56,14 @@ def show(data: Any) -> None:
     elif len(content) == 1 and isinstance(only := next(iter(content.values())), dict):
         output.show_resource(cast("dict[str, Any]", only))
     else:
-        output.show_resource(content)
+        output.show_resource({name: value for name, value in content.items() if not _is_table(value)})
+        for name in filter(lambda one: _is_table(content[one]), lists):
+            output.say(f"\n{name}", style="bold")
+            output.show_list(content[name])
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _panel(item: tuple[str, Operation]) -> tuple[str, str, str]:
@@ -67,7 +76,7 @@ def _shared(operation: Operation) -> Iterator[inspect.Parameter]:
         body = typer.Option(
             "--body", metavar="JSON|@FILE", help="The body, or the part of it that no option gives; null included."
         )
-        yield inspect.Parameter("body_", _OWN, default=None, annotation=_annotated(list[str] | None, body))
+        yield inspect.Parameter("body_", _OWN, default=None, annotation=Annotated[list[str] | None, body])
     for name, kind, default in (
         ("json_", flags.Json, False),
         ("url_", flags.Url, ""),
@@ -75,12 +84,6 @@ def _shared(operation: Operation) -> Iterator[inspect.Parameter]:
         ("data_", flags.Folder, ""),
     ):
         yield inspect.Parameter(name, _OWN, default=default, annotation=kind)
-
-
-def _annotated(kind: Any, info: Any) -> Any:
-    from typing import Annotated
-
-    return Annotated[kind, info]
 
 
 def _run(operation: Operation, made: Sequence[Field], typed: Mapping[str, Any]) -> None:

@@ -16,12 +16,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_WIDE = 160
+_WIDE = 10_000
+_FEW = 10
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def console(*, error: bool = False) -> Console:
-    """Standard output (or error), wide and plain when it is not a terminal."""
+    """Standard output (or error); when it is not a terminal, plain and so wide that no line is broken."""
     stream = sys.stderr if error else sys.stdout
     width = None if stream.isatty() else shutil.get_terminal_size((_WIDE, 50)).columns
     return Console(file=stream, width=width, highlight=False)
@@ -63,6 +64,8 @@ def cell(value: Any) -> Text:
             return Text(str(value), style="cyan")
         case list() if all(isinstance(one, str) for one in cast("list[Any]", value)):
             return Text(clean(", ".join(cast("list[str]", value))))
+        case dict() if _is_plain(cast("dict[str, Any]", value)):
+            return Text(clean(" ".join(f"{name}={one}" for name, one in cast("dict[str, Any]", value).items())))
         case _:
             return Text(clean(msgspec.json.encode(value).decode()), style="dim")
 
@@ -80,7 +83,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
 def show_list(items: Sequence[Any]) -> None:
     """Print a list of resources; what is nested stays for `--json` unless there is nothing else."""
     if not items:
-        say("There are none.", style="dim")
+        say("There are none.", style="dim", error=True)
         return
     if not all(isinstance(item, dict) for item in items):
         for item in items:
@@ -89,7 +92,7 @@ def show_list(items: Sequence[Any]) -> None:
     rows = cast("Sequence[dict[str, Any]]", items)
     names = list(dict.fromkeys(name for row in rows for name in row))
     flat = [name for name in names if any(_is_flat(_short(row.get(name))) for row in rows)]
-    console().print(table(flat or names, ([_short(row.get(name)) for name in flat or names] for row in rows)))
+    show(table(flat or names, ([_short(row.get(name)) for name in flat or names] for row in rows)))
 
 
 def show_resource(resource: Mapping[str, Any]) -> None:
@@ -99,24 +102,55 @@ def show_resource(resource: Mapping[str, Any]) -> None:
     made.add_column(overflow="fold")
     for name, value in _lines(resource):
         made.add_row(name, value)
-    console().print(made)
+    show(made)
+
+
+def show(made: Table) -> None:
+    """Print a table; into a file or pipe without the blanks at the ends of its lines."""
+    target = console()
+    if target.is_terminal:
+        target.print(made)
+        return
+    with target.capture() as captured:
+        target.print(made)
+    for line in captured.get().splitlines():
+        sys.stdout.write(line.rstrip() + "\n")
 
 
 def _lines(resource: Mapping[str, Any], indent: str = "") -> Iterable[tuple[Text, Text]]:
     for name, value in resource.items():
-        if isinstance(value, dict) and value:
+        shown = _short(value)
+        if isinstance(shown, dict) and shown:
             yield Text(indent + clean(name)), Text("")
-            yield from _lines(cast("dict[str, Any]", value), indent + "  ")
-        else:
-            yield Text(indent + clean(name)), cell(value)
+            yield from _lines(cast("dict[str, Any]", shown), indent + "  ")
+        elif isinstance(shown, list) and shown and all(isinstance(one, dict) for one in cast("list[Any]", shown)):
+            yield Text(indent + clean(name)), Text("")
+            yield from (_item(one, indent + "  ") for one in cast("list[dict[str, Any]]", shown))
+        elif shown not in (None, "", [], {}):
+            yield Text(indent + clean(name)), cell(shown)
+
+
+def _item(one: dict[str, Any], indent: str) -> tuple[Text, Text]:
+    title = next((name for name in ("name", "key", "slug", "id") if isinstance(one.get(name), str)), "")
+    said = one.get("description") or {name: value for name, value in one.items() if name != title}
+    return Text(indent + clean(str(one.get(title, "-")))), cell(said)
 
 
 def _short(value: Any) -> Any:
-    """What has a name of its own is shown by it."""
-    return cast("dict[str, Any]", value)["name"] if isinstance(value, dict) and "name" in value else value
+    """What is a resource of its own is shown by its name."""
+    if isinstance(value, dict) and {"id", "name"} <= cast("dict[str, Any]", value).keys():
+        return cast("dict[str, Any]", value)["name"]
+    return cast("Any", value)
 
 
 def _is_flat(value: Any) -> bool:
     if isinstance(value, list):
         return bool(value) and all(isinstance(one, str) for one in cast("list[Any]", value))
-    return value is not None and not isinstance(value, dict)
+    if isinstance(value, dict):
+        return _is_plain(cast("dict[str, Any]", value))
+    return value not in (None, "")
+
+
+def _is_plain(value: Mapping[str, Any]) -> bool:
+    """Is there little in it, and nothing with parts of its own?"""
+    return 0 < len(value) <= _FEW and not any(isinstance(one, (dict, list)) for one in value.values())

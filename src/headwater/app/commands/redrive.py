@@ -52,7 +52,8 @@ def redrive(
     chosen = {"destinationId": destination, "reason": reason, "from": start or None, "to": end or None}
     found = int(client.ask("POST", PATH, body={**chosen, "dryRun": True})["deliveries"])
     if dry_run or not found:
-        _report({"deliveries": found, "dryRun": True}, f"{found} failed deliveries would be tried again.", json=json)
+        sentence = f"{found} failed deliveries would be tried again." if found else "No delivery there has failed."
+        _report({"deliveries": found, "dryRun": True}, sentence, json=json)
         return
     if not yes:
         if json:

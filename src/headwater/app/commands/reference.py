@@ -14,17 +14,28 @@ from headwater.app.commands.operations import names
 _HEAD = """\
 # Command line
 
-`headwater COMMAND --help` says the same as this page. Errors are one sentence on standard error; the exit status is 0
-when it went well, 1 when it did not, and 2 when the words could not be understood. `--json` prints JSON for scripts.
+<!-- Made by docs/generate.py from the code; `make docs` writes it again. -->
 
-Commands that ask a running house find it by `--url` and `--token`, else by `HEADWATER_URL` and `HEADWATER_TOKEN`, else
-by `cli.json` in the data folder (`--data`, `HEADWATER_DATA` or `./data`), which the first `headwater serve` leaves there
-for the person who started it.
+`headwater COMMAND --help` says the same as this page. Errors are one sentence on standard error; the exit status is 0
+when it went well, 1 when it did not, and 2 when the words could not be understood.
+
+## Options of many commands
+
+| | |
+|---|---|
+| `--json` | Print JSON, for scripts. |
+| `--url` URL | Where the management API is; else `HEADWATER_URL`, else `cli.json`, else by the settings. |
+| `--token` TOKEN | The token for it; else `HEADWATER_TOKEN`, else `cli.json`. |
+| `--data` DIR | The data folder; else `HEADWATER_DATA`, else `./data`. |
+
+The first `headwater serve` leaves `cli.json` in the data folder for the person who started it, so that the other
+commands need no option on the same machine.
 
 A field that holds others is given as JSON, as `name=value` pairs, or as `@FILE` with JSON in it; the option may be
 repeated and later ones win. A value is taken as JSON where it is JSON, so that `count=3` is a number and `name="3"` a
 text.
 """
+_TOLD = {"--help", "--json", "--url", "--token", "--data"}
 
 
 def page(app: typer.Typer) -> str:
@@ -46,7 +57,7 @@ def page(app: typer.Typer) -> str:
 def _section(group: Any, top: typer.Context, name: str, mark: str) -> str:
     command = group.get_command(top, name)
     context = typer.Context(command, parent=top, info_name=name)
-    lines = [f"{mark} headwater {name}", "", *_prose(Text.from_markup(command.help or "").plain), ""]
+    lines = [f"{mark} headwater {name}", "", *_prose(command.help or "")]
     rows = list(_rows(command, context))
     if rows:
         lines += ["| | |", "|---|---|", *rows, ""]
@@ -54,14 +65,14 @@ def _section(group: Any, top: typer.Context, name: str, mark: str) -> str:
 
 
 def _prose(help: str) -> Iterator[str]:
-    """The help's paragraphs; those kept as they are (after a backspace) become code."""
+    """The help's paragraphs; those kept as they are (after a backspace) are examples, or what is asked over HTTP."""
     for paragraph in help.split("\n\n"):
         kept = paragraph.startswith("\b")
-        text = paragraph.removeprefix("\b\n").rstrip()
+        text = Text.from_markup(paragraph).plain.strip("\b\n")
         if not kept:
             yield text
         elif text.startswith("Example"):
-            yield from ("```console", *(f"$ {line.strip()}" for line in text.splitlines()[1:]), "```")
+            yield from ("```sh", *(line.strip() for line in text.splitlines()[1:]), "```")
         else:
             yield f"`{text}`"
         yield ""
@@ -69,10 +80,15 @@ def _prose(help: str) -> Iterator[str]:
 
 def _rows(command: Any, context: typer.Context) -> Iterator[str]:
     for one in command.get_params(context):
-        if getattr(one, "hidden", False) or "--help" in one.opts:
+        if getattr(one, "hidden", False) or _TOLD & set(one.opts):
             continue
         is_option = any(name.startswith("-") for name in one.opts)
         words = "`, `".join((*one.opts, *one.secondary_opts)) if is_option else one.metavar or one.name.upper()
         taken = f" {one.metavar}" if is_option and one.metavar else ""
-        sentence = Text.from_markup(one.help or "").plain.replace("|", "\\|")
-        yield f"| `{words}`{taken.replace('|', chr(92) + '|')} | {sentence}{' Required.' if one.required else ''} |"
+        sentence = Text.from_markup(one.help or "").plain
+        required = " Required." if one.required else ""
+        yield f"| `{words}`{_cell(taken)} | {_cell(sentence)}{required} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

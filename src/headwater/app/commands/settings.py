@@ -46,7 +46,7 @@ def show_settings(
         output.print_json(found)
         return
     rows = ((one.name, _text(one.value), one.origin, one.sentence) for one in found)
-    output.console().print(output.table(("setting", "value", "from", "meaning"), rows))
+    output.show(output.table(("setting", "value", "from", "meaning"), rows))
 
 
 def example_file() -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -139,9 +139,10 @@ def _said(event: dict[str, Any]) -> str:
     return " ".join(str(part) for part in (event.get("type"), event.get("event") or event.get("name"), who) if part)
 
 
-def _sample(text: str) -> Iterator[str]:
-    lines = [line for line in output.clean(text).splitlines() if line.strip()]
-    yield from (line[:200] for line in lines[:6])
+def _sample(text: str) -> list[str]:
+    """What was asked or answered, and with which body; the headers between are for `--json`."""
+    lines = [line[:200] for line in output.clean(text).splitlines() if line.strip()]
+    return [lines[0], lines[-1]] if len(lines) > 1 and lines[-1].startswith(("{", "[")) else lines[:1]
 
 
 def _add_payload(branch: Tree, payload: Any) -> None:
