@@ -29,16 +29,20 @@ attempts are sampled a few times a second for each destination, failed ones more
 there. An attempt whose delivery is parked stands in the row's notes, and if it was the first also in `outcomes`, with
 the same `at`. A request that covers events of several chunks leaves a note in each.
 
-    loop.py       the role: reads, commits, starts and stops the rest
+    loop.py       the role: wires up, starts and stops the rest
+    walk.py       one partition: reads, commits, and parks what holds the cursor up
     fanout.py     from a chunk's records to what each destination gets of them
     passage.py    a chunk on its way through the lanes
     lanes.py      all lanes: made when first needed, changed with the workspace
     lane.py       one destination: what waits, what is under way, what became of it
+    slots.py      how many requests are under way at once, and whose turn it is
     plan.py       a destination's settings, opened and checked
     attempt.py    drives an action's generator; dry runs
     transport.py  the only way out, with the guard at it (addresses.py)
     classify.py   what an answer means
     backoff.py, breaker.py, pace.py   when to try (again)
     redact.py     samples without secrets
-    backlog.py    the only writer of parked rows, and how they come back
+    settle.py     what became of a request: counts, notes, rows, changes (fates.py, samples.py)
+    backlog.py    the only writer of parked rows
+    comeback.py   how parked deliveries come back
 """

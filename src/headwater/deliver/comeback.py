@@ -45,6 +45,7 @@ class Comeback:
             wait = _LOOK_EVERY
             try:
                 self._lanes.follow()
+                self._lanes.serve()
                 wait = await self._look()
                 if time.monotonic() - tended >= _TEND_EVERY:
                     tended = time.monotonic()

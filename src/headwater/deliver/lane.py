@@ -25,6 +25,7 @@ from headwater.deliver.pace import Pace
 from headwater.deliver.passage import Piece, Portion
 from headwater.deliver.plan import LanePlan
 from headwater.deliver.settle import Books, Work
+from headwater.deliver.slots import Slots
 from headwater.spec.destination import Item
 from headwater.spec.outcome import Step
 from headwater.spec.settings import DeliverSettings
@@ -35,12 +36,13 @@ _ROOM = 500
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """What all lanes share. `start` runs a request's task."""
+    """What all lanes share. `start` runs a request's task; `slots` says how many there may be."""
 
     exchange: Exchange
     backlog: Backlog
     settings: DeliverSettings
     start: Callable[[Coroutine[Any, Any, None]], object]
+    slots: Slots
 
 
 class Returned(msgspec.Struct):
@@ -131,8 +133,9 @@ class Lane:
         return min(room, max(int(rate * size * LEASE_SECONDS / 4), 1)) if rate else room
 
     def flowing(self, now: float) -> bool:
-        """Did the destination take anything lately?"""
-        return now - self._progressed <= self._ports.settings.grace_seconds
+        """Does the destination answer, so that what waits for it is only a matter of time?"""
+        grace = self._ports.settings.grace_seconds
+        return not self._works or now - self._works[0].started <= grace or now - self._progressed <= grace
 
     def hungry(self) -> bool:
         """Could it do with more events than the chunks at hand hold for it?"""
@@ -144,11 +147,15 @@ class Lane:
 
     def park_rest(self, portion: Portion) -> None:
         """Park what a portion still has open. What is under way goes on, and ends its rows when it ends."""
+        self._park_queued(portion, Fate("waiting", "OVERFLOW", due_at=_now_ms()))
+        self.park_late(portion, float("inf"))
+
+    def park_late(self, portion: Portion, before: float) -> None:
+        """Park what of a portion has been under way since before an instant of the monotonic clock."""
         now = _now_ms()
-        self._park_queued(portion, Fate("waiting", "OVERFLOW", due_at=now))
         leased = Fate("waiting", "OVERFLOW", due_at=now + int(LEASE_SECONDS * 1000))
         for piece in portion.pieces:
-            if not piece.rows:
+            if not piece.rows and piece.started < before:
                 piece.rows = self._books.park(self.plan, portion, piece.items, leased, now)
 
     def abandon(self) -> None:
@@ -160,14 +167,27 @@ class Lane:
 
     def pump(self) -> None:
         """Start requests as far as there is something to send and the destination may be asked."""
-        while self.flying < self.plan.definition.concurrency:
-            work = self._take()
-            if work is None:
+        while self._wants() and self._ports.slots.free(self.turn):
+            if not self._start():
                 return
-            self.flying += 1
-            self._ports.start(self._run(work))
 
-    async def _run(self, work: Work | None) -> None:
+    def turn(self) -> bool:
+        """Start one request, after having stood in line for it. Returns whether to stand in line for another."""
+        return self._wants() and self._start() and self._wants()
+
+    def _wants(self) -> bool:
+        return bool(self._live or self._back) and self.flying < self.plan.definition.concurrency
+
+    def _start(self) -> bool:
+        work = self._take()
+        if work is None:
+            return False
+        self.flying += 1
+        self._ports.start(self._run(work, self._ports.slots.enter()))
+        return True
+
+    async def _run(self, work: Work | None, ticket: int) -> None:
+        slots = self._ports.slots
         returned = False
         while work is not None:
             returned = returned or bool(work.rows)
@@ -175,10 +195,15 @@ class Lane:
             tried = await attempt(work.plan.definition, work.plan.settings, work.items, self._ports.exchange)
             self._works.remove(work)
             self._settle(work, tried)
-            work = self._take() if self.flying <= self.plan.definition.concurrency else None
-            if work is not None and self.flying < self.plan.definition.concurrency:
+            slots.leave(ticket)
+            if slots.crowded or self.flying > self.plan.definition.concurrency:
+                break
+            work = self._take()
+            if work is not None:
+                ticket = slots.enter()
                 self.pump()
         self.flying -= 1
+        self.pump()
         if returned and not self._live and not self._back:
             self._ports.backlog.due.set()
 
@@ -255,7 +280,7 @@ class Lane:
         if (wait := max(self._pace.wait(now), self._unripe(now))) > 0:
             self._later(wait)
             return None
-        work = self._take_live() if self._live else self._take_back(now)
+        work = self._take_live(now) if self._live else self._take_back(now)
         if work is not None:
             self._pace.start(now)
             self._breaker = breakers.started(self._breaker)
@@ -268,7 +293,7 @@ class Lane:
             return 0.0
         return batch.wait - (now - self._live[0].passage.entered)
 
-    def _take_live(self) -> Work:
+    def _take_live(self, now: float) -> Work:
         batch = self.plan.batch
         items: list[Item] = []
         pieces: list[Piece] = []
@@ -278,7 +303,7 @@ class Lane:
             start = portion.taken
             stop, left = _fitting(portion.items, start, batch.items - len(items), left, at_least=0 if items else 1)
             if stop > start:
-                piece = Piece(portion, start, stop)
+                piece = Piece(portion, start, stop, now)
                 portion.pieces.append(piece)
                 pieces.append(piece)
                 items += piece.items
@@ -287,7 +312,7 @@ class Lane:
                 break
             self._live.popleft()
         self.queued -= len(items)
-        return Work(self.plan, items, pieces=pieces)
+        return Work(self.plan, now, items, pieces=pieces)
 
     def _take_back(self, now: float) -> Work | None:
         returned = self._back[0]
@@ -300,7 +325,7 @@ class Lane:
         returned.taken = stop
         if stop == len(returned.items):
             self._back.popleft()
-        return Work(self.plan, returned.items[start:stop], rows=list(returned.rows[start:stop]))
+        return Work(self.plan, now, returned.items[start:stop], rows=list(returned.rows[start:stop]))
 
     def _later(self, seconds: float) -> None:
         if self._timer is None:

@@ -65,6 +65,10 @@ class Lanes:
         """The lanes that there are."""
         return list(self._lanes.values())
 
+    def serve(self) -> None:
+        """Let lanes that stand in line for a request have their turns."""
+        self._ports.slots.serve()
+
     def somebody_hungry(self, but: Lane) -> bool:
         """Is there another lane that could do with more events than the chunks at hand hold?"""
         return any(lane.hungry() for lane in self._lanes.values() if lane is not but)

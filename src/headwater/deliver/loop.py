@@ -10,6 +10,7 @@ from headwater.deliver.backlog import Backlog
 from headwater.deliver.comeback import Comeback
 from headwater.deliver.lane import Ports
 from headwater.deliver.lanes import Lanes
+from headwater.deliver.slots import SLOTS, Slots
 from headwater.deliver.transport import Transport
 from headwater.deliver.walk import Walk, Window
 from headwater.eventlog.streams import PROCESSED
@@ -46,7 +47,8 @@ async def deliver(
             task.add_done_callback(requests.discard)
 
         backlog = Backlog(store)
-        lanes = Lanes(snapshot, secrets, Ports(transport.exchange, backlog, settings, start))
+        slots = Slots(SLOTS, settings.grace_seconds)
+        lanes = Lanes(snapshot, secrets, Ports(transport.exchange, backlog, settings, start, slots))
         lanes.follow()
         window = Window(settings.chunk_events * settings.chunks_in_flight)
         walks = [

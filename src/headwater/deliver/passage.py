@@ -91,14 +91,15 @@ class Portion:
 
 
 class Piece:
-    """A part of a portion that is under way in one request. `rows` once it is parked meanwhile."""
+    """A part of a portion that is under way in one request since `started`. `rows` once it is parked meanwhile."""
 
-    __slots__ = ("portion", "rows", "start", "stop")
+    __slots__ = ("portion", "rows", "start", "started", "stop")
 
-    def __init__(self, portion: Portion, start: int, stop: int) -> None:
+    def __init__(self, portion: Portion, start: int, stop: int, started: float) -> None:
         self.portion = portion
         self.start = start
         self.stop = stop
+        self.started = started
         self.rows: list[ParkedDelivery] = []
 
     @property

@@ -31,9 +31,13 @@ if TYPE_CHECKING:
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What one request carries: pieces of live portions, or rows that came back from the store."""
+    """What one request carries: pieces of live portions, or rows that came back from the store.
+
+    `started` is an instant of the monotonic clock.
+    """
 
     plan: LanePlan
+    started: float
     items: list[Item]
     pieces: list[Piece] = []
     rows: list[ParkedDelivery] = []

@@ -214,15 +214,19 @@ class Walk:
             if await passage.wait(max(min(tick, _WAIT), _LEAST_TICK)):
                 return
             now = time.monotonic()
+            self._lanes.serve()
             if now - passage.entered >= grace:
                 for portion in passage.portions:
-                    if self._holds_up(portion, now, stopping.is_set()):
+                    if stopping.is_set() or self._holds_up(portion, now):
                         portion.lane.park_rest(portion)
+                    elif portion.pieces:
+                        portion.lane.park_late(portion, now - grace)
 
-    def _holds_up(self, portion: Portion, now: float, stopping: bool) -> bool:
-        if portion.taken == len(portion.items) and not portion.pieces:
+    def _holds_up(self, portion: Portion, now: float) -> bool:
+        """Is a portion that is overdue to make way?"""
+        if portion.taken == len(portion.items):
             return False
-        if stopping or not portion.lane.flowing(now):
+        if not portion.lane.flowing(now):
             return True
         patience = self._settings.grace_seconds * _PATIENCE
         if not self._window.full and now - portion.passage.entered < patience:
