@@ -159,9 +159,9 @@ def test_a_remote_archive_is_written_and_read_through_fsspec(tmp_path: Path) -> 
 def test_a_warehouse_held_by_a_load_is_waited_for_and_then_said_to_be_unavailable(tmp_path: Path) -> None:
     async def story() -> None:
         house, main = await filled(tmp_path)
-        with duckdb.connect(str(tmp_path / "warehouse" / f"{main}.duckdb")):
-            with pytest.raises(Unavailable, match="main_base"):
-                await house.query("select 1", with_settings(query_seconds=6.0))
+        held = duckdb.connect(str(tmp_path / "warehouse" / f"{main}.duckdb"))
+        with held, pytest.raises(Unavailable, match="main_base"):
+            await house.query("select 1", with_settings(query_seconds=6.0))
 
     asyncio.run(story())
 
@@ -171,7 +171,8 @@ def test_what_a_killed_load_left_behind_does_not_disturb_a_query(tmp_path: Path)
         house, main = await filled(tmp_path)
         path = tmp_path / "warehouse" / f"{main}.duckdb"
         code = (
-            "import duckdb, os, signal, sys; c = duckdb.connect(sys.argv[1]); c.execute('create table left_over (a int)');"
+            "import duckdb, os, signal, sys; c = duckdb.connect(sys.argv[1]);"
+            "c.execute('create table left_over (a int)');"
             "c.execute('insert into left_over values (1)'); os.kill(os.getpid(), signal.SIGKILL)"
         )
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(path))
