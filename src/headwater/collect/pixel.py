@@ -55,8 +55,8 @@ def _from_data(text: str) -> bytes:
 def _nest(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     """Pairs with dot paths as nested objects of strings.
 
-    The last of equal names wins. A path deeper than 20 steps, or through something that is not an object, keeps its
-    dots.
+    The last of equal names wins, but text never takes the place of an object. A path of more than 20 steps, or through
+    what is not an object, keeps its dots.
     """
     root: dict[str, Any] = {}
     for name, value in pairs:
@@ -64,7 +64,8 @@ def _nest(pairs: list[tuple[str, str]]) -> dict[str, Any]:
         place = _walk(root, steps)
         if place is None or isinstance(place.get(last), dict):
             place, last = root, name
-        place[last] = value
+        if not isinstance(place.get(last), dict):
+            place[last] = value
     return root
 
 

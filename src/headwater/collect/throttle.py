@@ -22,7 +22,7 @@ class Budget(msgspec.Struct, frozen=True):
 
 
 class Bucket:
-    """Refilled by `rate` a second up to `rate`. A request is let in while anything is left, and may leave a debt, so
+    """Refilled by `rate` a second up to `rate`. A request is let in while there is one left, and may leave a debt, so
     that a batch larger than the bucket passes too and is paid for afterwards.
     """
 
@@ -38,7 +38,7 @@ class Bucket:
         """Pay for a request, or say that the bucket is spent."""
         self._left = min(self.rate, self._left + (now - self._at) * self.rate)
         self._at = now
-        if self._left <= 0:
+        if self._left < 1:
             return False
         self._left -= cost
         return True
