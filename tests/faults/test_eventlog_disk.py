@@ -1,6 +1,7 @@
 """A disk that is full or fails refuses appends while it lasts, leaves nothing half done, and recovers by itself."""
 
 import asyncio
+import contextlib
 import resource
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pytest
 from headwater.contracts.eventlog import read_all, record, texts
 from headwater.eventlog import Append, Commit
 from headwater.eventlog.backends.sqlite import SqliteLog
+from headwater.eventlog.segments import connect, segment_path
 from headwater.eventlog.streams import COLLECTED, PROCESSED
 from headwater.spec.errors import SetupError, Unavailable
 
@@ -111,6 +113,33 @@ def test_a_refused_append_does_not_hold_up_a_cursor_of_the_same_moment(tmp_path:
         await log.close()
 
     asyncio.run(run())
+
+
+def test_a_commit_reaches_the_disk_before_it_returns(tmp_path: Path) -> None:
+    """No test can pull the plug; SQLite keeps this promise of a connection that is set so."""
+
+    async def run() -> None:
+        await SqliteLog(tmp_path).close()
+
+    asyncio.run(run())
+    with contextlib.closing(connect(segment_path(tmp_path / "collected-0000", 0))) as connection:
+        told = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "fullfsync")}
+        assert told == {"synchronous": 2, "fullfsync": 1}
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_the_write_ahead_log_is_used_over_again(tmp_path: Path) -> None:
+    """A small commit writes a whole page; were the log not used again, these would leave 65 MB."""
+
+    async def run() -> int:
+        log = SqliteLog(tmp_path, min_free_bytes=0)
+        for number in range(4_000):
+            await log.commit("g", COLLECTED, 0, number)
+        size = await log.size_bytes()
+        await log.close()
+        return size
+
+    assert asyncio.run(run()) < 50_000_000
 
 
 def test_a_log_is_not_opened_with_another_number_of_partitions(tmp_path: Path) -> None:

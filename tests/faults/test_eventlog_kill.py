@@ -142,12 +142,12 @@ def test_a_write_ahead_log_that_ends_badly_costs_the_last_commit_alone(tmp_path:
         for number, place in enumerate(range(pages[1], pages[2], 3_001)):
             folder = tmp_path / f"{damage}{number}"
             copy(tmp_path / "whole", folder, DAMAGES[damage], place)
-            log = open_log(folder)
+            log = SqliteLog(folder, min_free_bytes=0)
             found = texts(await read_all(log, COLLECTED))
             assert found == ["1"] * 3 + ["2"] * 3
             assert await log.append(COLLECTED, 0, [record("later")]) == 6
             await log.close()
-            log = open_log(folder)
+            log = SqliteLog(folder, min_free_bytes=0)
             assert texts(await read_all(log, COLLECTED)) == [*found, "later"]
             await log.close()
 
@@ -169,7 +169,7 @@ WAL = Path("collected-0000", "0000000000.sqlite-wal")
 
 async def written_by_three_appends(folder: Path) -> list[int]:
     """How long the write-ahead log was after each, with a copy of the files as the last one left them."""
-    log = open_log(folder / "live")
+    log = SqliteLog(folder / "live", min_free_bytes=0)
     lengths: list[int] = []
     for turn in "123":
         await log.append(COLLECTED, 0, [record(turn, size=9_000)] * 3)

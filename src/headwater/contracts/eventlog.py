@@ -419,6 +419,27 @@ async def several_processes_write_and_read_at_once(backend: Backend, folder: Pat
             assert await log.committed(name, COLLECTED, 0) == 40
 
 
+@durable
+async def a_reader_carries_on_when_another_process_trims(backend: Backend, folder: Path) -> None:
+    """The one that trims is only another opening of the same folder: what a reader holds is its own in any case."""
+    clock = SetClock()
+    async with opened(backend, folder, clock) as log, opened(backend, folder, clock) as reader:
+        await _filled(log, clock)
+        chunk = await reader.read(COLLECTED, 0, 0, max_records=3)
+        await log.commit("g", COLLECTED, 0, 100)
+        await log.commit("g", PROCESSED, 0, 100)
+        assert await log.trim(clock.at) > 0
+        found, position = chunk.records, chunk.next
+        while position < 100:
+            chunk = await reader.read(COLLECTED, 0, position)
+            assert chunk.next > position, "the reader does not get any further"
+            found, position = [*found, *chunk.records], chunk.next
+        assert texts(found) == sorted(texts(found))
+        assert await reader.append(COLLECTED, 0, [record("next")]) == 100
+        assert texts((await log.read(COLLECTED, 0, 100)).records) == ["next"]
+        assert await reader.bounds(COLLECTED, 0) == await log.bounds(COLLECTED, 0)
+
+
 @torn
 async def a_torn_tail_costs_only_what_was_never_acknowledged(backend: Backend, folder: Path) -> None:
     assert backend.tear is not None

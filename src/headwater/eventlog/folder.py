@@ -48,12 +48,13 @@ def _registry(folder: Path, partitions: int) -> Generator[None]:
     with contextlib.closing(connection):
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("CREATE TABLE IF NOT EXISTS log (format INTEGER NOT NULL, partitions INTEGER NOT NULL)")
-        known = connection.execute("SELECT format, partitions FROM log").fetchone() or (FORMAT, partitions)
+        known = connection.execute("SELECT format, partitions FROM log").fetchone()
+        if known is None:
+            known = (FORMAT, partitions)
+            connection.execute("INSERT INTO log VALUES (?, ?)", known)
         if known[0] != FORMAT:
             raise SetupError(f"The log in {folder} has format {known[0]}; this version reads format {FORMAT}.")
         if known[1] != partitions:
             raise SetupError(f"The log in {folder} has {known[1]} partitions; set log.partitions to that.")
         yield
-        connection.execute("DELETE FROM log")
-        connection.execute("INSERT INTO log VALUES (?, ?)", (FORMAT, partitions))
         connection.execute("COMMIT")

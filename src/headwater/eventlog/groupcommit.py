@@ -12,8 +12,9 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from typing import Final
 
 import msgspec
@@ -27,8 +28,9 @@ from headwater.spec.errors import Unavailable
 _log = logging.getLogger(__name__)
 _GROUP_BYTES: Final = 8_000_000
 _CACHE_BYTES: Final = 12_000_000
-_FOLD_PAGES: Final = 1_024
+_FOLD_PAGES: Final = 2_048
 _LOOK_BYTES: Final = 1_000_000
+_REST_SECONDS: Final = 1.0
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -62,6 +64,7 @@ class Writer:
         self._grown = grown
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._segment: _Active | None = None
+        self._rests_until = 0.0
         self._thread = threading.Thread(target=self._run, name=f"eventlog-{strand.folder.name}", daemon=True)
         self._thread.start()
 
@@ -106,15 +109,16 @@ class Writer:
         except (sqlite3.OperationalError, OSError) as error:
             self._let_go()
             answers = [Unavailable(f"The log cannot write: {error}.") for _ in jobs]
-        except Exception as error:  # a caller's bug must not end the thread that everybody waits for
+        except Exception as error:  # a caller's bug, which is not the bug of those who waited with it
             self._let_go()
-            answers = [error] * len(jobs)
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._serve([job])
+                return
+            answers = [error]
         self._answer(jobs, answers)
-        try:
+        if time.monotonic() >= self._rests_until:
             self._look_after_segment()
-        except Exception:
-            _log.exception("A segment of the log could not be looked after; the next write tries again.")
-            self._let_go()
 
     def _refuse_without_room(self, jobs: list[Job]) -> list[Job]:
         """Keep the jobs that may be written as full as the disk is, and answer the others.
@@ -168,20 +172,25 @@ class Writer:
             self._let_go()
 
     def _look_after_segment(self) -> None:
+        """Roll and fold when it is time. What fails is tried again after a second; until then the segment grows."""
         segment = self._segment
-        if segment is None:
-            return
-        if segment.is_due(self._limits):
-            self._roll()
-        elif segment.unfolded > 2 * segment.pages + _FOLD_PAGES:
-            segment.unfolded = 0
-            self._background.submit(files.fold, segment.path, "PASSIVE")
+        try:
+            if segment is None:
+                return
+            if segment.is_due(self._limits):
+                self._roll(segment)
+            else:
+                segment.fold_when_due(self._background)
+        except Exception:
+            _log.exception("A segment of the log could not be looked after; it is tried again.")
+            self._rests_until = time.monotonic() + _REST_SECONDS
+            self._let_go()
 
-    def _roll(self) -> None:
+    def _roll(self, due: _Active) -> None:
         segment, heads = self._begin()
         connection = segment.connection
         now = self._limits.clock()
-        if segment.complete and all(head.position == segment.spans[name].base.position for name, head in heads.items()):
+        if segment is not due or segment.is_empty(heads):
             connection.execute("ROLLBACK")
             segment.created_at = now  # cursors alone are overwritten in place; another file would hold nothing more
             return
@@ -213,12 +222,13 @@ class _Active:
         self.complete = {stream.name for stream in strand.streams} == set(self.spans)
         self.pages = files.count_pages(self.connection)
         files.wait_no_longer(self.connection)
-        self.unfolded = 0
         self._unseen = 0
+        self._unfolded = 0
+        self._folding: Future[bool] | None = None
 
     def note(self, written: int) -> None:
         """Count what one transaction wrote; every now and then ask how large the file has become."""
-        self.unfolded += 2 + written // files.PAGE_BYTES
+        self._unfolded += 2 + written // files.PAGE_BYTES
         self._unseen += written
         if self._unseen > _LOOK_BYTES:
             self.pages = files.count_pages(self.connection)
@@ -228,6 +238,22 @@ class _Active:
         """Whether it is time for the next segment: this one is large or old, or older than a stream."""
         large = self.pages * files.PAGE_BYTES + self._unseen >= limits.segment_bytes
         return large or not self.complete or limits.clock() - self.created_at >= limits.segment_seconds * 1000
+
+    def is_empty(self, heads: dict[str, Head]) -> bool:
+        """Whether no record came since the segment was made, and it has every stream."""
+        return self.complete and all(head.position == self.spans[name].base.position for name, head in heads.items())
+
+    def fold_when_due(self, background: Executor) -> None:
+        """Keep the write-ahead log about as small as the file, so that it is used over again.
+
+        It starts over at a commit that finds all of it folded. The bulk is folded in the background; the little that
+        came meanwhile is folded here, where no commit of this process comes in between.
+        """
+        if self._folding is not None and self._folding.done():
+            self._folding = None
+            self._unfolded = files.fold_open(self.connection, "PASSIVE")
+        elif self._folding is None and self._unfolded > self.pages + _FOLD_PAGES:
+            self._folding = background.submit(files.fold, self.path, "PASSIVE")
 
 
 def _roughly_bytes(job: Job) -> int:

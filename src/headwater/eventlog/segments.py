@@ -256,7 +256,12 @@ def fold(path: Path, mode: str) -> bool:
     """
     try:
         with contextlib.closing(connect(path, lock_seconds=5.0)) as connection:
-            busy, pages, done = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
-            return not busy and pages == done
+            return fold_open(connection, mode) == 0
     except sqlite3.OperationalError:
         return False
+
+
+def fold_open(connection: sqlite3.Connection, mode: str) -> int:
+    """As `fold`, for a file that is open. Returns the pages that the write-ahead log holds, 0 when all are folded."""
+    busy, pages, folded = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+    return max(1, pages) if busy or pages != folded else 0

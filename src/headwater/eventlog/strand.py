@@ -71,8 +71,13 @@ class Strand:
         return files.segment_path(self.folder, number)
 
     def mark(self) -> tuple[int, int]:
-        """Size and time (ns) of what the active segment writes to: it differs when something may have been written."""
-        number = self.numbers()[-1]
+        """Size and time (ns) of what the active segment writes to: it differs when something may have been written.
+
+        Does not block.
+        """
+        if not self._numbers:
+            return (0, 0)
+        number = self._numbers[-1]
         if self._watched[0] != number:
             self._watched = (number, str(files.files_of(self.path(number))[1]))
         try:
