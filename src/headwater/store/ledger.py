@@ -81,6 +81,6 @@ def advance(connection: Connection, name: str, partition: int, expected: int, po
             index_elements=("name", "partition"),
             set_={"position": place.excluded.position},
             where=cursors.c.position == expected,
-        )
+        ).returning(cursors.c.position)
     )
-    return moved.rowcount == 1
+    return moved.first() is not None

@@ -15,13 +15,13 @@ from headwater.manage.changing import change, note
 from headwater.manage.desk import Desk
 from headwater.manage.forms import fill_in
 from headwater.manage.operation import operation
-from headwater.manage.paging import Page, Pagination, page, page_of
+from headwater.manage.paging import Page, Pagination, page
 from headwater.manage.problems import invalid, missing
 from headwater.manage.showing import connected, show_source, show_warehouse
 from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.timestamps import format_moment
 from headwater.spec.workspace import Warehouse, Workspace
-from headwater.store import audit, syncs
+from headwater.store import audit, loads
 from headwater.store import workspace as workspaces
 from headwater.warehouse import engines
 
@@ -267,7 +267,7 @@ class Notice(Shape, frozen=True, kw_only=True):
 
 
 class Sync(Shape, frozen=True, kw_only=True):
-    """One load. `duration` is in milliseconds; `sourceId` is empty, because a load takes all sources at once."""
+    """One load. `duration` is in milliseconds. A load takes all sources, so `sourceId` is that asked for, or empty."""
 
     source_id: str
     start: str
@@ -290,14 +290,34 @@ class ListSyncsAnswer(Shape, frozen=True, kw_only=True):
 async def list_syncs_from_warehouse(desk: Desk, request: PageOfWarehouse) -> ListSyncsAnswer:
     """List the loads of a warehouse."""
     warehouse = _find(await desk.workspace(), request.warehouse_id)
-    found, total = await desk.store.read(
-        lambda connection: syncs.history(
-            connection, warehouse.id, offset=request.pagination.offset(), count=request.pagination.count
-        )
-    )
-    return ListSyncsAnswer(
-        reports=[_show(one, desk.now) for one in found], pagination=page_of(request.pagination, total)
-    )
+    return await _syncs(desk, warehouse.id, request.pagination)
+
+
+class PageOfWarehouseAndSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A page of what belongs to a warehouse and a source."""
+
+    warehouse_id: WarehouseId
+    source_id: Annotated[str, Meta(description="The source's id.")]
+    pagination: Annotated[Pagination, Meta(description="Which page.")] = Pagination()
+
+
+@operation(
+    "GET", "/warehouses/{warehouseId}/connected-sources/{sourceId}/syncs", scope="warehouses:read", tag="Warehouses"
+)
+async def list_syncs_from_warehouse_and_source(desk: Desk, request: PageOfWarehouseAndSource) -> ListSyncsAnswer:
+    """List the loads of a warehouse that a source's events were part of."""
+    workspace = await desk.workspace()
+    if not any(one.id == request.source_id for one in workspace.sources):
+        raise missing("source")
+    if not connected(_find(workspace, request.warehouse_id), request.source_id):
+        raise missing("connection of this source to this warehouse")
+    return await _syncs(desk, request.warehouse_id, request.pagination, source_id=request.source_id)
+
+
+async def _syncs(desk: Desk, warehouse_id: str, pagination: Pagination, *, source_id: str = "") -> ListSyncsAnswer:
+    kept = await desk.store.read(lambda connection: loads.list_loads(connection, warehouse_id, limit=loads.KEPT))
+    found, place = page(kept, pagination)
+    return ListSyncsAnswer(reports=[_show(one, desk.now, source_id) for one in found], pagination=place)
 
 
 async def _connect(desk: Desk, request: WarehouseAndSource, *, to_be: bool) -> Warehouse:
@@ -335,26 +355,18 @@ def _find(workspace: Workspace, warehouse_id: str) -> Warehouse:
     return found
 
 
-def _show(load: syncs.Load, now: int) -> Sync:
+def _show(load: loads.Load, now: int, source_id: str) -> Sync:
     took = (load.ended_at or now) - load.started_at
     return Sync(
-        source_id="",
+        source_id=source_id,
         start=format_moment(load.started_at),
         end=None if load.ended_at is None else format_moment(load.ended_at),
         status=_STATES.get(load.state, load.state),
         duration=took,
         human_duration=f"{took / 1000:.1f} seconds",
         count=load.rows,
-        notices=[_notice(one, load.ended_at or load.started_at) for one in load.notices],
+        notices=[
+            Notice(level="warning", message=one, created_at=format_moment(load.ended_at or load.started_at))
+            for one in load.notices
+        ],
     )
-
-
-def _notice(notice: Any, at: int) -> Notice:
-    if isinstance(notice, dict):
-        said: dict[str, Any] = {str(key): value for key, value in notice.items()}
-        return Notice(
-            level=str(said.get("level", "info")),
-            message=str(said.get("message", "")),
-            created_at=str(said.get("createdAt") or format_moment(at)),
-        )
-    return Notice(level="info", message=str(notice), created_at=format_moment(at))

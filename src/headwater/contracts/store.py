@@ -1,0 +1,249 @@
+"""What the store must keep on every database that it runs on, one function each.
+
+For those who try another database: make a Store over an empty one, call its `migrate`, and call every function of
+PROMISES with it, each with a database of its own. Each raises AssertionError when a promise is broken. Nothing here
+needs a test framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from headwater.spec.errors import SenderError
+from headwater.spec.outcome import Count, Step
+from headwater.store import Store, audit, ledger, tokens
+from headwater.store import workspace as workspaces
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+T = TypeVar("T")
+Promise = Callable[[Store], None]
+Change = Callable[["Connection"], Any]
+_promises: list[Promise] = []
+_THREADS = 6
+
+
+def _promise(check: Promise) -> Promise:
+    _promises.append(check)
+    return check
+
+
+def _workspace(store: Store) -> str:
+    """A workspace with one source, whose id is returned."""
+    store.run(lambda connection: workspaces.create_workspace(connection, slug="acme", name="Acme"))
+    return store.run(lambda connection: workspaces.create_source(connection, slug="web", name="Web")).id
+
+
+def _refused(store: Store, change: Change) -> int:
+    try:
+        store.run(change)
+    except SenderError as error:
+        return error.status
+    raise AssertionError("The store took what it must refuse.")
+
+
+def _at_once(task: Callable[[], T], times: int) -> list[T]:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return [running.result() for running in [pool.submit(task) for _ in range(times)]]
+
+
+@_promise
+def migrating_twice_changes_nothing(store: Store) -> None:
+    """A house that starts again, or in several processes, finds its tables and leaves them."""
+    source_id = _workspace(store)
+    _at_once(store.migrate, _THREADS)
+    assert store.run(workspaces.load).sources[0].id == source_id
+
+
+@_promise
+def what_is_written_is_read_back_as_it_was(store: Store) -> None:
+    """Text of any kind, nested JSON, numbers beyond 32 bits, and lists keep their values."""
+    source_id = _workspace(store)
+    settings: dict[str, Any] = {"text": "Zürich 🚀 \\ ' \" \n", "deep": {"list": [1, 2.5, None, True]}, "big": 2**53}
+    store.run(lambda connection: workspaces.update_source(connection, source_id, settings=settings, name="Ä"))
+    source = store.run(workspaces.load).sources[0]
+    assert (source.settings, source.name, source.enabled) == (settings, "Ä", True)
+
+
+@_promise
+def every_change_moves_the_version_and_only_a_change(store: Store) -> None:
+    """Roles look at the version alone to see whether their snapshot is old."""
+    source_id = _workspace(store)
+    versions = [store.run(workspaces.version)]
+
+    def moved(change: Change) -> Any:
+        answer = store.run(change)
+        versions.append(store.run(workspaces.version))
+        assert versions[-1] > versions[-2], change
+        return answer
+
+    moved(lambda connection: workspaces.update_source(connection, source_id, enabled=False))
+    key = moved(lambda connection: workspaces.create_write_key(connection, source_id))
+    moved(lambda connection: workspaces.remove_write_key(connection, source_id, key))
+    destination = moved(
+        lambda connection: workspaces.create_destination(
+            connection, source_id=source_id, definition="webhook", name="Hook"
+        )
+    )
+    moved(lambda connection: workspaces.update_destination(connection, destination.id, paused=True))
+    moved(lambda connection: workspaces.delete_destination(connection, destination.id))
+    warehouse = moved(lambda connection: workspaces.create_warehouse(connection, engine="duckdb", name="Lake"))
+    moved(lambda connection: workspaces.connect_warehouse(connection, warehouse.id, source_id, connected=False))
+    moved(lambda connection: workspaces.delete_warehouse(connection, warehouse.id))
+    moved(lambda connection: workspaces.delete_source(connection, source_id))
+    store.run(workspaces.load)
+    store.run(lambda connection: tokens.create_token(connection, name="T", scopes=["*"]))
+    assert store.run(workspaces.version) == versions[-1]
+
+
+@_promise
+def a_change_that_fails_leaves_nothing_behind(store: Store) -> None:
+    """All of a transaction or none of it."""
+    _workspace(store)
+    before = store.run(workspaces.load)
+
+    def half(connection: Connection) -> None:
+        workspaces.create_source(connection, slug="half", name="Half")
+        raise SenderError("Enough.", status=400)
+
+    assert _refused(store, half) == 400
+    assert store.run(workspaces.load) == before
+
+
+@_promise
+def what_is_there_already_is_refused_and_what_is_not_there_is_missed(store: Store) -> None:
+    """409 and 404, for each kind of resource."""
+    source_id = _workspace(store)
+    key = store.run(workspaces.load).sources[0].write_keys[0]
+    other = store.run(lambda connection: workspaces.create_source(connection, slug="shop", name="Shop")).id
+    again: tuple[Change, ...] = (
+        lambda connection: workspaces.create_workspace(connection, slug="b", name="B"),
+        lambda connection: workspaces.create_source(connection, slug="web", name="Web"),
+        lambda connection: workspaces.create_source(connection, slug="x", name="X", write_key=key),
+        lambda connection: workspaces.create_write_key(connection, other, key),
+        lambda connection: workspaces.update_source(connection, other, slug="web"),
+    )
+    gone: tuple[Change, ...] = (
+        lambda connection: workspaces.find_source(connection, "none"),
+        lambda connection: workspaces.update_source(connection, "none", name="X"),
+        lambda connection: workspaces.delete_source(connection, "none"),
+        lambda connection: workspaces.remove_write_key(connection, other, key),
+        lambda connection: workspaces.create_destination(connection, source_id="none", definition="d", name="D"),
+        lambda connection: workspaces.update_destination(connection, "none", name="X"),
+        lambda connection: workspaces.delete_warehouse(connection, "none"),
+        lambda connection: workspaces.connect_warehouse(connection, "none", source_id, connected=True),
+        lambda connection: tokens.delete_token(connection, "none"),
+    )
+    assert [_refused(store, change) for change in again] == [409] * len(again)
+    assert [_refused(store, change) for change in gone] == [404] * len(gone)
+
+
+@_promise
+def a_source_takes_its_keys_and_destinations_with_it(store: Store) -> None:
+    """And warehouses no longer name it."""
+    source_id = _workspace(store)
+    other = store.run(lambda connection: workspaces.create_source(connection, slug="shop", name="Shop")).id
+    for owner in (source_id, other):
+        store.run(
+            lambda connection, owner=owner: (
+                workspaces.create_destination(connection, source_id=owner, definition="webhook", name="Hook").id
+            )
+        )
+    lake = store.run(lambda connection: workspaces.create_warehouse(connection, engine="duckdb", name="Lake")).id
+    store.run(lambda connection: workspaces.connect_warehouse(connection, lake, source_id, connected=False))
+    store.run(lambda connection: workspaces.delete_source(connection, source_id))
+    left = store.run(workspaces.load)
+    assert [one.id for one in left.sources] == [other]
+    assert [one.source_id for one in left.destinations] == [other]
+    assert left.warehouses[0].without_source_ids == ()
+
+
+@_promise
+def changes_at_the_same_time_lose_nothing(store: Store) -> None:
+    """A resource that is found in a transaction stays as it is until the transaction ends."""
+    source_id = _workspace(store)
+
+    def add(number: int) -> None:
+        def change(connection: Connection) -> None:
+            before = workspaces.find_source(connection, source_id).settings
+            workspaces.update_source(connection, source_id, settings={**before, str(number): number})
+
+        store.run(change)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(add, range(_THREADS * 4)))
+    assert len(store.run(workspaces.load).sources[0].settings) == _THREADS * 4
+
+
+@_promise
+def counts_at_the_same_time_add_up(store: Store) -> None:
+    """The books are added to by several processes."""
+    count = [Count("s", "", 1, Step.RECEIVED, "", 2), Count("s", "d", 1, Step.MATCHED, "", 1)]
+    _at_once(lambda: store.run(lambda connection: ledger.add(connection, count)), _THREADS * 4)
+    sums = {one.step: one.events for one in store.run(ledger.totals)}
+    assert sums == {"received": _THREADS * 8, "matched": _THREADS * 4}
+
+
+@_promise
+def of_those_who_derive_the_same_one_goes_on(store: Store) -> None:
+    """A cursor moves once from where it stood, whoever asks, also from the very beginning."""
+    for start in (0, 10):
+
+        def move(start: int = start) -> bool:
+            return store.run(lambda connection: ledger.advance(connection, "x", 0, start, start + 10))
+
+        assert sum(_at_once(move, _THREADS)) == 1
+    assert store.run(lambda connection: ledger.cursor(connection, "x", 0)) == 20
+
+
+@_promise
+def tokens_are_found_by_their_text_alone_until_they_expire(store: Store) -> None:
+    """The text is nowhere in the database, and the last admin token stays."""
+    text, token_id = store.run(
+        lambda connection: tokens.create_token(connection, name="T", scopes=["*"], expires_at=1_000)
+    )
+    found = store.run(lambda connection: tokens.find_token(connection, text, 999))
+    assert found is not None
+    assert (found.id, found.scopes) == (token_id, ("*",))
+    assert store.run(lambda connection: tokens.find_token(connection, text, 1_000)) is None
+    assert store.run(lambda connection: tokens.find_token(connection, tokens.digest(text), 1)) is None
+    _, admin = store.run(lambda connection: tokens.create_token(connection, name="A", scopes=["*"]))
+    assert _refused(store, lambda connection: tokens.delete_token(connection, admin)) == 409
+    store.run(lambda connection: tokens.delete_token(connection, token_id))
+    assert [one.id for one in store.run(tokens.list_tokens)] == [admin]
+
+
+@_promise
+def the_trail_is_read_newest_first_a_page_at_a_time(store: Store) -> None:
+    """Lines of one instant keep the order in which they were written."""
+
+    def write(connection: Connection) -> None:
+        for number in range(25):
+            audit.add(
+                connection,
+                audit.Entry(
+                    at=1_000 + number // 10,
+                    type=f"T{number}",
+                    actor="a",
+                    resource_type="SOURCE" if number % 2 else "TOKEN",
+                    resource_id=str(number),
+                    resource_name="n",
+                ),
+            )
+
+    store.run(write)
+    seen: list[str] = []
+    for offset in range(0, 30, 10):
+        lines, total = store.run(lambda connection, offset=offset: audit.entries(connection, offset=offset, count=10))
+        seen += [line.type for line in lines]
+        assert total == 25
+    assert seen == [f"T{number}" for number in range(24, -1, -1)]
+    some, total = store.run(lambda connection: audit.entries(connection, since=1_001, resource_type="SOURCE"))
+    assert (len(some), total) == (7, 7)
+
+
+PROMISES: tuple[Promise, ...] = tuple(_promises)
+"""Every promise."""
