@@ -183,6 +183,18 @@ def test_what_a_killed_load_left_behind_does_not_disturb_a_query(tmp_path: Path)
     asyncio.run(story())
 
 
+def test_warehouses_whose_names_clash_can_all_be_asked(tmp_path: Path) -> None:
+    async def story() -> None:
+        house = House(tmp_path)
+        groups = [group_of(house.add_warehouse(name=name)) for name in ("main", "Main", "Select")]
+        await house.publish(event("m1"))
+        await house.work(house.caught_up(*groups))
+        for name in ("_main", "_main_2", "_select"):
+            assert (await house.query(f"select count(*) from {name}.my_site.tracks")).rows == [[1]]
+
+    asyncio.run(story())
+
+
 def test_a_result_is_plain_json(one_house: tuple[House, str]) -> None:
     result = asyncio.run(one_house[0].query("select * from events"))
     assert json.loads(msgspec.json.encode(result))["truncated"] is False

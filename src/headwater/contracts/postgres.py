@@ -11,6 +11,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,18 +35,27 @@ def binaries() -> Path | None:
 def postgres_server(folder: Path) -> Generator[str | None]:
     """A running server with an empty database, as a URL like `postgresql://headwater@127.0.0.1:5433/headwater`.
 
-    `folder` takes its files. Gives None where PostgreSQL is not installed; WHY_NOT is the sentence for the skip.
+    `folder` takes its files, except for root, whose folders the server's user may not enter. Gives None where
+    PostgreSQL is not installed; WHY_NOT is the sentence for the skip.
     """
     programs = binaries()
     if programs is None:
         yield None
         return
-    data = folder.absolute() / "postgres"
-    data.mkdir(parents=True)
     user = _user()
-    if user is not None:
-        os.chown(data, user.pw_uid, user.pw_gid)
-        _let_through(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    data = Path(tempfile.mkdtemp(prefix="headwater-postgres-", dir=folder.absolute() if user is None else None))
+    try:
+        if user is not None:
+            os.chown(data, user.pw_uid, user.pw_gid)
+        with _running(programs, data, user) as url:
+            yield url
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@contextmanager
+def _running(programs: Path, data: Path, user: pwd.struct_passwd | None) -> Generator[str]:
     _run(programs / "initdb", "-D", data, "-U", "headwater", "-A", "trust", "-N", "-E", "UTF8", "--locale=C", user=user)
     port = _free_port()
     options = f"-h 127.0.0.1 -p {port} -k {data} -F -c shared_buffers=32MB -c max_connections=40"
@@ -66,13 +76,6 @@ def _user() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     raise RuntimeError("PostgreSQL cannot run as root, and there is no other user to run it as.")
-
-
-def _let_through(folder: Path) -> None:
-    """Let another user pass through the folders above, which tests make for their own user alone."""
-    for one in (folder, *folder.parents):
-        if one.stat().st_uid == os.geteuid() and not one.stat().st_mode & 0o001:
-            one.chmod(one.stat().st_mode | 0o011)
 
 
 def _free_port() -> int:

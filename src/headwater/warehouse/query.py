@@ -1,7 +1,8 @@
 """SQL over the archive, the events not archived yet, and the DuckDB warehouses.
 
 `events` has a row for every event kept, with the columns of the archive (`warehouse/archive.py`). Each DuckDB warehouse
-is attached under its name in snake case, and for the first one the name may be left out: `select * from site.tracks`.
+is attached under its name, written as schemas are, and for the first one the name may be left out:
+`select * from site.tracks`.
 The query runs in a process of its own (`warehouse/sandbox.py`), which is killed when its time is up.
 """
 
@@ -18,7 +19,6 @@ import msgspec
 
 from headwater.eventlog.streams import PROCESSED
 from headwater.spec.errors import SenderError, Unavailable
-from headwater.spec.naming import snake_case
 from headwater.warehouse.loop import ARCHIVE_GROUP
 
 if TYPE_CHECKING:
@@ -153,13 +153,13 @@ def _attachable(folder: Path, warehouses: Iterable[Warehouse]) -> dict[str, str]
     """The DuckDB files there are, by the name to attach them under."""
     from headwater.warehouse.engines import Place
     from headwater.warehouse.engines.duckdb import path_of
+    from headwater.warehouse.naming import Names
 
     found: dict[str, str] = {}
+    names = Names()
     for one in warehouses:
         path = path_of(one.settings, Place(folder / "warehouse", one.id)) if one.engine == "duckdb" else None
         if path is not None and path.exists():
-            name = snake_case(one.name) or one.id
-            found[f"{name}_{one.id}" if name in found or name in ("memory", "temp", "system") else name] = str(
-                path.absolute()
-            )
+            name = names.schema(one.name) or names.schema(one.id)
+            found[name if name not in found else f"{name}_{len(found) + 1}"] = str(path.absolute())
     return found
