@@ -34,10 +34,12 @@ def _call(kind: Any, body: dict[str, Any]) -> str:
             return "event_not_defined"
         return "" if isinstance(name, str) else "event_not_string"
     if kind in ("page", "screen"):
-        for field in ("name", "category"):
-            value = body.get(field)
-            if value is not None and not (value and isinstance(value, str)):
-                return f"{field}_not_string"
+        name, category = body.get("name"), body.get("category")
+        if name is not None and not (name and isinstance(name, str)):
+            return "name_not_string"
+        # Kotlin's client says "" for every screen without a category; refusing it would lose them all.
+        if category is not None and not isinstance(category, str):
+            return "category_not_string"
     elif kind == "group":
         return "id_required" if body.get("groupId") is None else ""
     elif kind == "alias":

@@ -42,7 +42,7 @@ REASONS: dict[Step, dict[str, str]] = {
         "traits_not_object": "traits is not an object.",
         "context_not_object": "context is not an object.",
         "name_not_string": "The name of a page or screen is empty or not a string.",
-        "category_not_string": "The category of a page or screen is empty or not a string.",
+        "category_not_string": "The category of a page or screen is not a string.",
         "device_advertisingid_should_be_string": "context.device.advertisingId is not a string.",
         "consent_categorypreferences_should_exist": "A consent event lacks context.consent.categoryPreferences.",
         "consent_categorypreferences_fields_should_be_object": "context.consent.categoryPreferences is not an object.",
