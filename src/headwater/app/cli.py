@@ -12,7 +12,20 @@ import typer
 from typer.core import TyperGroup
 
 from headwater import __version__
-from headwater.app.commands import catch, doctor, flags, output, query, redrive, send, serve, settings, tail, trace
+from headwater.app.commands import (
+    admin_token,
+    catch,
+    doctor,
+    flags,
+    output,
+    query,
+    redrive,
+    send,
+    serve,
+    settings,
+    tail,
+    trace,
+)
 from headwater.spec.errors import HeadwaterError
 
 _INTERRUPTED = 130
@@ -86,7 +99,7 @@ def headwater(
     """
 
 
-for _room in (serve, send, tail, trace, query, redrive, doctor, settings, catch):
+for _room in (serve, send, tail, trace, query, redrive, doctor, settings, catch, admin_token):
     _room.register(app)
 
 

@@ -14,10 +14,14 @@ from typer.testing import CliRunner
 from headwater import __version__
 from headwater.app.cli import app
 from headwater.app.commands import query, redrive, tail, trace
+from headwater.app.commands.client import kept_in
 from headwater.app.commands.operations import names
 from headwater.app.commands.reference import page
+from headwater.app.house import open_store, prepare
 from headwater.app.settings import fields, read
+from headwater.store import tokens
 
+OWN = ("serve", "send", "tail", "trace", "query", "redrive", "doctor", "settings", "catch", "admin-token")
 NOBODY = "http://127.0.0.1:1"
 
 
@@ -39,13 +43,10 @@ def test_it_tells_its_version(run):
 
 def test_help_names_every_command_and_every_operation(run):
     shown = run("--help").stdout
-    own = ("serve", "send", "tail", "trace", "query", "redrive", "doctor", "settings", "catch")
-    assert [name for name in (*own, *names()) if name not in shown] == []
+    assert [name for name in (*OWN, *names()) if name not in shown] == []
 
 
-@pytest.mark.parametrize(
-    "command", ["serve", "send", "tail", "trace", "query", "redrive", "doctor", "settings", "catch"]
-)
+@pytest.mark.parametrize("command", OWN)
 def test_help_gives_examples(run, command):
     shown = run(command, "--help")
     assert shown.exit_code == 0
@@ -201,6 +202,24 @@ def test_doctor_fails_for_a_key_that_others_can_read(run, tmp_path):
     found = {one["check"]: one for one in json.loads(examined.stdout)}
     assert examined.exit_code == 1
     assert found["keys"]["advice"] == "chmod 600 data/secret.key"
+
+
+def test_an_admin_token_is_made_for_an_owner_who_lost_the_last(run, tmp_path):
+    settings = read({"data": str(tmp_path / "data")}, environ={})
+    prepare(settings)
+    made = json.loads(run("admin-token", "--json").stdout)["token"]
+    store = open_store(settings)
+    found = store.run(lambda connection: tokens.find_token(connection, made, 0), write=False)
+    store.close()
+    assert found is not None
+    assert found.scopes == (tokens.ADMIN,)
+    assert kept_in(tmp_path / "data").token == made
+
+
+def test_no_admin_token_is_made_where_no_house_is(run, tmp_path):
+    refused = run("admin-token")
+    assert (refused.exit_code, "headwater serve" in refused.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_serve_does_not_load_the_operations():

@@ -40,6 +40,7 @@ def banner(settings: Settings, first: FirstStart | None) -> Iterator[str]:
     yield ""
     if first is None:
         yield "A new token:      headwater create-token --name NAME --scopes '*'"
+        yield "A lost one:       headwater admin-token"
         yield "The write keys:   headwater list-sources"
         yield ""
         return

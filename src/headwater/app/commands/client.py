@@ -41,12 +41,23 @@ class Sent(msgspec.Struct, frozen=True):
     data: bytes
 
 
+class _Problem(msgspec.Struct):
+    type: str = ""
+    message: str = ""
+    field: str | None = None
+
+
+class _Problems(msgspec.Struct):
+    errors: list[_Problem]
+
+
 def keep(folder: Path, kept: Kept) -> None:
     """Write `cli.json`, for its owner alone; the token that is there stays when none is given."""
     path = folder / KEPT
     if not kept.token:
         kept = msgspec.structs.replace(kept, token=kept_in(folder).token)
-    handle = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    path.with_suffix(".new").unlink(missing_ok=True)
+    handle = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(kept)) + b"\n")
     path.with_suffix(".new").replace(path)
@@ -83,9 +94,12 @@ def find_house(*, url: str = "", token: str = "", data: str = "") -> Kept:
     named_url, named_token = client_settings()
     settings = read({"data": data} if data else None)
     kept = kept_in(Path(settings.data))
+    chosen = (url or named_url or kept.url or manage_url(settings)).rstrip("/")
+    # A token that was kept for one house is shown to no other.
+    known = kept.token if chosen == kept.url else settings.admin_token if chosen == manage_url(settings) else ""
     return Kept(
-        url=(url or named_url or kept.url or manage_url(settings)).rstrip("/"),
-        token=token or named_token or kept.token or settings.admin_token,
+        url=chosen,
+        token=token or named_token or known,
         collect=(settings.collect.public_url or kept.collect or collect_url(settings)).rstrip("/"),
     )
 
@@ -217,9 +231,10 @@ def _nobody(url: str) -> str:
 
 def _refusal(status: int, content: bytes) -> HeadwaterError:
     try:
-        said = "; ".join(_problem(problem) for problem in msgspec.json.decode(content)["errors"])
-    except (msgspec.DecodeError, KeyError, TypeError):
-        said = f"The answer was {status} {http.client.responses.get(status, '')}".rstrip() + "."
+        said = "; ".join(_sentence(problem) for problem in msgspec.json.decode(content, type=_Problems).errors)
+    except msgspec.MsgspecError:
+        said = ""
+    said = said or f"The answer was {status} {http.client.responses.get(status, '')}".rstrip() + "."
     if status == 401:
         said += " Give a token with --token or HEADWATER_TOKEN, or name the house's data folder with --data."
     if status in {429, 503}:
@@ -227,7 +242,6 @@ def _refusal(status: int, content: bytes) -> HeadwaterError:
     return SenderError(said, status=status)
 
 
-def _problem(problem: Mapping[str, Any]) -> str:
-    message = str(problem.get("message") or problem.get("type") or "It was refused.")
-    field = problem.get("field")
-    return message if not field or str(field) in message else f"{field}: {message}"
+def _sentence(problem: _Problem) -> str:
+    said = problem.message or problem.type or "It was refused."
+    return said if not problem.field or problem.field in said else f"{problem.field}: {said}"

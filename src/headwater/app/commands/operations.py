@@ -93,7 +93,7 @@ def _run(operation: Operation, made: Sequence[Field], typed: Mapping[str, Any]) 
     client = Client.of_house(house)
     if operation.stream:
         for sent in client.listen(path, query=query(given)):
-            output.say(sent.data.decode("utf-8", "replace"))
+            output.print_raw(sent.data)
         return
     body = _nested(given) | read_object(typed["body_"] or [], "--body") if operation.reads_body else None
     data = client.ask(operation.method, path, query=() if operation.reads_body else query(given), body=body)
