@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 from manage_house import NOW, ManageHouse, running
 
@@ -138,6 +139,29 @@ def test_a_trace_of_a_refused_event_says_why_and_shows_what_came(tmp_path: Path)
             assert trace["outcomes"][0]["reason"] == "event_not_defined"
             assert trace["outcomes"][0]["payload"] == {"messageId": "bad"}
             assert (await house.ask("GET", f"/headwater/trace/never?{SINCE}")).status == 404
+
+    asyncio.run(scenario())
+
+
+def test_an_event_refused_before_it_was_read_is_found_by_what_was_received(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            nameless = SetAside(0, Step.FAILED_ON_INGEST, "bad_request", "s", payload=b'{"messageId":"m1","type":3}')
+            unreadable = SetAside(0, Step.FAILED_ON_INGEST, "bad_request", "s", payload=b'{"messageId":"m1"')
+            await house.outcome("pipeline", set_aside=[unreadable, nameless])
+            (told,) = (await house.ask("GET", f"/headwater/trace/m1?{SINCE}")).data["outcomes"]
+            assert told["payload"] == {"messageId": "m1", "type": 3}
+
+    asyncio.run(scenario())
+
+
+def test_a_message_id_may_hold_anything(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            for message_id in ("a/b c", "a//b", "100%", "ü?#", "../../sources"):
+                await house.process("s", message_id)
+                trace = await house.ask("GET", f"/headwater/trace/{quote(message_id, safe='')}")
+                assert trace.data["messageId"] == message_id
 
     asyncio.run(scenario())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Mapping
 from typing import Any, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from litestar import Litestar, MediaType, Request, Response, WebSocket, get, route, websocket
 from litestar.exceptions import HTTPException, WebSocketDisconnect
@@ -66,7 +66,7 @@ def application(desk: Desk, operations: Mapping[str, Operation]) -> Litestar:
             console,
             metrics,
             healthy,
-            *(_route(front, operation) for operation in operations.values()),
+            *(_route(front, one, _template(one, operations)) for one in operations.values()),
             *(_socket(front, operation) for operation in operations.values() if operation.stream),
         ],
         openapi_config=None,
@@ -76,7 +76,16 @@ def application(desk: Desk, operations: Mapping[str, Operation]) -> Litestar:
     )
 
 
-def _route(front: Front, operation: Operation) -> HTTPRouteHandler:
+def _template(operation: Operation, operations: Mapping[str, Operation]) -> str:
+    """The path in Litestar's form. A last field takes slashes too, unless another path goes on behind it."""
+    path = operation.path
+    for field in operation.path_fields:
+        path = path.replace(f"{{{field}}}", f"{{{field}:str}}")
+    alone = not any(one.path.startswith(f"{operation.path}/") for one in operations.values())
+    return f"{path.removesuffix(':str}')}:path}}" if alone and path.endswith(":str}") else path
+
+
+def _route(front: Front, operation: Operation, path: str) -> HTTPRouteHandler:
     async def answer(request: AnyRequest) -> AnyResponse:
         status = 500
         try:
@@ -91,15 +100,12 @@ def _route(front: Front, operation: Operation) -> HTTPRouteHandler:
         finally:
             telemetry.MANAGE_REQUESTS.labels(operation.name, str(status)).inc()
 
-    path = operation.path
-    for field in operation.path_fields:
-        path = path.replace(f"{{{field}}}", f"{{{field}:str}}")
     return route(path, http_method=[operation.method], name=operation.name, status_code=operation.status)(answer)
 
 
 async def _answer(operation: Operation, desk: Desk, allowance: Allowance | None, request: AnyRequest) -> AnyResponse:
     query = _query(request.scope)
-    path = {name: str(value) for name, value in request.path_params.items()}
+    path = _path(operation, request.scope["raw_path"])
     headers = {**_HEADERS, **(allowance.headers() if allowance else {})}
     if operation.stream:
         asked = request_of(operation, path, query, extra=_resumed(request.headers))
@@ -145,6 +151,13 @@ async def _close(socket: WebSocket[Any, Any, Any], error: Exception, name: str) 
         await socket.accept()
     await socket.send_data(encode({"errors": problems}))
     await socket.close(code=1008 if status < 500 else 1011, reason=problems[0].message[:100])
+
+
+def _path(operation: Operation, raw: bytes) -> dict[str, str]:
+    """The fields in the path, from its undecoded form: in the decoded one, a field's own slashes are lost."""
+    parts = operation.path.split("/")
+    pairs = zip(parts, raw.decode("ascii", "replace").split("/", len(parts) - 1), strict=False)
+    return {part[1:-1]: unquote(value) for part, value in pairs if part.startswith("{")}
 
 
 def _query(scope: Any) -> list[tuple[str, str]]:

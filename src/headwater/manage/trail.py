@@ -68,7 +68,12 @@ class _Batch(msgspec.Struct, frozen=True):
     attempts: list[AttemptNote] = []
 
 
+class _Identified(msgspec.Struct, frozen=True, rename="camel"):
+    message_id: str = ""
+
+
 _decode = msgspec.msgpack.Decoder(_Batch).decode
+_decode_id = msgspec.json.Decoder(_Identified).decode
 
 
 async def follow(log: EventLog, folder: Path, message_id: str, since: int) -> Trail:
@@ -80,11 +85,21 @@ async def follow(log: EventLog, folder: Path, message_id: str, since: int) -> Tr
     attempts: list[AttemptNote] = []
     for batch in await _outcomes(log, wanted, start, processed):
         kept += [
-            Kept(batch.room, batch.partition, batch.at, one) for one in batch.set_aside if one.message_id == message_id
+            Kept(batch.room, batch.partition, batch.at, one) for one in batch.set_aside if _is_about(one, message_id)
         ]
         if processed is not None and batch.room == "deliver" and batch.partition == processed.partition:
             attempts += [one for one in batch.attempts if processed.position in one.positions]
     return Trail(await _find_received(log, wanted, start, kept), processed, kept, attempts)
+
+
+def _is_about(event: SetAside, message_id: str) -> bool:
+    """Is it this event? One that was refused early is known by what was received alone."""
+    if event.message_id:
+        return event.message_id == message_id
+    try:
+        return _decode_id(event.payload).message_id == message_id
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
 
 
 async def _find_processed(log: EventLog, folder: Path, message_id: str, wanted: bytes) -> Processed | None:
