@@ -28,7 +28,7 @@ def main() -> None:
         running_house(Path(folder), WAREHOUSE_LOAD_EVERY_SECONDS="3", WAREHOUSE_ARCHIVE_EVERY_SECONDS="3") as house,
     ):
         for number in range(3):
-            house.connect("webhook", {"url": f"{sink}/{number}", "batchSize": 1000}, name=f"W{number}")
+            house.connect("webhook", {"url": f"{sink}/{number}", "batch_size": 1000}, name=f"W{number}")
         time.sleep(1)
 
         def arrived() -> int:

@@ -1,12 +1,11 @@
 """Every process is killed at random instants under load; nothing acknowledged is lost, nothing is twice, books balance.
 
-200 rounds by default; HEADWATER_FAULT_ROUNDS asks for a longer run, HEADWATER_FAULT_SEED for another order of kills.
+200 rounds by default; `pytest --rounds 5000` asks for a longer run, `--chance 7` for another order of kills.
 """
 
 import http.server
 import itertools
 import json
-import os
 import random
 import signal
 import subprocess
@@ -21,9 +20,6 @@ import pytest
 from headwater.app.roles import EMBEDDED
 from headwater.app.settings import child_environment
 from headwater.contracts.house import TOKEN, WRITE_KEY, RunningHouse, free_port, healthy, until
-
-ROUNDS = int(os.environ.get("HEADWATER_FAULT_ROUNDS", "200"))
-SEED = int(os.environ.get("HEADWATER_FAULT_SEED", "1"))
 
 
 class Processes:
@@ -140,8 +136,9 @@ class Hook(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.mark.timeout(1_800)
-def test_kills_at_random_instants_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    chance = random.Random(SEED)
+def test_kills_at_random_instants_lose_nothing_and_double_nothing(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    rounds: int = pytestconfig.getoption("rounds")
+    chance = random.Random(pytestconfig.getoption("chance"))
     Hook.seen = Counter()
     hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
     threading.Thread(target=hook.serve_forever, daemon=True).start()
@@ -149,19 +146,20 @@ def test_kills_at_random_instants_lose_nothing_and_double_nothing(tmp_path: Path
     house = processes.house
     try:
         until(lambda: healthy(house.collect_url) and healthy(house.manage_url), seconds=40)
-        hook_settings = {"url": f"http://127.0.0.1:{hook.server_port}/", "batchSize": 50}
+        hook_settings = {"url": f"http://127.0.0.1:{hook.server_port}/", "batch_size": 50}
         destination = house.connect("webhook", hook_settings)
+        until(lambda: _probe(house) and Hook.seen, what="for the destination to be known everywhere")
         loads = [Load(house, f"load{index}") for index in range(2)]
         for load in loads:
             load.start()
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             time.sleep(chance.uniform(0.02, 0.9))
             processes.kill(chance.choice(EMBEDDED))
             processes.revive()
         for load in loads:
             load.stopping.set()
         acknowledged = {one for load in loads for one in load.acknowledged}
-        assert len(acknowledged) > ROUNDS
+        assert len(acknowledged) > rounds
         _settle(processes, acknowledged, destination)
         _check(house, acknowledged, destination)
     except BaseException:
@@ -172,23 +170,36 @@ def test_kills_at_random_instants_lose_nothing_and_double_nothing(tmp_path: Path
         hook.shutdown()
 
 
+def _probe(house: RunningHouse) -> bool:
+    """Send an event; those of the first moments may be processed before the destination is known."""
+    time.sleep(0.1)
+    return house.send("/v1/track", {"userId": "u", "event": "Probe"})[0] == 200
+
+
 def _settle(processes: Processes, acknowledged: set[str], destination: str) -> None:
     house = processes.house
 
+    state = ""
+
     def settled() -> bool:
+        nonlocal state
         processes.revive()
         if not (healthy(house.collect_url) and healthy(house.manage_url)):
             return False
-        if not acknowledged <= set(Hook.seen):
-            return False
         try:
             loaded = house.query("select count(distinct id) from first_source.tracks")[0][0]
-            totals = _steps(house, destination)
-        except (AssertionError, OSError):
+            steps = _steps(house, destination)
+        except (AssertionError, OSError) as error:
+            state = f"the house says {error}"
             return False
-        return loaded >= len(acknowledged) and totals.get("pending", 0) == 0
+        missing = acknowledged - set(Hook.seen)
+        state = f"{len(missing)} are missing at the webhook, {loaded} loaded, of {len(acknowledged)}; ledger {steps}"
+        return not missing and loaded >= len(acknowledged) and steps.get("pending", 0) == 0
 
-    until(settled, seconds=120, what="for everything to arrive")
+    try:
+        until(settled, seconds=120, what="for everything to arrive")
+    except AssertionError as error:
+        raise AssertionError(state) from error
 
 
 def _check(house: RunningHouse, acknowledged: set[str], destination: str) -> None:
@@ -208,13 +219,13 @@ def _check(house: RunningHouse, acknowledged: set[str], destination: str) -> Non
     assert at_source["processed"] == len(archived)
     assert at_source["duplicate"] > 0
     at_destination = _steps(house, destination)
-    assert at_destination["matched"] == at_destination["delivered"] == len(archived)
+    routed = {one for one in archived if one.startswith("load") or one in Hook.seen}
+    assert at_destination["matched"] == at_destination["delivered"] == len(routed)
 
 
 def _steps(house: RunningHouse, destination: str | None) -> dict[str, int]:
     """Events by step, of the source alone or of one destination."""
-    sums: Counter[str] = Counter()
-    for count in house.ask("GET", "/headwater/ledger?since=0")["counts"]:
-        if count.get("destinationId", "") == (destination or ""):
-            sums[count["step"]] += count["events"]
-    return dict(sums)
+    for account in house.ask("GET", "/headwater/ledger")["accounts"]:
+        if account["destinationId"] == (destination or ""):
+            return account["steps"]
+    return {}
