@@ -16,7 +16,7 @@ from headwater.collect.addresses import Proxies, plain_address
 from headwater.collect.answers import Answer
 from headwater.collect.intake import Intake
 from headwater.collect.keep import Keeper
-from headwater.collect.routes import ROUTES, Route, find
+from headwater.collect.routes import CALLS, Route, find
 from headwater.collect.rsgi import Exchange, Headers, Scope
 from headwater.collect.sdk_settings import public_address, settings_document
 from headwater.collect.tally import Tally
@@ -51,8 +51,8 @@ class TrackingApi:
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         """Answer one request, whatever happens."""
         try:
-            route = ROUTES.get(scope.path)
-            if route is not None and route.tracks and scope.method == "POST":
+            route = CALLS.get(scope.path)
+            if route is not None and scope.method == "POST":
                 await self._track(route, scope, exchange)
             else:
                 await self._answer_other(scope, exchange)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import accumulate
 from typing import Final
 
 from headwater.eventlog import EventLog, Record
@@ -13,6 +14,8 @@ _QUIET_TURNS: Final = 3
 and with all who are on their way when much is."""
 
 _MAX_TURNS: Final = 30
+_MAX_BYTES: Final = 8_000_000
+"""A convoy takes about so much; what remains goes with the next."""
 
 
 class Convoy:
@@ -27,12 +30,14 @@ class Convoy:
         self._partition = partition
         self._records: list[Record] = []
         self._waiting: list[asyncio.Future[Exception | None]] = []
+        self._bytes = 0
         self._driver: asyncio.Task[None] | None = None
 
     def add(self, record: Record) -> asyncio.Future[Exception | None]:
         """Let a record join. The future is done when it is durable, or holds the error for which it is not."""
         durable: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._records.append(record)
+        self._bytes += len(record.value)
         self._waiting.append(durable)
         if self._driver is None:
             self._driver = asyncio.create_task(self._drive(), name="convoy")
@@ -41,8 +46,7 @@ class Convoy:
     async def _drive(self) -> None:
         while self._records:
             await self._gather()
-            records, self._records = self._records, []
-            waiting, self._waiting = self._waiting, []
+            records, waiting = self._take()
             error = await self._append(records)
             for durable in waiting:
                 if not durable.done():
@@ -57,6 +61,17 @@ class Convoy:
                 return
             size = len(self._records)
             await asyncio.sleep(0)
+
+    def _take(self) -> tuple[list[Record], list[asyncio.Future[Exception | None]]]:
+        records, waiting = self._records, self._waiting
+        if self._bytes <= _MAX_BYTES:
+            self._records, self._waiting, self._bytes = [], [], 0
+            return records, waiting
+        sizes = accumulate(len(record.value) for record in records)
+        many = 1 + sum(1 for size in sizes if size <= _MAX_BYTES)
+        self._records, self._waiting = records[many:], waiting[many:]
+        self._bytes = sum(len(record.value) for record in self._records)
+        return records[:many], waiting[:many]
 
     async def _append(self, records: list[Record]) -> Exception | None:
         try:

@@ -41,9 +41,15 @@ class Intake:
         task: asyncio.Task[None] | None = asyncio.current_task()
         self._reading[task] = self._now
         try:
-            body = await (
-                self._read_whole(exchange, size) if 0 <= size <= _MAX_WIRE_BYTES else self._stream(exchange, size)
-            )
+            if 0 <= size <= _MAX_WIRE_BYTES:
+                self._hold(size)
+                try:
+                    body = await exchange()
+                except BaseException:
+                    self.held -= size
+                    raise
+            else:
+                body = await self._stream(exchange, size)
         finally:
             del self._reading[task]
         encoding = headers.get("content-encoding")
@@ -80,16 +86,6 @@ class Intake:
         if self.held + size > self._max_held:
             raise Unavailable("Too much is waiting for the disk; send it again in a moment.", retry_after=1.0)
         self.held += size
-
-    async def _read_whole(self, exchange: Exchange, size: int) -> bytes:
-        self._hold(size)
-        try:
-            body = await exchange()
-        except BaseException:
-            self.held -= size
-            raise
-        self.held += len(body) - size
-        return body
 
     async def _stream(self, exchange: Exchange, size: int) -> bytes:
         """A body of unknown length, or one known to be too large."""

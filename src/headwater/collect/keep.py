@@ -100,7 +100,7 @@ class Keeper:
         return "" if ":" in address and not self._capture_ipv6 else address
 
     async def _append(self, records: list[tuple[int, Record]]) -> None:
-        started = time.perf_counter() if self._tally.wants_sample else 0.0
+        started = time.perf_counter() if self._tally.samples_wanted > 0 else 0.0
         convoys = [self._convoys[index].add(record) for index, record in records]
         for durable in convoys:
             if (error := await durable) is not None:

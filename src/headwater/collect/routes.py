@@ -21,11 +21,6 @@ class Route(msgspec.Struct, frozen=True):
     key: str = ""
 
     @property
-    def tracks(self) -> bool:
-        """Is this a call whose body is kept?"""
-        return self.form == "single" or self.form == "batch"
-
-    @property
     def method(self) -> str:
         """The one method that does something here."""
         return "POST" if self.form in ("single", "batch", "metrics") else "GET"
@@ -51,6 +46,8 @@ def _table() -> dict[str, Route]:
 
 
 ROUTES: Final = _table()
+CALLS: Final = {path: route for path, route in ROUTES.items() if route.form in ("single", "batch")}
+"""The paths whose bodies are kept."""
 
 
 def find(path: str) -> Route | None:

@@ -16,15 +16,13 @@ class Tally:
         self.statuses: Counter[int] = Counter()
         self.bytes = 0
         self.lost_pixels = 0
+        self.samples_wanted = _SAMPLES
+        """How many more appends should be timed; a few of each second are."""
         self._seconds: list[float] = []
-
-    @property
-    def wants_sample(self) -> bool:
-        """Should the next append be timed? Some of each second are."""
-        return len(self._seconds) < _SAMPLES
 
     def sample(self, seconds: float) -> None:
         """One append took so long."""
+        self.samples_wanted -= 1
         self._seconds.append(seconds)
 
     def flush(self) -> None:
@@ -36,5 +34,6 @@ class Tally:
         telemetry.COLLECT_BYTES.inc(self.bytes)
         telemetry.COLLECT_LOST_PIXELS.inc(self.lost_pixels)
         self.statuses.clear()
+        self.samples_wanted = _SAMPLES
         self._seconds.clear()
         self.bytes = self.lost_pixels = 0

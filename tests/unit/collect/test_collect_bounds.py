@@ -9,6 +9,7 @@ import pytest
 from collect_doubles import Answered, Api, BrokenLog, ExchangeDouble, HeadersDouble, ScopeDouble, basic
 
 from headwater.collect.inflate import inflate
+from headwater.eventlog.streams import COLLECTED
 from headwater.spec.errors import SenderError
 
 KEY: dict[str, str | list[str]] = {"authorization": basic("k1")}
@@ -184,3 +185,19 @@ def test_a_fault_is_answered_500_and_does_not_end_the_room(caplog: pytest.LogCap
     answer = asyncio.run(Api(FaultyLog()).send("/v1/track", EVENT, headers=KEY))
     assert (answer.status, answer.json["code"]) == (500, "internal")
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_what_waits_is_appended_in_portions() -> None:
+    async def run() -> None:
+        log = BrokenLog()
+        api = Api(log)
+        log.flowing.clear()
+        body = padded(500_000)
+        sent = [asyncio.create_task(api.send("/v1/batch", body, headers=KEY)) for _ in range(40)]
+        await asyncio.sleep(0)
+        log.flowing.set()
+        assert {answer.status for answer in await asyncio.gather(*sent)} == {200}
+        assert await log.bounds(COLLECTED, 0) == (0, 40)
+        assert log.appends >= 3
+
+    asyncio.run(run())
