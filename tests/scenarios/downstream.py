@@ -17,6 +17,7 @@ from typing import Any
 from headwater.contracts.doubles import Recorder
 from headwater.contracts.house import RunningHouse, running_house, until
 
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "clients.md"
 TABLES = {
     "identify": "identifies",
     "track": "tracks",
@@ -52,6 +53,28 @@ class Downstream:
         found = until(lambda: self.delivered().get(message_id), seconds=15, what=f"for {message_id}")
         assert len(found) == 1, f"{message_id} was delivered {len(found)} times"
         return found[0]
+
+    def of_user(self, user_id: str, count: int) -> list[dict[str, Any]]:
+        """So many events of a user, once the webhook has them, in the order of their types."""
+
+        def found() -> list[dict[str, Any]]:
+            events = [event for same in self.delivered().values() for event in same]
+            return [event for event in events if event.get("userId") == user_id]
+
+        until(lambda: len(found()) >= count, seconds=15, what=f"for {count} events of {user_id}")
+        return sorted(found(), key=lambda event: event["type"])
+
+    def example(self, language: str, *, reader: str) -> str:
+        """The example in a language on the page about clients, for this house and about a user of its own."""
+        code = GUIDE.read_text().partition(f"```{language}\n")[2].partition("```")[0]
+        for written, here in (
+            ("YOUR_WRITE_KEY", self.house.write_key),
+            ("http://127.0.0.1:8080", self.house.collect_url),
+            ("ada", reader),
+        ):
+            assert written in code
+            code = code.replace(written, here)
+        return code
 
     def archived(self) -> Counter[str]:
         """How often each messageId stands among the events kept: the archive, and what is not in it yet."""

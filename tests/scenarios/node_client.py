@@ -36,10 +36,13 @@ def install() -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         if stamp.exists() and stamp.read_text() == wanted:
             return
-        command = [program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=150, check=False)
-        if done.returncode != 0:
-            pytest.skip(f"npm could not install the Node client: {done.stderr.strip()[-300:]}")
+        command = [program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
+        try:
+            subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=120, check=True)
+        except subprocess.TimeoutExpired:
+            pytest.skip("npm could not install the Node client within two minutes")
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"npm could not install the Node client: {error.stderr.strip()[-300:]}")
         stamp.write_text(wanted)
 
 
@@ -48,15 +51,18 @@ def run_node(script: str, settings: dict[str, Any], calls: Sequence[dict[str, An
 
     Raises AssertionError when the script fails.
     """
+    printed = _node(script, given=json.dumps({"settings": settings, "calls": list(calls)}))
+    return sorted((json.loads(line) for line in printed.splitlines()), key=lambda one: one["index"])
+
+
+def run_code(code: str) -> None:
+    """Run a module that may import the client. Raises AssertionError when it fails."""
+    _node("--input-type=module", "-", given=code)
+
+
+def _node(*arguments: str, given: str) -> str:
     install()
-    done = subprocess.run(
-        [program("node"), str(FOLDER / script)],
-        input=json.dumps({"settings": settings, "calls": list(calls)}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = [program("node"), *arguments]
+    done = subprocess.run(command, cwd=FOLDER, input=given, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    return sorted(said, key=lambda one: one["index"])
+    return done.stdout

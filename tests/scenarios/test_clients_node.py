@@ -11,7 +11,7 @@ import pytest
 import yaml
 from downstream import TABLES, Downstream, check_clock, contains, house_with_webhook
 from lossy_proxy import LOST, lossy_proxy
-from node_client import install, run_node
+from node_client import install, run_code, run_node
 
 CALLS = yaml.safe_load((Path(__file__).parents[1] / "cases" / "clients" / "calls.yaml").read_text())
 
@@ -114,3 +114,8 @@ def test_a_house_behind_a_path_is_reached_with_the_path_option(downstream: Downs
     call = CALLS[2]
     [message] = send(downstream.house.collect_url, [call], write_key=downstream.house.write_key, path="/v1/import")
     check_delivered(downstream, call, message)
+
+
+def test_the_example_on_the_page_for_people_works(downstream: Downstream) -> None:
+    run_code(downstream.example("js", reader="reader-node"))
+    assert [event["type"] for event in downstream.of_user("reader-node", 2)] == ["identify", "track"]

@@ -145,6 +145,12 @@ def test_values_that_json_has_not_do_not_lose_the_batch(downstream: Downstream) 
     assert downstream.loaded("track")[odd_one["messageId"]] == 1
 
 
+def test_the_example_on_the_page_for_people_works(downstream: Downstream) -> None:
+    code = downstream.example("python", reader="reader-python")
+    exec(compile(code, "the page", "exec"), {})
+    assert [event["type"] for event in downstream.of_user("reader-python", 2)] == ["identify", "track"]
+
+
 def test_a_message_id_of_ones_own_is_kept_and_counts_once(downstream: Downstream) -> None:
     mine = f"order-{uuid.uuid4()}"
     call = {"type": "track", "userId": "ada", "event": "Twice", "message_id": mine}
