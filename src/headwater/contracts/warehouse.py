@@ -38,7 +38,7 @@ class Trial(msgspec.Struct, frozen=True):
         capabilities = self.definition.capabilities()
         names, notices = Names(capabilities.identifier_bytes, nul=capabilities.nul), Notices()
         published = [(msgspec.json.encode(event), received_at + 1_000 * at) for at, event in enumerate(events)]
-        flats = lay_flat(published, now=_LOADED_AT, names=names, notices=notices)
+        flats = lay_flat(published, names=names, notices=notices)
         with self.definition.open(self.settings, self.place) as session:
             return put(session, {schema: flats}, now=_LOADED_AT, capabilities=capabilities, notices=notices)
 

@@ -74,6 +74,13 @@ class Column:
         self._nul = nul
         self._cast: dict[Kind, tuple[ArrowArray, Misfits]] = {}
 
+    @classmethod
+    def of_moments(cls, moments: list[int]) -> Column:
+        """A column of timestamps that are known in milliseconds."""
+        column = cls(moments)
+        column._cast[Kind.TIMESTAMP] = pa.array(moments, pa.timestamp("ms")).cast(ARROW[Kind.TIMESTAMP]), {}
+        return column
+
     def cast(self, kind: Kind) -> tuple[ArrowArray, Misfits]:
         """The column as an Arrow array of that type, and what did not fit. Never raises."""
         found = self._cast.get(kind)

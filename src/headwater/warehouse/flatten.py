@@ -24,6 +24,7 @@ Cells = dict[str, Any]
 
 class Flat(msgspec.Struct):
     """One event laid flat. `common` holds the columns that all its rows share, `own` those of its properties or traits.
+    The columns received_at, uuid and uuid_ts are in neither.
 
     A None in `own` was said by the sender. `lost` is what has no column, by its path. `event_table` is empty except
     for track calls; `about` is the id of the row of `users` or `accounts` that the event changes, if any.
@@ -53,10 +54,10 @@ _TABLES: Final = {
 }
 
 
-def flatten(body: dict[str, Any], *, received_at: int, loaded_at: str, names: Names) -> Flat | None:
+def flatten(body: dict[str, Any], *, received_at: int, names: Names) -> Flat | None:
     """Lay one published event flat; None when it is of no type that has a table.
 
-    `received_at` is in milliseconds; `loaded_at` is the load's moment in wire form (column `uuid_ts`).
+    `received_at` is in milliseconds.
     """
     kind = body.get("type")
     table = _TABLES.get(kind) if isinstance(kind, str) else None
@@ -69,7 +70,7 @@ def flatten(body: dict[str, Any], *, received_at: int, loaded_at: str, names: Na
         table=table,
         uuid=uuid_of(message_id),
         received_at=received_at,
-        common=_common(body, message_id, received_at, loaded_at),
+        common=_common(body, message_id, received_at),
         own={},
         lost=lost,
     )
@@ -88,17 +89,16 @@ def uuid_of(text: str) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def _common(body: dict[str, Any], message_id: str, received_at: int, loaded_at: str) -> Cells:
-    received = format_moment(received_at)
+def _common(body: dict[str, Any], message_id: str, received_at: int) -> Cells:
+    get = body.get
+    anonymous_id, user_id = get("anonymousId"), get("userId")
     return {
         "id": message_id,
-        "anonymous_id": _as_text(body.get("anonymousId")),
-        "user_id": _as_text(body.get("userId")),
-        "received_at": received,
-        "sent_at": _as_cell(body.get("sentAt")),
-        "timestamp": _as_cell(body.get("timestamp")) or received,
-        "original_timestamp": _as_cell(body.get("originalTimestamp")),
-        "uuid_ts": loaded_at,
+        "anonymous_id": anonymous_id if type(anonymous_id) is str else _as_text(anonymous_id),
+        "user_id": user_id if type(user_id) is str else _as_text(user_id),
+        "sent_at": _as_cell(get("sentAt")),
+        "timestamp": _as_cell(get("timestamp")) or format_moment(received_at),
+        "original_timestamp": _as_cell(get("originalTimestamp")),
     }
 
 
@@ -147,7 +147,7 @@ def _walk(value: Any, node: Node, cells: Cells, lost: dict[str, Any], standard: 
 
 def _as_id(value: Any, names: Names) -> str:
     """An id as the engine will hold it, since rows are searched for by it."""
-    text = _as_text(value) or ""
+    text = value if type(value) is str else _as_text(value) or ""
     if not text.isascii():
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text if names.nul else text.replace("\x00", "")
@@ -158,4 +158,4 @@ def _as_text(value: Any) -> str | None:
 
 
 def _as_cell(value: Any) -> Any:
-    return as_json(value) if isinstance(value, dict | list | tuple) else value
+    return value if type(value) is str or not isinstance(value, dict | list | tuple) else as_json(value)

@@ -13,7 +13,6 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.spec.timestamps import format_moment
 from headwater.warehouse.casting import ARROW, ArrowArray, ArrowTable, Column, Kind
 from headwater.warehouse.flatten import Flat, uuid_of
 from headwater.warehouse.tables import OVERFLOW, Admission, Capabilities, Existing, Overflow, Rows
@@ -30,7 +29,7 @@ Winners = dict[int, Any]
 def fold(
     table: str,
     flats: Sequence[Flat],
-    now: str,
+    now: int,
     existing: Existing | None,
     before: ArrowTable | None,
     *,
@@ -38,7 +37,7 @@ def fold(
 ) -> Rows:
     """The new rows, whole, of everyone whom the events are about.
 
-    `before` holds the rows that these have now, with all columns; `now` is the load's moment in wire form.
+    `before` holds the rows that these have now, with all columns; `now` is the load's moment in milliseconds.
     """
     admission = Admission(table, existing, capabilities.upsert_columns)
     state = _State(flats, before)
@@ -59,7 +58,7 @@ def fold(
             given = pa.array([place in winners for place in range(len(values))], pa.bool_())
             array = pc.call_function("if_else", [given, array, data[name]])
         data[name] = array
-    _fill_in(data, state, now, nul=capabilities.nul)
+    _fill_in(data, state, now)
     _overflow(data, state, overflow, admission)
     return Rows(table, admission.new, pa.table(data), overflow.misfits)
 
@@ -131,11 +130,11 @@ def _cells(flat: Flat) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _fill_in(data: dict[str, ArrowArray], state: _State, now: str, *, nul: bool) -> None:
-    data["id"], _ = Column(list(state.ids), nul=nul).cast(Kind.TEXT)
-    data["uuid"], _ = Column([uuid_of(one) for one in data["id"].to_pylist()]).cast(Kind.INTEGER)
-    data["received_at"], _ = Column([format_moment(moment) for moment in state.newest()]).cast(Kind.TIMESTAMP)
-    data["uuid_ts"], _ = Column([now] * len(state.ids)).cast(Kind.TIMESTAMP)
+def _fill_in(data: dict[str, ArrowArray], state: _State, now: int) -> None:
+    data["id"], _ = Column(list(state.ids)).cast(Kind.TEXT)
+    data["uuid"], _ = Column([uuid_of(one) for one in state.ids]).cast(Kind.INTEGER)
+    data["received_at"], _ = Column.of_moments(state.newest()).cast(Kind.TIMESTAMP)
+    data["uuid_ts"], _ = Column.of_moments([now] * len(state.ids)).cast(Kind.TIMESTAMP)
 
 
 def _overflow(data: dict[str, ArrowArray], state: _State, overflow: Overflow, admission: Admission) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from headwater.spec.errors import SenderError
-from headwater.spec.timestamps import format_moment
 from headwater.spec.wire import decode
 from headwater.warehouse.engines import Session
 from headwater.warehouse.flatten import UPSERTS, Flat, flatten, uuid_of
@@ -63,14 +62,13 @@ class Notices:
         return tuple(sentences)
 
 
-def lay_flat(events: Iterable[Published], *, now: int, names: Names, notices: Notices) -> list[Flat]:
-    """The events of one source laid flat. `now` is the load's moment in milliseconds."""
+def lay_flat(events: Iterable[Published], *, names: Names, notices: Notices) -> list[Flat]:
+    """The events of one source laid flat."""
     names.trim()
-    loaded_at = format_moment(now)
     flats: list[Flat] = []
     for value, received_at in events:
         body = _read(value)
-        flat = None if body is None else flatten(body, received_at=received_at, loaded_at=loaded_at, names=names)
+        flat = None if body is None else flatten(body, received_at=received_at, names=names)
         if flat is None:
             notices.unreadable()
         else:
@@ -105,7 +103,7 @@ class SchemaLoad:
 
     def put(self, flats: Sequence[Flat], *, now: int) -> None:
         """Load events; those known by their id are passed over (contract: connections 9.7)."""
-        batch = Batch(flats, self._capabilities)
+        batch = Batch(flats, now, self._capabilities)
         for table, places in self._unknown(flats).items():
             if not places:
                 continue
@@ -149,7 +147,7 @@ class SchemaLoad:
         uuids = [uuid_of(one) for one in ids]
         existing = self._tables.get(table)
         before = self._session.rows(self._schema, table, ids, uuids) if existing is not None else None
-        rows = fold(table, flats, format_moment(now), existing, before, capabilities=self._capabilities)
+        rows = fold(table, flats, now, existing, before, capabilities=self._capabilities)
         if before is not None and before.num_rows:
             self._session.delete(self._schema, table, ids, uuids)
         self._insert(rows)

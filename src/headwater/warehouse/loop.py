@@ -330,7 +330,7 @@ class WarehouseKeeper:
         flat: defaultdict[str, list[Flat]] = defaultdict(list)
         for source_id, events in wanted.items():
             schema = schemas.get(source_id) or names.schema(source_id)
-            flat[schema] += lay_flat(events, now=now, names=names, notices=notices)
+            flat[schema] += lay_flat(events, names=names, notices=notices)
         settings: dict[str, Any] = {
             key: self._secrets.open(value) if isinstance(value, str) else value
             for key, value in target.settings.items()

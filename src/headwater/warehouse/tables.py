@@ -20,6 +20,9 @@ OVERFLOW: Final = "_overflow"
 _CELL_BYTES: Final = 18
 """What a value of any length takes up in a row of an engine that keeps long ones elsewhere."""
 
+_FEW: Final = 500
+"""Common columns that every table of a batch can be asked for, without looking which of them it needs."""
+
 _COMMON: Final = {
     "id": Kind.TEXT,
     "anonymous_id": Kind.TEXT,
@@ -82,10 +85,26 @@ class Rows(msgspec.Struct, frozen=True):
 class Batch:
     """Events of one source laid flat, with the columns that several tables share built once."""
 
-    def __init__(self, flats: Sequence[Flat], capabilities: Capabilities) -> None:
+    def __init__(self, flats: Sequence[Flat], now: int, capabilities: Capabilities) -> None:
+        """`now` is the load's moment in milliseconds."""
         self.flats = flats
         self.capabilities = capabilities
-        self._common: dict[str, Column] = {"uuid": Column([flat.uuid for flat in flats])}
+        self._common: dict[str, Column] = {
+            "received_at": Column.of_moments([flat.received_at for flat in flats]),
+            "uuid": Column([flat.uuid for flat in flats]),
+            "uuid_ts": Column.of_moments([now] * len(flats)),
+        }
+        self._names = self._names_of(range(len(flats)))
+
+    def names(self, places: Sequence[int]) -> list[str]:
+        """The common columns of some of the events, and perhaps of others too."""
+        return self._names if len(self._names) <= _FEW else self._names_of(places)
+
+    def _names_of(self, places: Sequence[int]) -> list[str]:
+        found: Cells = dict.fromkeys(self._common)
+        for place in places:
+            found.update(self.flats[place].common)
+        return list(found)
 
     def common(self, name: str) -> Column:
         """A column that all rows of an event share, over the whole batch."""
@@ -170,11 +189,8 @@ def rows_for(table: str, places: Sequence[int], batch: Batch, existing: Existing
 def _common_columns(
     data: dict[str, ArrowArray], batch: Batch, places: Sequence[int], admission: Admission, overflow: Overflow
 ) -> None:
-    names: Cells = {"uuid": 0}
-    for place in places:
-        names.update(batch.flats[place].common)
     indices = pa.array(places, pa.int64()) if len(places) != len(batch.flats) else None
-    for name in names:
+    for name in batch.names(places):
         column = batch.common(name)
         kind = admission.kind(name, (column.values[place] for place in reversed(places)))
         if kind is None:

@@ -17,7 +17,7 @@ from headwater.warehouse.tables import Batch, Capabilities, rows_for
 
 SMALL = Capabilities(identifier_bytes=20, columns=25, upsert_columns=20, row_bytes=360, nul=False)
 LARGE = Capabilities(identifier_bytes=255, columns=5_000, upsert_columns=5_000)
-LOADED_AT = "2024-01-01T00:00:00.000Z"
+LOADED_AT = 1_704_067_200_000
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=20)
 key = st.one_of(any_text, st.sampled_from(["id", "a", "A", "a_b", "context_ip", "_overflow", "select", "", "1"]))
@@ -42,7 +42,7 @@ events = st.fixed_dictionaries(
 
 
 def lay(body: dict[str, Any], names: Names, at: int = 0) -> Flat:
-    flat = flatten(body, received_at=1_700_000_000_000 + at, loaded_at=LOADED_AT, names=names)
+    flat = flatten(body, received_at=1_700_000_000_000 + at, names=names)
     assert flat is not None
     return flat
 
@@ -51,7 +51,7 @@ def lay(body: dict[str, Any], names: Names, at: int = 0) -> Flat:
 def test_any_events_make_rows_that_fit_the_engine(bodies: list[dict[str, Any]], capabilities: Capabilities) -> None:
     names = Names(capabilities.identifier_bytes, nul=capabilities.nul)
     flats = [lay(body, names, at) for at, body in enumerate(bodies)]
-    batch = Batch(flats, capabilities)
+    batch = Batch(flats, LOADED_AT, capabilities)
     for table in {flat.table for flat in flats}:
         places = [place for place, flat in enumerate(flats) if flat.table == table]
         rows = rows_for(table, places, batch, None)
@@ -100,13 +100,13 @@ def test_an_event_deeper_than_any_name_keeps_its_depths_as_text() -> None:
 
 def test_what_is_no_event_of_a_known_type_has_no_rows() -> None:
     for body in ({}, {"type": "delete"}, {"type": ["track"]}, {"type": None}):
-        assert flatten(body, received_at=0, loaded_at=LOADED_AT, names=Names()) is None
+        assert flatten(body, received_at=0, names=Names()) is None
 
 
 def test_common_columns_are_cast_once_for_all_tables() -> None:
     names = Names()
     flats = [lay({"type": "track", "event": f"E{at}", "messageId": f"m{at}"}, names) for at in range(3)]
-    batch = Batch(flats, LARGE)
+    batch = Batch(flats, LOADED_AT, LARGE)
     tables = [rows_for(f"e{at}", [at], batch, None) for at in range(3)]
     assert [rows.data["id"].to_pylist() for rows in tables] == [["m0"], ["m1"], ["m2"]]
     assert batch.common("id").cast(Kind.TEXT)[0] is batch.common("id").cast(Kind.TEXT)[0]
