@@ -10,6 +10,7 @@ import base64
 import gzip
 import http.client
 import json
+import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -209,3 +210,23 @@ def test_one_connection_serves_many_requests_of_every_outcome(downstream: Downst
     finally:
         connection.close()
     assert statuses == [200, 400, 400, 200]
+
+
+def test_a_client_that_asks_before_it_sends_is_told_to_go_on(downstream: Downstream) -> None:
+    """libcurl, which PHP's client uses, asks so when a body is large."""
+    place = urlsplit(downstream.house.collect_url)
+    body = large_batch(400_000, 31_000, "asked")
+    head = (
+        f"POST /v1/batch?from=php HTTP/1.1\r\nHost: {place.netloc}\r\n"
+        f"Authorization: {_KEYS['basic']['Authorization']}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    with socket.create_connection((place.hostname or "", place.port or 80), timeout=10) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(body)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    for item in json.loads(body)["batch"]:
+        downstream.only(item["messageId"])
