@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from headwater import telemetry
 from headwater.eventlog import Chunk, EventLog, Record
 from headwater.eventlog.streams import PROCESSED
-from headwater.spec.errors import HeadwaterError, SetupError, Unavailable
+from headwater.spec.errors import HeadwaterError, SetupError
 from headwater.spec.event import decode_processed
 from headwater.store import Store, loads
 from headwater.warehouse.engines import Place, definition
@@ -153,17 +153,18 @@ class ArchiveKeeper:
         self._doomed: list[tuple[float, Sequence[Part]]] = []
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Work until told to stop. An archive that is away is waited for."""
+        """Work until told to stop. An archive that is away is waited for, whatever its driver raises."""
         pace = Pace(self._settings.archive_every_seconds)
         while not stopping.is_set():
             started = time.monotonic()
             try:
                 busy = await self._round(stopping)
                 pace.done(started, busy=busy)
-            except (OSError, Unavailable, SetupError) as error:
+            except Exception as error:
                 wait = pace.failed(time.monotonic())
                 self._archive = None
-                _say.warning("The archive cannot be written: %s; next try in %.0f s.", error, wait)
+                bug = None if isinstance(error, HeadwaterError | OSError) else error
+                _say.warning("The archive was not written: %s Next try in %.0f s.", error, wait, exc_info=bug)
             await _pause(stopping, pace.due - time.monotonic())
 
     async def _round(self, stopping: asyncio.Event) -> bool:
@@ -250,7 +251,7 @@ class WarehouseKeeper:
         while not stopping.is_set() and (target := self._target()) is not None:
             started = time.monotonic()
             try:
-                busy = await self._round(target, stopping)
+                busy = await self._round(stopping)
                 pace.done(started, busy=busy)
             except Exception as error:
                 wait = pace.failed(time.monotonic())
@@ -263,10 +264,10 @@ class WarehouseKeeper:
         found = (one for one in self._snapshot.current.warehouses if one.id == self._id and one.enabled)
         return next(found, None)
 
-    async def _round(self, target: Warehouse, stopping: asyncio.Event) -> bool:
+    async def _round(self, stopping: asyncio.Event) -> bool:
         busy = False
         for partition in self._reader.partitions:
-            while not stopping.is_set():
+            while not stopping.is_set() and (target := self._target()) is not None:
                 chunk = await self._reader.read(partition)
                 if not chunk.records:
                     break

@@ -25,6 +25,14 @@ _TYPES: Final = {
     "boolean": "boolean",
     "timestamp": "timestamp with time zone",
 }
+_CONNECTION: Final = {
+    "application_name": "headwater",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 _SEARCHED: Final = "uuid"
 _OWNER_MUST_ACT: Final = ("28", "3D", "3F", "42", "0A", "22", "23", "25006", "54")
 """Classes of SQLSTATE that time does not heal: authentication, missing things, permissions, rows that are refused."""
@@ -159,7 +167,7 @@ def _arguments(settings: dict[str, Any]) -> dict[str, Any]:
     if not arguments["host"] or not arguments["dbname"]:
         raise SetupError("The PostgreSQL warehouse needs a host and a database.")
     set_ones = {key: str(value) for key, value in arguments.items() if value not in (None, "")}
-    return {**set_ones, "connect_timeout": 10, "application_name": "headwater", "keepalives_idle": 30}
+    return {**set_ones, **_CONNECTION}
 
 
 def _explained(error: psycopg.Error) -> SetupError | Unavailable:
