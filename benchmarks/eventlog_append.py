@@ -98,7 +98,7 @@ async def read_rate(log: SqliteLog) -> float:
 
 
 async def idle_cpu(log: SqliteLog) -> float:
-    """Share of one core that a reader costs while nothing comes, less what so many bare timers cost."""
+    """Share of one core that a reader costs while nothing comes."""
     _, end = await log.bounds(COLLECTED, 0)
     await log.read(COLLECTED, 0, end, wait=0.5)
     before = time.process_time()

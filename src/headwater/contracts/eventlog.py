@@ -401,7 +401,7 @@ async def a_killed_process_leaves_whole_transactions(backend: Backend, folder: P
 
 
 @durable
-async def several_processes_write_and_read_at_once(backend: Backend, folder: Path) -> None:
+async def several_processes_write_read_and_trim_at_once(backend: Backend, folder: Path) -> None:
     names = ["a", "b", "c"]
     async with opened(backend, folder) as log:
         writers = [_start(_append_some, backend, folder, name) for name in names]
@@ -411,12 +411,15 @@ async def several_processes_write_and_read_at_once(backend: Backend, folder: Pat
             assert chunk.first == len(found)
             assert chunk.records, f"after {len(found)} records nothing came any more"
             found += texts(chunk.records)
+            await log.commit("reader", PROCESSED, 0, len(found))
+            await log.trim(now() + 60_000)
         for process, _ in writers:
             await asyncio.to_thread(process.join, _PATIENCE_SECONDS)
             assert process.exitcode == 0
         for name in names:
             assert [text for text in found if text.startswith(name)] == [f"{name}{n}" for n in range(40)]
             assert await log.committed(name, COLLECTED, 0) == 40
+        assert await log.bounds(PROCESSED, 0) == (await log.position_at(PROCESSED, 0, 0), len(found))
 
 
 @durable
@@ -478,7 +481,7 @@ async def _transact_for_ever(log: EventLog, acknowledge: Callable[[int], None], 
 
 async def _append_some(log: EventLog, _acknowledge: Callable[[int], None], name: str) -> None:
     for turn in range(40):
-        append = Append(PROCESSED, [record(f"{name}{turn}", size=700)])
+        append = Append(PROCESSED, [record(f"{name}{turn}", size=4_000)])
         await log.transact(0, [append], [Commit(name, COLLECTED, turn + 1)])
 
 

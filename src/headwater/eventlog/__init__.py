@@ -28,7 +28,7 @@ import msgspec
 from headwater.eventlog.streams import Stream
 
 
-class Record(msgspec.Struct, array_like=True, frozen=True):
+class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What is appended: a key (who it is about), a header for filtering, and the value. All opaque to the log."""
 
     key: bytes

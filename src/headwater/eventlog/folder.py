@@ -6,14 +6,15 @@ import contextlib
 import sqlite3
 from collections.abc import Generator
 from pathlib import Path
+from typing import Final
 
 from headwater.eventlog import segments as files
 from headwater.eventlog.retention import Head
 from headwater.eventlog.strand import Strand
 from headwater.eventlog.streams import STREAMS
-from headwater.spec.errors import SetupError
+from headwater.spec.errors import SetupError, Unavailable
 
-FORMAT = 1
+_FORMAT: Final = 1
 Strands = dict[tuple[str, int], Strand]
 """By volume and partition."""
 
@@ -21,16 +22,21 @@ Strands = dict[tuple[str, int], Strand]
 def open_strands(folder: Path, partitions: int, *, now: int) -> Strands:
     """Find every strand of a log, and make what is missing; several processes may do so at once.
 
-    Raises SetupError for another number of partitions than the log has, and for the files of another version.
+    Raises Unavailable when the folder cannot be used now, and SetupError for another number of partitions than the log
+    has or for the files of another version.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    strands: Strands = {}
-    with _registry(folder, partitions):
-        for volume in sorted({stream.volume for stream in STREAMS.values()}):
-            for partition in range(partitions):
-                strand = Strand(folder / f"{volume}-{partition:04d}", files.streams_of(volume))
+    strands = {
+        (volume, partition): Strand(folder / f"{volume}-{partition:04d}", files.streams_of(volume))
+        for volume in sorted({stream.volume for stream in STREAMS.values()})
+        for partition in range(partitions)
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _registry(folder, partitions):
+            for strand in strands.values():
                 _make_first(strand, now)
-                strands[volume, partition] = strand
+    except (sqlite3.OperationalError, OSError) as error:
+        raise Unavailable(f"The log in {folder} cannot be opened: {error}.") from error
     return strands
 
 
@@ -50,10 +56,10 @@ def _registry(folder: Path, partitions: int) -> Generator[None]:
         connection.execute("CREATE TABLE IF NOT EXISTS log (format INTEGER NOT NULL, partitions INTEGER NOT NULL)")
         known = connection.execute("SELECT format, partitions FROM log").fetchone()
         if known is None:
-            known = (FORMAT, partitions)
+            known = (_FORMAT, partitions)
             connection.execute("INSERT INTO log VALUES (?, ?)", known)
-        if known[0] != FORMAT:
-            raise SetupError(f"The log in {folder} has format {known[0]}; this version reads format {FORMAT}.")
+        if known[0] != _FORMAT:
+            raise SetupError(f"The log in {folder} has format {known[0]}; this version reads format {_FORMAT}.")
         if known[1] != partitions:
             raise SetupError(f"The log in {folder} has {known[1]} partitions; set log.partitions to that.")
         yield

@@ -190,7 +190,10 @@ class Writer:
         segment, heads = self._begin()
         connection = segment.connection
         now = self._limits.clock()
-        if segment is not due or segment.is_empty(heads):
+        if segment is not due:
+            connection.execute("ROLLBACK")  # another process was first
+            return
+        if segment.is_empty(heads):
             connection.execute("ROLLBACK")
             segment.created_at = now  # cursors alone are overwritten in place; another file would hold nothing more
             return

@@ -215,12 +215,14 @@ class Strand:
         return next(found, 0)
 
     def appended_at(self, stream: str, position: int) -> int:
-        """When the record at a position, which must be there, was appended (milliseconds)."""
+        """When the record at a position was appended (milliseconds); 0 when it was dropped. It must have been there."""
         return self.persevere(lambda: self._appended_at(stream, position))
 
     def _appended_at(self, stream: str, position: int) -> int | None:
-        number = self._locate(self.numbers(), stream, position)
-        with self._connection(number) as connection:
+        numbers = self.numbers()
+        if position < self._base(numbers[0], stream):
+            return 0
+        with self._connection(self._locate(numbers, stream, position)) as connection:
             return files.read_appended_at(connection, stream, position)
 
     def trim(self, cursors: Strand, before: int) -> int:
