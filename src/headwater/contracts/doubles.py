@@ -13,7 +13,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 from aiohttp import web
@@ -123,8 +123,7 @@ class Recorder:
         if answer.mischief == "huge":
             return web.Response(status=answer.status, headers=answer.headers, body=b"x" * HUGE_BYTES)
         response = web.StreamResponse(status=answer.status, headers={"Content-Length": "1000", **answer.headers})
-        transport = request.transport
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", request.transport)
         if answer.mischief == "half":
             await response.prepare(request)
             await response.write(b"x" * 500)

@@ -1,13 +1,15 @@
-"""The only writer of parked rows: gathers what is to be written, and writes it in order, a transaction at a time.
+"""The only writer of parked rows: gathers what is to be written, and writes it many rows at a time.
 
-Because everything goes through one queue, the end of a delivery is written after its row, however soon it comes. A
-store that is away is waited for; nothing is forgotten meanwhile, and chunks without parked deliveries go on.
+What is gathered while a transaction runs is written by the next: first new rows, then what became of rows. So the end
+of a delivery is written after its row, however soon it comes. A store that is away is waited for; nothing is forgotten
+meanwhile, and chunks without parked deliveries go on.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,14 +24,16 @@ if TYPE_CHECKING:
     from headwater.store import Store
     from headwater.store.parked import Change, ParkedDelivery
 
-_PER_TRANSACTION = 2_000
+_PER_TRANSACTION = 4_000
 
 
-class _Order(msgspec.Struct, frozen=True):
-    """One thing to write, and how many rows it is about."""
+class _Orders(msgspec.Struct):
+    """What was gathered and not yet written."""
 
-    write: Callable[[Connection], object]
-    rows: int
+    parks: list[ParkedDelivery] = []
+    changes: list[Change] = []
+    releases: list[tuple[Sequence[str], int]] = []
+    pauses: list[str] = []
 
 
 class Backlog:
@@ -37,7 +41,7 @@ class Backlog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._orders: list[_Order] = []
+        self._orders = _Orders()
         self._given = 0
         self._written = 0
         self._wanted = asyncio.Event()
@@ -47,19 +51,23 @@ class Backlog:
 
     def park(self, deliveries: Sequence[ParkedDelivery]) -> int:
         """Have rows inserted. Returns the mark to wait for."""
-        return self._order(lambda connection: parked.park(connection, deliveries), len(deliveries))
+        self._orders.parks += deliveries
+        return self._mark()
 
     def settle(self, changes: Sequence[Change]) -> int:
         """Have deliveries ended or put off. Returns the mark to wait for."""
-        return self._order(lambda connection: parked.settle(connection, changes), len(changes))
+        self._orders.changes += changes
+        return self._mark()
 
     def release(self, ids: Sequence[str], due_at: int) -> int:
         """Give claimed deliveries back untried. Returns the mark to wait for."""
-        return self._order(lambda connection: parked.release(connection, ids, due_at), len(ids))
+        self._orders.releases.append((ids, due_at))
+        return self._mark()
 
     def pause(self, destination_id: str) -> int:
-        """Have a destination paused, unless it is gone."""
-        return self._order(lambda connection: _pause(connection, destination_id), 1)
+        """Have a destination paused, unless it is gone. Returns the mark to wait for."""
+        self._orders.pauses.append(destination_id)
+        return self._mark()
 
     async def flushed(self, mark: int) -> None:
         """Wait until everything up to a mark is in the store."""
@@ -69,55 +77,49 @@ class Backlog:
 
     async def keep_writing(self) -> None:
         """Write what is ordered, until closed and everything is written."""
-        while True:
+        while not self._closing or self._written < self._given:
             await self._wanted.wait()
-            self._wanted.clear()
-            while self._orders:
-                await self._write_some()
-            if self._closing:
-                return
+            if not self._closing:
+                self._wanted.clear()
+            mark, orders = self._given, self._orders
+            self._orders = _Orders()
+            await self._write(orders)
+            self._written = mark
+            self._progress.set()
+            self.due.set()
 
     def close(self) -> None:
         """Have the writing end once everything ordered is written."""
         self._closing = True
         self._wanted.set()
 
-    def _order(self, write: Callable[[Connection], object], rows: int) -> int:
-        self._orders.append(_Order(write, rows))
+    def _mark(self) -> int:
         self._given += 1
         self._wanted.set()
         return self._given
 
-    async def _write_some(self) -> None:
-        orders = self._take()
+    async def _write(self, orders: _Orders) -> None:
+        for start in range(0, len(orders.parks), _PER_TRANSACTION):
+            await self._patiently(partial(parked.park, deliveries=orders.parks[start : start + _PER_TRANSACTION]))
+        for start in range(0, len(orders.changes), _PER_TRANSACTION):
+            await self._patiently(partial(parked.settle, changes=orders.changes[start : start + _PER_TRANSACTION]))
+        if orders.releases or orders.pauses:
+            await self._patiently(partial(_release_and_pause, orders=orders))
 
-        def write(connection: Connection) -> None:
-            for order in orders:
-                order.write(connection)
-
+    async def _patiently(self, write: Callable[[Connection], object]) -> None:
         while True:
             try:
                 await self._store.write(write)
-                break
+                return
             except Unavailable as error:
                 await asyncio.sleep(error.retry_after)
-        self._written += len(orders)
-        self._progress.set()
-        self.due.set()
-
-    def _take(self) -> list[_Order]:
-        rows = 0
-        for index, order in enumerate(self._orders):
-            rows += order.rows
-            if rows >= _PER_TRANSACTION:
-                taken, self._orders = self._orders[: index + 1], self._orders[index + 1 :]
-                return taken
-        taken, self._orders = self._orders, []
-        return taken
 
 
-def _pause(connection: Connection, destination_id: str) -> None:
-    try:
-        workspaces.update_destination(connection, destination_id, paused=True)
-    except SenderError:
-        return
+def _release_and_pause(connection: Connection, orders: _Orders) -> None:
+    for ids, due_at in orders.releases:
+        parked.release(connection, ids, due_at)
+    for destination_id in orders.pauses:
+        try:
+            workspaces.update_destination(connection, destination_id, paused=True)
+        except SenderError:
+            continue

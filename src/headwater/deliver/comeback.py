@@ -16,6 +16,7 @@ from headwater.store import parked
 if TYPE_CHECKING:
     from headwater.deliver.backlog import Backlog
     from headwater.deliver.lanes import Lanes
+    from headwater.deliver.tally import Tally
     from headwater.spec.settings import DeliverSettings
     from headwater.store import Store
 
@@ -29,12 +30,20 @@ class Comeback:
     """`committed` are deliver's cursors by partition, kept fresh by whoever commits; nothing beyond is forgotten."""
 
     def __init__(
-        self, store: Store, lanes: Lanes, backlog: Backlog, settings: DeliverSettings, committed: Mapping[int, int]
+        self,
+        store: Store,
+        lanes: Lanes,
+        backlog: Backlog,
+        settings: DeliverSettings,
+        *,
+        tally: Tally,
+        committed: Mapping[int, int],
     ) -> None:
         self._store = store
         self._lanes = lanes
         self._backlog = backlog
         self._settings = settings
+        self._tally = tally
         self._committed = committed
         self._shown: set[str] = set()
 
@@ -46,6 +55,7 @@ class Comeback:
             try:
                 self._lanes.follow()
                 self._lanes.serve()
+                self._tally.tell(time.monotonic())
                 wait = await self._look()
                 if time.monotonic() - tended >= _TEND_EVERY:
                     tended = time.monotonic()

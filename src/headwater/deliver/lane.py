@@ -26,6 +26,7 @@ from headwater.deliver.passage import Piece, Portion
 from headwater.deliver.plan import LanePlan
 from headwater.deliver.settle import Books, Work
 from headwater.deliver.slots import Slots
+from headwater.deliver.tally import Tally
 from headwater.spec.destination import Item
 from headwater.spec.outcome import Step
 from headwater.spec.settings import DeliverSettings
@@ -36,13 +37,14 @@ _ROOM = 500
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """What all lanes share. `start` runs a request's task; `slots` says how many there may be."""
+    """What all lanes share. `start` runs a request's task; `slots` says how many there may be, `tally` counts."""
 
     exchange: Exchange
     backlog: Backlog
     settings: DeliverSettings
     start: Callable[[Coroutine[Any, Any, None]], object]
     slots: Slots
+    tally: Tally
 
 
 class Returned(msgspec.Struct):
@@ -63,7 +65,7 @@ class Lane:
         self.queued = 0
         self.in_window = 0
         self._ports = ports
-        self._books = Books(ports.backlog, ports.settings)
+        self._books = Books(ports.backlog, ports.settings, ports.tally)
         self._breaker: Breaker = breakers.CLOSED
         self._pace = Pace(plan.definition.requests_per_second)
         self._live: deque[Portion] = deque()
@@ -134,8 +136,8 @@ class Lane:
 
     def flowing(self, now: float) -> bool:
         """Does the destination answer, so that what waits for it is only a matter of time?"""
-        grace = self._ports.settings.grace_seconds
-        return not self._works or now - self._works[0].started <= grace or now - self._progressed <= grace
+        patience = self._ports.slots.patience
+        return not self._works or now - self._works[0].started <= patience or now - self._progressed <= patience
 
     def hungry(self) -> bool:
         """Could it do with more events than the chunks at hand hold for it?"""
@@ -148,10 +150,13 @@ class Lane:
     def park_rest(self, portion: Portion) -> None:
         """Park what a portion still has open. What is under way goes on, and ends its rows when it ends."""
         self._park_queued(portion, Fate("waiting", "OVERFLOW", due_at=_now_ms()))
-        self.park_late(portion, float("inf"))
+        self._park_flying(portion, float("inf"))
 
-    def park_late(self, portion: Portion, before: float) -> None:
-        """Park what of a portion has been under way since before an instant of the monotonic clock."""
+    def park_late(self, portion: Portion, now: float) -> None:
+        """Park what of a portion is late at an instant of the monotonic clock."""
+        self._park_flying(portion, now - self._ports.slots.patience)
+
+    def _park_flying(self, portion: Portion, before: float) -> None:
         now = _now_ms()
         leased = Fate("waiting", "OVERFLOW", due_at=now + int(LEASE_SECONDS * 1000))
         for piece in portion.pieces:
@@ -212,6 +217,7 @@ class Lane:
         self._took.observe(tried.took)
         if tried.verdict.step is Step.DELIVERED:
             self._progressed = time.monotonic()
+            self._ports.slots.took(tried.took)
             self._latency.observe(max(at - work.items[0].received_at, 0) / 1000)
         self._books.settle(work, tried, at)
         if work.plan is self.plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from headwater.deliver.comeback import Comeback
 from headwater.deliver.lane import Ports
 from headwater.deliver.lanes import Lanes
 from headwater.deliver.slots import SLOTS, Slots
+from headwater.deliver.tally import Tally
 from headwater.deliver.transport import Transport
 from headwater.deliver.walk import Walk, Window
 from headwater.eventlog.streams import PROCESSED
@@ -47,19 +49,32 @@ async def deliver(
             task.add_done_callback(requests.discard)
 
         backlog = Backlog(store)
+        tally = Tally()
         slots = Slots(SLOTS, settings.grace_seconds)
-        lanes = Lanes(snapshot, secrets, Ports(transport.exchange, backlog, settings, start, slots))
+        lanes = Lanes(snapshot, secrets, Ports(transport.exchange, backlog, settings, start, slots, tally))
         lanes.follow()
         window = Window(settings.chunk_events * settings.chunks_in_flight)
         walks = [
-            Walk(log, store, lanes, backlog, settings, partition=partition, window=window, committed=committed)
+            Walk(
+                log,
+                store,
+                lanes,
+                backlog,
+                settings,
+                partition=partition,
+                window=window,
+                tally=tally,
+                committed=committed,
+            )
             for partition in log.partitions(PROCESSED)
         ]
         for walk in walks:
             await walk.begin()
         writing = tasks.create_task(backlog.keep_writing(), name="deliver-backlog")
         walking = [tasks.create_task(walk.run(stopping), name="deliver-walk") for walk in walks]
-        coming = tasks.create_task(Comeback(store, lanes, backlog, settings, committed).run(stopping))
+        coming = tasks.create_task(
+            Comeback(store, lanes, backlog, settings, tally=tally, committed=committed).run(stopping)
+        )
         await stopping.wait()
         for lane in lanes.made():
             lane.hurry()
@@ -73,3 +88,4 @@ async def deliver(
             task.cancel()
         backlog.close()
         await writing
+        tally.tell(time.monotonic(), at_once=True)

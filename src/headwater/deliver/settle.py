@@ -7,13 +7,11 @@ no event itself, and decides nothing about the destination.
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from headwater import telemetry
 from headwater.deliver.fates import Fate, attempted, back_off, change, fate, parked_row, row_note, without_secrets
 from headwater.deliver.redact import forms, sample_request, sample_response
 from headwater.deliver.samples import Samples
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from headwater.deliver.classify import Verdict
     from headwater.deliver.passage import Piece, Portion
     from headwater.deliver.plan import LanePlan
+    from headwater.deliver.tally import Tally
     from headwater.spec.destination import Item
     from headwater.spec.settings import DeliverSettings
 
@@ -46,8 +45,9 @@ class Work(msgspec.Struct, frozen=True):
 class Books:
     """The writing down for one destination. `at` is an instant in milliseconds since 1970 everywhere."""
 
-    def __init__(self, backlog: Backlog, settings: DeliverSettings) -> None:
+    def __init__(self, backlog: Backlog, settings: DeliverSettings, tally: Tally) -> None:
         self._backlog = backlog
+        self._tally = tally
         self._settings = settings
         self._samples = Samples()
 
@@ -130,11 +130,11 @@ class Books:
     def _keep(self, portion: Portion, rows: list[ParkedDelivery]) -> None:
         passage = portion.passage
         passage.mark = self._backlog.park(rows)
-        for reason, events in Counter(row.parked_reason for row in rows).items():
-            passage.count(rows[0].source_id, rows[0].destination_id, rows[0].parked_at, Step.PENDING, reason, events)
+        for row in rows:
+            passage.count(row.source_id, row.destination_id, row.parked_at, Step.PENDING, row.parked_reason, 1)
+            if row.state != "waiting":
+                self._tally.add(row.destination_id, STEPS[row.state], row.reason, 1)
         passage.end(len(rows))
-        failed = Counter((row.destination_id, row.state, row.reason) for row in rows if row.state != "waiting")
-        _tell(failed)
 
     def _change(
         self,
@@ -156,7 +156,9 @@ class Books:
             kept = kept if kept["attempt"] == attempts else {**kept, "attempt": attempts}
             changes.append(change(row, end, at=at, expires_at=expires_at, attempt=kept))
         self._backlog.settle(changes)
-        _tell(Counter((plan.destination.id, each.state, each.reason) for each in changes if each.state != "waiting"))
+        for each in changes:
+            if each.state != "waiting":
+                self._tally.add(plan.destination.id, STEPS[each.state], each.reason, 1)
 
     def _note(self, work: Work, tried: Attempted, verdict: Verdict, at: int) -> AttemptNote:
         took = int(tried.took * 1000)
@@ -184,9 +186,3 @@ def _own_note(note: AttemptNote, work: Work, items: Sequence[Item], *, first: bo
         return note
     own = msgspec.structs.replace(note, positions=[item.position for item in items])
     return own if first else msgspec.structs.replace(own, request="", response="")
-
-
-def _tell(fates: Counter[tuple[str, str, str]]) -> None:
-    """Count what the store, and not a chunk, says of deliveries."""
-    for (destination_id, state, reason), events in fates.items():
-        telemetry.DELIVER_EVENTS.labels(destination_id, STEPS[state], reason).inc(events)

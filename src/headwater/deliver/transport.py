@@ -46,6 +46,7 @@ class Transport:
         """`allowed_addresses` are networks in CIDR form. Raises SetupError for what is none."""
         self._allowed = networks(allowed_addresses)
         self._session: aiohttp.ClientSession | None = None
+        self._admit = lru_cache(maxsize=4_096)(self._read)
 
     async def __aenter__(self) -> Transport:
         connector = aiohttp.TCPConnector(
@@ -74,9 +75,7 @@ class Transport:
     async def exchange(self, request: Request) -> Response:
         """Make one request and read its answer. Raises NoAnswer when there is none, or none that is whole."""
         assert self._session is not None, "The transport is not open."
-        url, credentials = _read_url(request.url)
-        if _is_address(url) and not permitted(url.host or "", self._allowed):
-            raise NoAnswer("PRIVATE_ADDRESS", _REFUSED)
+        url, credentials = self._admit(request.url)
         headers = request.headers if credentials is None else {"Authorization": credentials, **request.headers}
         body = request.body
         try:
@@ -91,6 +90,13 @@ class Transport:
                 return Response(answer.status, _headers(answer), await _read(answer))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, UnicodeError) as error:
             raise _silence(error, request.timeout) from error
+
+    def _read(self, text: str) -> tuple[URL, str | None]:
+        """A URL fit to be used, and its user and password as a header. Raises NoAnswer for any other."""
+        url, credentials = _read_url(text)
+        if _is_address(url) and not permitted(url.host or "", self._allowed):
+            raise NoAnswer("PRIVATE_ADDRESS", _REFUSED)
+        return url, credentials
 
     def _socket(self, info: Any) -> socket.socket:
         family, kind, protocol, _, address = info
@@ -118,7 +124,6 @@ class _GuardedResolver(AbstractResolver):
         await self._resolver.close()
 
 
-@lru_cache(maxsize=4_096)
 def _read_url(text: str) -> tuple[URL, str | None]:
     """The URL without its user and password, and these as a header. Raises NoAnswer for what is no http address."""
     try:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from headwater import telemetry
 from headwater.deliver.fanout import Share, fan_out
 from headwater.deliver.passage import Passage, Portion
 from headwater.eventlog import Append, Chunk, Commit, Record
@@ -29,6 +28,7 @@ from headwater.store import parked
 if TYPE_CHECKING:
     from headwater.deliver.backlog import Backlog
     from headwater.deliver.lanes import Lanes
+    from headwater.deliver.tally import Tally
     from headwater.eventlog import EventLog
     from headwater.spec.destination import Item
     from headwater.spec.settings import DeliverSettings
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 GROUP = "deliver"
 _WAIT = 0.25
 _LEAST_TICK = 0.005
+_BUSY = 0.1
+"""A loop that is so many seconds late was too busy for its requests; nothing then speaks against a destination."""
+_AT_A_STRETCH = 50
 _PATIENCE = 10
 T = TypeVar("T")
 
@@ -97,6 +100,7 @@ class Walk:
         *,
         partition: int,
         window: Window,
+        tally: Tally,
         committed: dict[int, int],
     ) -> None:
         self._log = log
@@ -106,6 +110,7 @@ class Walk:
         self._settings = settings
         self._partition = partition
         self._window = window
+        self._tally = tally
         self._committed = committed
         self._known: dict[int, dict[str, _Beginning]] = {}
         self._passages: deque[Passage] = deque()
@@ -173,9 +178,11 @@ class Walk:
         self._window.take(len(chunk.records))
         self._passages.append(passage)
         self._arrived.set()
-        for share in shares:
+        for number, share in enumerate(shares, 1):
             passage.count(share.source_id, share.destination_id, at, Step.MATCHED, "", len(share.items))
             self._give(passage, share, at)
+            if number % _AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
 
     def _give(self, passage: Passage, share: Share, at: int) -> None:
         lane = self._lanes.get(share.destination_id)
@@ -211,16 +218,20 @@ class Walk:
         while True:
             overdue = passage.entered + grace - time.monotonic()
             tick = overdue if overdue > 0 else grace / 4
-            if await passage.wait(max(min(tick, _WAIT), _LEAST_TICK)):
+            tick = max(min(tick, _WAIT), _LEAST_TICK)
+            asked = time.monotonic()
+            if await passage.wait(tick):
                 return
             now = time.monotonic()
             self._lanes.serve()
+            if now - asked - tick > _BUSY:
+                continue
             if now - passage.entered >= grace:
                 for portion in passage.portions:
                     if stopping.is_set() or self._holds_up(portion, now):
                         portion.lane.park_rest(portion)
                     elif portion.pieces:
-                        portion.lane.park_late(portion, now - grace)
+                        portion.lane.park_late(portion, now)
 
     def _holds_up(self, portion: Portion, now: float) -> bool:
         """Is a portion that is overdue to make way?"""
@@ -249,7 +260,8 @@ class Walk:
                 portion.lane.in_window -= 1
         for batch in batches:
             for count in batch.counts:
-                telemetry.DELIVER_EVENTS.labels(count.destination_id, count.step, count.reason).inc(count.events)
+                self._tally.add(count.destination_id, count.step, count.reason, count.events)
+        self._tally.tell(time.monotonic())
 
 
 def _filter(passage: Passage, share: Share, items: list[Item], reason: str, at: int) -> None:
