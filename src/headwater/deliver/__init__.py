@@ -25,9 +25,9 @@ What it refuses: to reach private addresses that the operator has not allowed, t
 samples, and to promise order.
 
 A note's request sample is what was sent, with secrets redacted; for a webhook that is the event itself. Successful
-attempts are sampled a few times a second for each destination, failed ones more often; the note itself is always
-there. An attempt whose delivery is parked stands in the row's notes, and if it was the first also in `outcomes`, with
-the same `at`. A request that covers events of several chunks leaves a note in each.
+attempts are sampled a few times a second for each destination and some more in all, failed ones more often; the note
+itself is always there. An attempt whose delivery is parked stands in the row's notes, and if it was the first also in
+`outcomes`, with the same `at`. A request that covers events of several chunks leaves a note in each.
 
     loop.py       the role: wires up, starts and stops the rest
     walk.py       one partition: reads, commits, and parks what holds the cursor up

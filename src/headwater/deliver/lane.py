@@ -24,6 +24,7 @@ from headwater.deliver.fates import Fate
 from headwater.deliver.pace import Pace
 from headwater.deliver.passage import Piece, Portion
 from headwater.deliver.plan import LanePlan
+from headwater.deliver.samples import Samples
 from headwater.deliver.settle import Books, Work
 from headwater.deliver.slots import Slots
 from headwater.deliver.tally import Tally
@@ -37,7 +38,9 @@ _ROOM = 500
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """What all lanes share. `start` runs a request's task; `slots` says how many there may be, `tally` counts."""
+    """What all lanes share: `start` runs a request's task, `slots` says how many there may be, `tally` counts events,
+    and `samples` is the budget of all lanes together.
+    """
 
     exchange: Exchange
     backlog: Backlog
@@ -45,6 +48,7 @@ class Ports(msgspec.Struct, frozen=True):
     start: Callable[[Coroutine[Any, Any, None]], object]
     slots: Slots
     tally: Tally
+    samples: Samples
 
 
 class Returned(msgspec.Struct):
@@ -65,7 +69,7 @@ class Lane:
         self.queued = 0
         self.in_window = 0
         self._ports = ports
-        self._books = Books(ports.backlog, ports.settings, ports.tally)
+        self._books = Books(ports.backlog, ports.settings, ports.tally, ports.samples)
         self._breaker: Breaker = breakers.CLOSED
         self._pace = Pace(plan.definition.requests_per_second)
         self._live: deque[Portion] = deque()

@@ -11,6 +11,7 @@ from headwater.deliver.backlog import Backlog
 from headwater.deliver.comeback import Comeback
 from headwater.deliver.lane import Ports
 from headwater.deliver.lanes import Lanes
+from headwater.deliver.samples import IN_ALL, Samples
 from headwater.deliver.slots import SLOTS, Slots
 from headwater.deliver.tally import Tally
 from headwater.deliver.transport import Transport
@@ -51,7 +52,9 @@ async def deliver(
         backlog = Backlog(store)
         tally = Tally()
         slots = Slots(SLOTS, settings.grace_seconds)
-        lanes = Lanes(snapshot, secrets, Ports(transport.exchange, backlog, settings, start, slots, tally))
+        lanes = Lanes(
+            snapshot, secrets, Ports(transport.exchange, backlog, settings, start, slots, tally, Samples(times=IN_ALL))
+        )
         lanes.follow()
         window = Window(settings.chunk_events * settings.chunks_in_flight)
         walks = [

@@ -45,11 +45,12 @@ class Work(msgspec.Struct, frozen=True):
 class Books:
     """The writing down for one destination. `at` is an instant in milliseconds since 1970 everywhere."""
 
-    def __init__(self, backlog: Backlog, settings: DeliverSettings, tally: Tally) -> None:
+    def __init__(self, backlog: Backlog, settings: DeliverSettings, tally: Tally, samples: Samples) -> None:
+        """`samples` is the budget of all destinations."""
         self._backlog = backlog
         self._tally = tally
         self._settings = settings
-        self._samples = Samples()
+        self._samples = Samples(samples)
 
     def park(
         self, plan: LanePlan, portion: Portion, items: Sequence[Item], fate: Fate, at: int

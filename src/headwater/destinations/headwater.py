@@ -67,7 +67,7 @@ def check(settings: dict[str, Any]) -> None:
 
 def batch(settings: dict[str, Any]) -> Batch:
     """What a tracking API takes in one request, with room for the envelope (1.5)."""
-    return Batch(items=1_000, body_bytes=400_000, wait=0.1)
+    return Batch(items=1_000, body_bytes=400_000, wait=0.25)
 
 
 def _mark(event: dict[str, JSON], mark: str) -> bool:

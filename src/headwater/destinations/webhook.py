@@ -61,7 +61,7 @@ def check(settings: dict[str, Any]) -> None:
 def batch(settings: dict[str, Any]) -> Batch:
     """Single requests unless a batch size is set; then up to that many, waiting a moment for each other."""
     size = _batch_size(settings)
-    return Batch(items=size, wait=0.1) if size > 1 else Batch()
+    return Batch(items=size, wait=0.25) if size > 1 else Batch()
 
 
 def _headers(own: Mapping[str, str]) -> dict[str, str]:
