@@ -92,9 +92,11 @@ class Downstream:
         until(lambda: self.loaded("track")[probe], seconds=20, what="for the warehouse")
 
     def connect(self) -> None:
-        """Connect the webhook and wait until events reach it; the house learns of it within a second."""
+        """Connect the webhook and wait until events reach it and the warehouse."""
         self.house.connect("webhook", {"url": self._recorder.url("/webhook")})
         until(self._reached, what="for the webhook to be connected")
+        tables = "select 1 from information_schema.tables where table_schema = 'first_source' and table_name = 'tracks'"
+        until(lambda: self.house.query(tables), what="for the first load")
 
     def _reached(self) -> bool:
         if time.monotonic() > self._next_probe:
