@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.app.roles import EMBEDDED
+from headwater.app.shapes import EMBEDDED
 from headwater.app.settings import child_environment
 from headwater.contracts.house import TOKEN, WRITE_KEY, RunningHouse, free_port, healthy, until
 

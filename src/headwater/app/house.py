@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from headwater.app.shapes import FirstStart
 from headwater.eventlog import EventLog
 from headwater.spec.errors import SetupError
 from headwater.spec.settings import Settings
@@ -30,13 +31,6 @@ class House(msgspec.Struct, frozen=True):
     log: EventLog
     secrets: Secrets
     snapshot: Snapshot
-
-
-class FirstStart(msgspec.Struct, frozen=True):
-    """What the first start made, to be shown once."""
-
-    write_key: str
-    admin_token: str
 
 
 def open_store(settings: Settings) -> Store:
@@ -73,10 +67,18 @@ def open_log(settings: Settings) -> EventLog:
 def prepare(settings: Settings) -> FirstStart | None:
     """Make the folder, the tables and the first workspace where they are missing. Safe to repeat and to race.
 
-    Returns the keys that the first start made, or None when there was a workspace already.
+    Returns the keys that the first start made, or None when there was a workspace already. Raises SetupError when the
+    data folder cannot be used.
     """
-    # What is kept there is personal data; a folder that stands already keeps the rights that its owner gave it.
-    Path(settings.data).mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = Path(settings.data)
+    try:
+        # What is kept there is personal data; a folder that stands already keeps the rights that its owner gave it.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f"The data folder {folder.absolute()} cannot be used: {error.strerror or error}. "
+            "Choose another with --data, or let its owner start the house."
+        ) from error
     Secrets.from_file(_key_file(settings))
     store = open_store(settings)
     try:

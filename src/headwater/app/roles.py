@@ -84,13 +84,7 @@ ROLES: dict[str, Role] = {
     "warehouse": _warehouse,
     "manage": _manage,
 }
-"""In walking order, which is also the order in which they are told to stop."""
-
-EMBEDDED: tuple[tuple[str, ...], ...] = (("collect",), ("pipeline", "deliver", "warehouse"), ("manage",))
-"""The processes of one machine."""
-
-SPREAD: tuple[tuple[str, ...], ...] = tuple((role,) for role in ROLES)
-"""One process a role."""
+"""In walking order, as app/shapes.py has them."""
 
 
 async def run(house: House, roles: Sequence[str], stopping: asyncio.Event) -> None:

@@ -22,6 +22,7 @@ from headwater.app.settings import child_environment
 from headwater.spec.wire import JSON
 
 WRITE_KEY = "a-write-key-for-tests"
+CHILD = "headwater.app.child"
 TOKEN = "hw_a_token_for_tests"
 
 
@@ -73,8 +74,8 @@ class RunningHouse:
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
                 continue
-            if parent == self.process.pid and "serve" in words:
-                found[int(entry.name)] = "+".join(word for word in words[words.index("serve") + 1 :] if word)
+            if parent == self.process.pid and CHILD in words:
+                found[int(entry.name)] = "+".join(word for word in words[words.index(CHILD) + 1 :] if word)
         return found
 
     def output(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headwater.app.commands import output
 from headwater.app.commands.client import KEPT, Kept, collect_url, keep, manage_url, wait_until_healthy
-from headwater.app.house import FirstStart
+from headwater.app.shapes import FirstStart
 from headwater.spec.settings import Settings
 
 _SECONDS = 20.0

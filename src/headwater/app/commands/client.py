@@ -137,14 +137,15 @@ class Client:
         return decoded.get("data", decoded) if isinstance(decoded, dict) else decoded
 
     def listen(self, path: str, *, query: Query = ()) -> Iterator[Sent]:
-        """What a stream operation sends, for as long as the connection holds. Raises Unavailable when it breaks."""
-        with self.request("GET", path, query=query, accept="text/event-stream") as answer:
-            if answer.status >= 400:
+        """Connect to a stream operation; what it sends is read from the iterator, until the connection ends.
+
+        Raises as `ask` does, here and now; the iterator raises Unavailable when the connection breaks.
+        """
+        answer = self.request("GET", path, query=query, accept="text/event-stream")
+        if answer.status >= 400:
+            with answer:
                 raise _refusal(answer.status, _content(answer))
-            try:
-                yield from sent_events(answer)
-            except (OSError, http.client.HTTPException) as error:
-                raise Unavailable("The stream broke off.") from error
+        return _sent_by(answer)
 
     def request(
         self, method: str, path: str, *, query: Query = (), body: Any = None, accept: str = "application/json"
@@ -213,6 +214,14 @@ def sent_events(lines: Iterable[bytes]) -> Iterator[Sent]:
             place = value.decode("utf-8", "replace")
         elif field == b"data":
             data.append(value)
+
+
+def _sent_by(answer: http.client.HTTPResponse) -> Iterator[Sent]:
+    with answer:
+        try:
+            yield from sent_events(answer)
+        except (OSError, http.client.HTTPException) as error:
+            raise Unavailable("The stream broke off.") from error
 
 
 def _content(answer: http.client.HTTPResponse) -> bytes:

@@ -92,7 +92,16 @@ def show_list(items: Sequence[Any]) -> None:
     rows = cast("Sequence[dict[str, Any]]", items)
     names = list(dict.fromkeys(name for row in rows for name in row))
     flat = [name for name in names if any(_is_flat(_short(row.get(name))) for row in rows)]
-    show(table(flat or names, ([_short(row.get(name)) for name in flat or names] for row in rows)))
+    chosen = [{name: _short(row.get(name)) for name in flat or names} for row in rows]
+    made = table(flat or names, (list(row.values()) for row in chosen))
+    target = console()
+    if target.measure(made).maximum <= target.width:
+        show(made)
+        return
+    # Too wide: one below the other, so that an id stays in one piece and can be copied.
+    for row in chosen:
+        show_resource(row)
+        say()
 
 
 def show_resource(resource: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +14,7 @@ from headwater.spec.errors import SetupError
 from headwater.spec.settings import Settings
 
 if TYPE_CHECKING:
-    from headwater.app.house import FirstStart
+    pass
 
 Roles = Annotated[
     list[str] | None,
@@ -52,44 +51,33 @@ def serve(
     """
     given = flags.Flags(data=data, log=log, store=store, config=config, assignments=tuple(set or ()))
     settings = given.settings()
-    raise typer.Exit(_serve_some(settings, roles) if roles else _serve_all(settings, given.words(), spread=spread))
+    raise typer.Exit(_serve_some(settings, roles) if roles else _serve_all(settings, spread=spread))
 
 
-def _serve_all(settings: Settings, words: Sequence[str], *, spread: bool) -> int:
+def _serve_all(settings: Settings, *, spread: bool) -> int:
     from headwater.app.commands.banner import announce
-    from headwater.app.roles import EMBEDDED, SPREAD
-    from headwater.app.serve import supervise
+    from headwater.app.shapes import EMBEDDED, SPREAD
+    from headwater.app.supervise import prepare_apart, supervise
 
     check_port(settings.collect.host, settings.collect.port, "collect.port")
     check_port(settings.manage.host, settings.manage.port, "manage.port")
-    first = _prepare(settings)
-    return supervise(settings, SPREAD if spread else EMBEDDED, words, started=lambda: announce(settings, first))
+    first = prepare_apart(settings)
+    return supervise(settings, SPREAD if spread else EMBEDDED, started=lambda: announce(settings, first))
 
 
 def _serve_some(settings: Settings, roles: Sequence[str]) -> int:
     from headwater.app.commands.banner import show_keys
+    from headwater.app.house import prepare
     from headwater.app.roles import ROLES
     from headwater.app.serve import serve_roles
 
     for role in roles:
         if role not in ROLES:
             raise typer.BadParameter(f"There is no role {role}. The roles are {', '.join(ROLES)}.", param_hint="ROLE")
-    first = _prepare(settings)
+    first = prepare(settings)
     if first is not None:
         show_keys(settings, first)
     return serve_roles(settings, roles)
-
-
-def _prepare(settings: Settings) -> FirstStart | None:
-    from headwater.app.house import prepare
-
-    try:
-        return prepare(settings)
-    except OSError as error:
-        raise SetupError(
-            f"The data folder {Path(settings.data).absolute()} cannot be used: {error.strerror or error}. "
-            "Choose another with --data, or let its owner start the house."
-        ) from error
 
 
 def check_port(host: str, port: int, name: str) -> None:

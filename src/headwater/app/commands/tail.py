@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
@@ -10,7 +12,7 @@ import typer
 from rich.text import Text
 
 from headwater.app.commands import flags, output
-from headwater.app.commands.client import Client, find_house
+from headwater.app.commands.client import Client, Query, Sent, find_house
 from headwater.spec.errors import Unavailable
 
 PATH = "/headwater/events/stream"
@@ -65,18 +67,29 @@ def tail(
     wanted = {"source": source, "type": type, "event": event, "user": user, "filter": text}
     query = [(name, value) for name, value in wanted.items() if value]
     client = Client.of_house(find_house(url=url, token=token, data=data))
-    begin, had, failures = {"start": "position"}.get(start, start), "", 0
+    for sent in follow(client, query, {"start": "position"}.get(start, start)):
+        show(sent.data, json=json)
+
+
+def follow(client: Client, query: Query, start: str) -> Iterator[Sent]:
+    """What the stream sends. A house that goes away is waited for, and the stream goes on after the last event had."""
+    events = client.listen(PATH, query=[*query, ("from", start)])
+    had, failures = "", 0
     while True:
-        place = ("lastEventId", had) if had else ("from", begin)
-        try:
-            for sent in client.listen(PATH, query=[*query, place]):
+        with suppress(Unavailable):
+            for sent in events:
                 had, failures = sent.id or had, 0
-                show(sent.data, json=json)
-        except Unavailable:
-            failures += 1
-            if not had or failures > _PATIENCE:
-                raise
-        time.sleep(_AGAIN_SECONDS)
+                yield sent
+        output.say("The house went away; waiting for it.", style="yellow", error=True)
+        events = None
+        while events is None:
+            time.sleep(_AGAIN_SECONDS)
+            try:
+                events = client.listen(PATH, query=[*query, ("lastEventId", had) if had else ("from", start)])
+            except Unavailable:
+                failures += 1
+                if failures > _PATIENCE:
+                    raise
 
 
 def show(data: bytes, *, json: bool) -> None:

@@ -1,0 +1,25 @@
+"""The shapes of the house on one machine: which roles share a process.
+
+In walking order, which is also the order in which processes are told to stop.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+ROLE_NAMES: Final = ("collect", "pipeline", "deliver", "warehouse", "manage")
+
+EMBEDDED: Final[tuple[tuple[str, ...], ...]] = (("collect",), ("pipeline", "deliver", "warehouse"), ("manage",))
+"""Three processes: what must answer at once is apart from what may be busy."""
+
+SPREAD: Final[tuple[tuple[str, ...], ...]] = tuple((role,) for role in ROLE_NAMES)
+"""One process a role."""
+
+
+class FirstStart(msgspec.Struct, frozen=True):
+    """What the first start made, to be shown once."""
+
+    write_key: str
+    admin_token: str
