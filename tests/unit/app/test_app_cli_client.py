@@ -21,6 +21,7 @@ from headwater.app.commands.client import (
     sent_events,
     web_address,
 )
+from headwater.app.commands.tail import follow
 from headwater.spec.errors import SenderError, SetupError, Unavailable
 
 
@@ -117,6 +118,21 @@ def test_server_sent_events_are_read_with_names_ids_and_several_lines_of_data():
         b"\n",
     ]
     assert list(sent_events(lines)) == [Sent("event", "0:1", b"a\nb"), Sent("message", "", b"c")]
+
+
+def test_a_tail_goes_on_after_the_last_event_it_had(answering):
+    answering.body = b"id: 0:4\ndata: {}\n\nid: 0:5\ndata: {}\n\n"
+    events = follow(Client(answering.url, {}), [("type", "track")], "now", again_seconds=0)
+    assert [next(events).id for _ in range(3)] == ["0:4", "0:5", "0:4"]
+    assert [path.partition("?")[2] for _, path, _, _ in answering.asked] == [
+        "type=track&from=now",
+        "type=track&lastEventId=0%3A5",
+    ]
+
+
+def test_a_tail_of_no_house_ends_at_once():
+    with pytest.raises(Unavailable, match="Nothing answers"):
+        next(follow(Client("http://127.0.0.1:1", {}), [], "now"))
 
 
 def test_path_parameters_are_escaped():

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import msgspec
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -95,7 +96,7 @@ def show_list(items: Sequence[Any]) -> None:
     chosen = [{name: _short(row.get(name)) for name in flat or names} for row in rows]
     made = table(flat or names, (list(row.values()) for row in chosen))
     target = console()
-    if target.measure(made).maximum <= target.width:
+    if Measurement.get(target, target.options.update(max_width=_WIDE), made).maximum <= target.width:
         show(made)
         return
     # Too wide: one below the other, so that an id stays in one piece and can be copied.

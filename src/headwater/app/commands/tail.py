@@ -71,7 +71,7 @@ def tail(
         show(sent.data, json=json)
 
 
-def follow(client: Client, query: Query, start: str) -> Iterator[Sent]:
+def follow(client: Client, query: Query, start: str, *, again_seconds: float = _AGAIN_SECONDS) -> Iterator[Sent]:
     """What the stream sends. A house that goes away is waited for, and the stream goes on after the last event had."""
     events = client.listen(PATH, query=[*query, ("from", start)])
     had, failures = "", 0
@@ -83,7 +83,7 @@ def follow(client: Client, query: Query, start: str) -> Iterator[Sent]:
         output.say("The house went away; waiting for it.", style="yellow", error=True)
         events = None
         while events is None:
-            time.sleep(_AGAIN_SECONDS)
+            time.sleep(again_seconds)
             try:
                 events = client.listen(PATH, query=[*query, ("lastEventId", had) if had else ("from", start)])
             except Unavailable:
