@@ -62,14 +62,6 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
         named = {"data": self.data, "log.url": self.log, "store.url": self.store}
         return {name: value for name, value in named.items() if value} | dict(_assignments(self.assignments))
 
-    def words(self) -> list[str]:
-        """The same flags again, for a process that shall read the same settings."""
-        pairs = (("--data", self.data), ("--log", self.log), ("--store", self.store))
-        words = [word for flag, value in pairs if value for word in (flag, value)]
-        if self.config is not None:
-            words += ["--config", str(self.config)]
-        return words + [word for one in self.assignments for word in ("--set", one)]
-
 
 def _assignments(texts: Iterable[str]) -> Iterable[tuple[str, str]]:
     for text in texts:
