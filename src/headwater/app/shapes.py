@@ -11,8 +11,8 @@ import msgspec
 
 ROLE_NAMES: Final = ("collect", "pipeline", "deliver", "warehouse", "manage")
 
-EMBEDDED: Final[tuple[tuple[str, ...], ...]] = (("collect",), ("pipeline", "deliver", "warehouse"), ("manage",))
-"""Three processes: what must answer at once is apart from what may be busy."""
+EMBEDDED: Final[tuple[tuple[str, ...], ...]] = (("collect",), ("pipeline", "deliver"), ("warehouse", "manage"))
+"""Three processes: what senders wait for, what destinations wait for, and what people wait for."""
 
 SPREAD: Final[tuple[tuple[str, ...], ...]] = tuple((role,) for role in ROLE_NAMES)
 """One process a role."""
