@@ -1,0 +1,106 @@
+"""Driving an action's generator."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from headwater.deliver.attempt import Attempted, attempt, dry_run
+from headwater.deliver.classify import NoAnswer
+from headwater.spec.destination import Action, Batch, DestinationDefinition, Item, Request, Response, Steps
+from headwater.spec.errors import SenderError, SetupError
+from headwater.spec.event import EVENT_TYPES
+
+ITEM = Item(b'{"userId":"u1"}', "track", "A", "m1", 0, 0)
+
+
+def define(steps: Callable[[dict[str, Any], Sequence[Item]], Steps]) -> DestinationDefinition:
+    return DestinationDefinition(
+        name="Two steps",
+        description="Finds and then changes.",
+        website="https://example.com",
+        categories=(),
+        fields=(),
+        action=Action(name="upsert", description="Upserts.", steps=steps),
+        event_types=EVENT_TYPES,
+        check=lambda settings: None,
+        batch=lambda settings: Batch(),
+    )
+
+
+def upsert(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
+    found = yield Request("GET", "https://example.com/u1")
+    yield Request("POST" if found.status == 404 else "PUT", "https://example.com/u1", body=items[0].body)
+    return None
+
+
+def run(steps: Any, *answers: Response | NoAnswer) -> tuple[Attempted, list[str]]:
+    made: list[str] = []
+
+    async def exchange(request: Request) -> Response:
+        made.append(request.method)
+        answer = answers[len(made) - 1]
+        if isinstance(answer, NoAnswer):
+            raise answer
+        return answer
+
+    return asyncio.run(attempt(define(steps), {}, [ITEM], exchange)), made
+
+
+@pytest.mark.parametrize(
+    ("answers", "methods", "step", "reason"),
+    [
+        ([Response(404), Response(201)], ["GET", "POST"], "delivered", ""),
+        ([Response(200), Response(200)], ["GET", "PUT"], "delivered", ""),
+        ([Response(200), Response(400)], ["GET", "PUT"], "failed_delivery", "BAD_REQUEST"),
+        ([Response(503)], ["GET"], "pending", "RETRY"),
+        ([Response(200), NoAnswer("TIMEOUT", "slow")], ["GET", "PUT"], "pending", "TIMEOUT"),
+    ],
+)
+def test_the_last_answer_decides_and_later_means_the_whole_again(
+    answers: list[Any], methods: list[str], step: str, reason: str
+) -> None:
+    tried, made = run(upsert, *answers)
+    assert made == methods
+    assert (tried.verdict.step, tried.verdict.reason) == (step, reason)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (SetupError("The list is gone."), "INVALID_SETTINGS"),
+        (SenderError("No email."), "MESSAGE_REJECTED"),
+        (KeyError("email"), "INTERNAL"),
+    ],
+)
+def test_an_action_that_raises_fails_its_delivery(error: Exception, reason: str) -> None:
+    def steps(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
+        raise error
+        yield Request("GET", "https://example.com/")
+
+    tried, made = run(steps)
+    assert made == []
+    assert (tried.verdict.step, tried.verdict.reason, tried.verdict.ill) == ("failed_delivery", reason, False)
+
+
+def test_an_action_that_never_ends_is_ended() -> None:
+    def steps(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
+        while True:
+            yield Request("GET", "https://example.com/")
+
+    tried, made = run(steps, *[Response(200)] * 100)
+    assert tried.verdict.reason == "INTERNAL"
+    assert len(made) == 20
+
+
+def test_failed_items_outside_the_batch_do_not_exist() -> None:
+    def steps(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
+        yield Request("POST", "https://example.com/")
+        return {0: "no", 5: "never sent", -1: "neither"}
+
+    assert run(steps, Response(207))[0].verdict.items == {0: "no"}
+
+
+def test_a_dry_run_makes_no_request_and_shows_all() -> None:
+    assert [request.method for request in dry_run(define(upsert), {}, [ITEM])] == ["GET", "PUT"]
