@@ -7,8 +7,10 @@ followed, cookies not kept, proxies of the environment not used, certificates ch
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
+import sys
 from base64 import b64encode
 from collections.abc import Sequence
 from functools import lru_cache
@@ -49,6 +51,7 @@ class Transport:
         self._admit = lru_cache(maxsize=4_096)(self._read)
 
     async def __aenter__(self) -> Transport:
+        _allow_many_files()
         connector = aiohttp.TCPConnector(
             resolver=_GuardedResolver(self._allowed),
             socket_factory=self._socket,
@@ -122,6 +125,20 @@ class _GuardedResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._resolver.close()
+
+
+def _allow_many_files() -> None:
+    """Raise this process's limit of open files as far as it may: a thousand destinations keep more connections open
+    than the usual 1,024, and a connection that cannot be opened would look like a destination that is away.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _read_url(text: str) -> tuple[URL, str | None]:
