@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-SLOTS = 256
+SLOTS = 128
 _TIMES_TYPICAL = 4
 _MEMORY = 64
 
