@@ -7,16 +7,20 @@ import gc
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from headwater.app.house import open_house, prepare
 from headwater.app.roles import run
 from headwater.app.supervise import configure_logging
+from headwater.eventlog import EventLog
+from headwater.eventlog.streams import PROCESSED
 from headwater.spec.errors import HeadwaterError
 from headwater.spec.settings import Settings
 
 _log = logging.getLogger("headwater")
+_REST_SECONDS = 30.0
 
 
 def serve_roles(settings: Settings, roles: Sequence[str]) -> int:
@@ -51,9 +55,25 @@ async def _serve(settings: Settings, roles: Sequence[str]) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 50, 50)
-        orphan = asyncio.create_task(_stop_when_orphaned(stopping))
+        watches = [asyncio.create_task(_stop_when_orphaned(stopping))]
+        if list(roles) == ["warehouse"]:
+            watches.append(asyncio.create_task(_rest(house.log, stopping)))
         await run(house, roles, stopping)
-        orphan.cancel()
+        for watch in watches:
+            watch.cancel()
+
+
+async def _rest(log: EventLog, stopping: asyncio.Event) -> None:
+    """Stop after a quiet while, to be started afresh: the libraries of a load hold memory that nothing gives back."""
+    ends: list[int] = []
+    while True:
+        await asyncio.sleep(_REST_SECONDS)
+        if "pyarrow" not in sys.modules:
+            continue
+        before, ends = ends, [(await log.bounds(PROCESSED, number))[1] for number in log.partitions(PROCESSED)]
+        if ends == before:
+            stopping.set()
+            return
 
 
 async def _stop_when_orphaned(stopping: asyncio.Event) -> None:

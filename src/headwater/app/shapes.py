@@ -11,8 +11,8 @@ import msgspec
 
 ROLE_NAMES: Final = ("collect", "pipeline", "deliver", "warehouse", "manage")
 
-EMBEDDED: Final[tuple[tuple[str, ...], ...]] = (("collect",), ("pipeline", "deliver"), ("warehouse", "manage"))
-"""Three processes: what senders wait for, what destinations wait for, and what people wait for."""
+EMBEDDED: Final[tuple[tuple[str, ...], ...]] = (("collect",), ("pipeline", "deliver"), ("warehouse",), ("manage",))
+"""A process for what senders wait for, for what destinations wait for, for heavy loads, and for what people ask."""
 
 SPREAD: Final[tuple[tuple[str, ...], ...]] = tuple((role,) for role in ROLE_NAMES)
 """One process a role."""

@@ -1,7 +1,9 @@
 """The supervisor: starts the processes of the house, and starts again what dies.
 
-It stops all when one dies too fast, and on SIGTERM or SIGINT lets them finish in walking order. It imports next to
-nothing, because it stays for as long as the house runs.
+A process that ends by itself (status 0) is started again at once: it rested. One that dies young again and again is
+started ever more rarely, while the others go on; after eight times in a row all are stopped, so that whoever started
+the house sees it. SIGTERM and SIGINT let all finish in walking order. The supervisor imports next to nothing, because
+it stays for as long as the house runs.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,7 +26,9 @@ from headwater.spec.errors import SetupError
 from headwater.spec.settings import Settings
 
 _log = logging.getLogger("headwater")
-_TOO_MANY, _WITHIN_SECONDS = 6, 60.0
+_STEADY_SECONDS = 60.0
+_LONGEST_WAIT = 30.0
+_HOPELESS = 8
 _DRAIN_SECONDS = 30.0
 COMMAND = (sys.executable, "-m", "headwater.app.child")
 
@@ -42,32 +45,51 @@ class Child:
 
     def __init__(self, roles: Sequence[str], settings: Settings, environment: dict[str, str]) -> None:
         self.roles = roles
+        self.name = "+".join(roles)
         self._settings = msgspec.json.encode(settings)
         self._environment = environment
-        self._starts: deque[float] = deque(maxlen=_TOO_MANY)
+        self._started = 0.0
+        self._due = 0.0
+        self._crashes = 0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> bool:
-        """Start it, or return False when it was started too often of late."""
-        now = time.monotonic()
-        if len(self._starts) == _TOO_MANY and now - self._starts[0] < _WITHIN_SECONDS:
-            return False
-        self._starts.append(now)
+    def start(self) -> None:
+        """Start it."""
+        self._started = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603 - our own program
             [*COMMAND, *self.roles], stdin=subprocess.PIPE, env=self._environment, start_new_session=True
         )
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:
             pipe.write(self._settings)
+
+    def tend(self) -> bool:
+        """Start it again when it ended, later and later if it keeps dying. False when that is hopeless."""
+        if self._process is not None:
+            status = self._process.poll()
+            if status is None:
+                return True
+            self._process = None
+            self._note(status)
+        if self._crashes > _HOPELESS:
+            return False
+        if time.monotonic() >= self._due:
+            self.start()
         return True
+
+    def _note(self, status: int) -> None:
+        now = time.monotonic()
+        if status == 0:
+            self._due = now
+            return
+        self._crashes = self._crashes + 1 if now - self._started < _STEADY_SECONDS else 1
+        wait = min(_LONGEST_WAIT, 2.0 ** (self._crashes - 1) - 1)
+        self._due = now + wait
+        _log.warning("%s ended with status %s; starting it again in %.0f s.", self.name, status, wait)
 
     @property
     def pid(self) -> int:
         return self._process.pid if self._process else 0
-
-    def ended(self) -> int | None:
-        """Its exit status, or None while it runs."""
-        return self._process.poll() if self._process else None
 
     def stop(self) -> None:
         """Let it finish what it holds; end it when that takes too long."""
@@ -77,7 +99,7 @@ class Child:
         try:
             self._process.wait(_DRAIN_SECONDS)
         except subprocess.TimeoutExpired:
-            _log.warning("%s did not finish within %.0f s; ending it.", "+".join(self.roles), _DRAIN_SECONDS)
+            _log.warning("%s did not finish within %.0f s; ending it.", self.name, _DRAIN_SECONDS)
             self._process.kill()
             self._process.wait()
 
@@ -116,24 +138,13 @@ def supervise(settings: Settings, groups: Sequence[Sequence[str]], *, started: C
     for child in children:
         child.start()
     started()
-    status = _watch(children, stop_asked)
+    status = 0
+    while not stop_asked and status == 0:
+        for child in children:
+            if not child.tend():
+                _log.error("%s keeps dying; stopping. The reason is in the lines above.", child.name)
+                status = 1
+        time.sleep(0.1)
     for child in children:
         child.stop()
     return status
-
-
-def _watch(children: Sequence[Child], stop_asked: list[int]) -> int:
-    while not stop_asked:
-        for child in children:
-            if (ended := child.ended()) is None:
-                continue
-            _log.warning("%s ended with status %s; starting it again.", "+".join(child.roles), ended)
-            if not child.start():
-                _log.error(
-                    "%s ended %d times within a minute; stopping. The reason is in the lines above.",
-                    "+".join(child.roles),
-                    _TOO_MANY,
-                )
-                return 1
-        time.sleep(0.1)
-    return 0
