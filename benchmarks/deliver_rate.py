@@ -1,7 +1,8 @@
 """Webhook deliveries a second with 10 and with 1,000 destinations, beside a bare client that makes the same requests.
 
-The log is in memory, filled at once, and every lane has delivered one event before, so that what is measured is deliver: reading, fanning out, sending, committing.
-The receiver runs in a process of its own. Each event goes to one destination, in turn.
+The log is in memory and filled at once, and every lane has delivered one event before, so that what is measured is
+deliver: reading, fanning out, sending, committing. The receiver runs in a process of its own. Each event goes to one
+destination, in turn.
 """
 
 import asyncio
