@@ -346,6 +346,23 @@ async def trim_keeps_what_one_group_has_not_passed(backend: Backend, folder: Pat
 
 
 @always
+async def a_group_that_is_forgotten_holds_nothing_back(backend: Backend, folder: Path) -> None:
+    clock = SetClock()
+    async with opened(backend, folder, clock) as log:
+        await _filled(log, clock)
+        await log.commit("quick", COLLECTED, 0, 100)
+        await log.commit("gone", COLLECTED, 0, 0)
+        assert await log.groups(COLLECTED, 0) == {"quick", "gone"}
+        await log.trim(clock.at)
+        assert (await log.bounds(COLLECTED, 0))[0] == 0
+        await log.forget("gone", COLLECTED, 0)
+        assert await log.groups(COLLECTED, 0) == {"quick"}
+        assert await log.committed("gone", COLLECTED, 0) == 0
+        await log.trim(clock.at)
+        assert (await log.bounds(COLLECTED, 0))[0] > 0
+
+
+@always
 async def trim_keeps_what_is_younger(backend: Backend, folder: Path) -> None:
     clock = SetClock()
     async with opened(backend, folder, clock) as log:

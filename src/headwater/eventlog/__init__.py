@@ -57,8 +57,14 @@ class Append(msgspec.Struct, frozen=True):
     records: Sequence[Record]
 
 
+FORGOTTEN = -(2**62)
+
+
 class Commit(msgspec.Struct, frozen=True):
-    """A cursor to set: `group` has dealt with everything in that stream and partition before `position`."""
+    """A cursor to set: `group` has dealt with everything in that stream and partition before `position`.
+
+    The position FORGOTTEN makes the group unknown there.
+    """
 
     group: str
     stream: Stream
@@ -106,6 +112,14 @@ class EventLog(Protocol):
 
     async def commit(self, group: str, stream: Stream, partition: int, position: int) -> None:
         """Set one cursor. The group is *known* from then on, and holds back `trim`."""
+        ...
+
+    async def groups(self, stream: Stream, partition: int) -> set[str]:
+        """The groups that are known there."""
+        ...
+
+    async def forget(self, group: str, stream: Stream, partition: int) -> None:
+        """Make a group unknown, so that it no longer holds back `trim`; if it commits again it is known again."""
         ...
 
     async def bounds(self, stream: Stream, partition: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from headwater.eventlog import Append, Commit
+from headwater.eventlog import FORGOTTEN, Append, Commit
 from headwater.eventlog.streams import PROCESSED
 
 CURSORS_VOLUME: Final = PROCESSED.volume
@@ -26,6 +26,6 @@ def volume_of(appends: Sequence[Append], commits: Sequence[Commit]) -> str:
     if len(volumes) > 1:
         raise ValueError(f"One transaction cannot write to the volumes {', '.join(sorted(volumes))}.")
     for commit in commits:
-        if commit.position < 0:
+        if commit.position < 0 and commit.position != FORGOTTEN:
             raise ValueError(f"A cursor cannot stand at {commit.position}.")
     return volumes.pop() if volumes else CURSORS_VOLUME

@@ -22,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-from headwater.eventlog import Commit, Record
+from headwater.eventlog import FORGOTTEN, Commit, Record
 from headwater.eventlog.retention import Head, Place, Span
 from headwater.eventlog.streams import STREAMS, Stream
 
@@ -205,10 +205,12 @@ def pack(records: Sequence[Record], step: int = ROW_RECORDS) -> Iterator[tuple[i
 
 
 def write_places(connection: sqlite3.Connection, commits: Iterable[Commit]) -> None:
-    """Set cursors; of several for the same group and stream the last counts."""
-    connection.executemany(
-        "INSERT OR REPLACE INTO place VALUES (?, ?, ?)", [(c.group, c.stream.name, c.position) for c in commits]
-    )
+    """Set cursors, or take them away; of several for the same group and stream the last counts."""
+    for group, stream, position in ((c.group, c.stream.name, c.position) for c in commits):
+        if position == FORGOTTEN:
+            connection.execute("DELETE FROM place WHERE name = ? AND stream = ?", (group, stream))
+        else:
+            connection.execute("INSERT OR REPLACE INTO place VALUES (?, ?, ?)", (group, stream, position))
 
 
 def read_places(connection: sqlite3.Connection) -> list[Place] | None:

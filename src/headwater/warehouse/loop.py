@@ -35,6 +35,7 @@ ARCHIVE_GROUP: Final = "archive"
 _CHUNK_RECORDS: Final = 20_000
 _CHUNK_BYTES: Final = 24_000_000
 _LOOK_SECONDS: Final = 1.0
+_GROUP_PREFIX: Final = "warehouse:"
 _LONGEST_BACKOFF_SECONDS: Final = 300.0
 
 _say = logging.getLogger("headwater.warehouse")
@@ -42,7 +43,7 @@ _say = logging.getLogger("headwater.warehouse")
 
 def group_of(warehouse_id: str) -> str:
     """The group of readers that loads a warehouse."""
-    return f"warehouse:{warehouse_id}"
+    return _GROUP_PREFIX + warehouse_id
 
 
 async def warehouse(
@@ -62,12 +63,24 @@ async def warehouse(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ArchiveKeeper(log, settings, folder).run(stopping), name="archive")
         keepers: dict[str, asyncio.Task[None]] = {}
+        workspace = None
         while not stopping.is_set():
+            if snapshot.current is not workspace:
+                workspace = snapshot.current
+                await _forget_deleted(log, {one.id for one in workspace.warehouses})
             for one in snapshot.current.warehouses:
                 if one.enabled and (one.id not in keepers or keepers[one.id].done()):
                     keeper = WarehouseKeeper(log, store, snapshot, secrets, one.id, settings=settings, folder=folder)
                     keepers[one.id] = tasks.create_task(keeper.run(stopping), name=group_of(one.id))
             await _pause(stopping, _LOOK_SECONDS)
+
+
+async def _forget_deleted(log: EventLog, known: set[str]) -> None:
+    """Let go of what deleted warehouses have not read, so that the log can be trimmed. Disabled ones keep theirs."""
+    for partition in log.partitions(PROCESSED):
+        for group in await log.groups(PROCESSED, partition):
+            if group.startswith(_GROUP_PREFIX) and group.removeprefix(_GROUP_PREFIX) not in known:
+                await log.forget(group, PROCESSED, partition)
 
 
 class Reader:

@@ -7,7 +7,7 @@ import bisect
 import time
 from collections.abc import Callable, Sequence
 
-from headwater.eventlog import Append, Chunk, Commit, Record
+from headwater.eventlog import FORGOTTEN, Append, Chunk, Commit, Record
 from headwater.eventlog.refusals import check_partition, volume_of
 from headwater.eventlog.retention import Place, passed_by_all
 from headwater.eventlog.streams import STREAMS, Stream
@@ -73,6 +73,8 @@ class MemoryLog:
         for commit in commits:
             self._lane(commit.stream, partition)
             self._cursors[commit.group, commit.stream.name, partition] = commit.position
+            if commit.position == FORGOTTEN:
+                del self._cursors[commit.group, commit.stream.name, partition]
         now = self._clock()
         firsts = [lane.add(append.records, now) for lane, append in zip(lanes, appends, strict=True)]
         self._sleepers.wake(partition, {append.stream.name for append in appends})
@@ -106,6 +108,12 @@ class MemoryLog:
     async def committed(self, group: str, stream: Stream, partition: int) -> int:
         self._lane(stream, partition)
         return self._cursors.get((group, stream.name, partition), 0)
+
+    async def groups(self, stream: Stream, partition: int) -> set[str]:
+        return {group for group, name, number in self._cursors if (name, number) == (stream.name, partition)}
+
+    async def forget(self, group: str, stream: Stream, partition: int) -> None:
+        await self.commit(group, stream, partition, FORGOTTEN)
 
     async def bounds(self, stream: Stream, partition: int) -> tuple[int, int]:
         lane = self._lane(stream, partition)

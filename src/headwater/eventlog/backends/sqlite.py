@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from headwater.eventlog import Append, Chunk, Commit, Record
+from headwater.eventlog import FORGOTTEN, Append, Chunk, Commit, Record
 from headwater.eventlog.folder import Strands, open_strands
 from headwater.eventlog.groupcommit import Job, Limits, Writer
 from headwater.eventlog.refusals import CURSORS_VOLUME, check_partition, volume_of
@@ -135,6 +135,13 @@ class SqliteLog:
 
     async def committed(self, group: str, stream: Stream, partition: int) -> int:
         return await self._ask(self._strand(CURSORS_VOLUME, partition).place, group, stream.name)
+
+    async def groups(self, stream: Stream, partition: int) -> set[str]:
+        places = await self._ask(self._strand(CURSORS_VOLUME, partition).places)
+        return {place.group for place in places if place.stream == stream.name}
+
+    async def forget(self, group: str, stream: Stream, partition: int) -> None:
+        await self.commit(group, stream, partition, FORGOTTEN)
 
     async def bounds(self, stream: Stream, partition: int) -> tuple[int, int]:
         return await self._ask(self._strand(stream.volume, partition).bounds, stream.name)
