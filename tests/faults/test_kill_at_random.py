@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from headwater.app.shapes import EMBEDDED
 from headwater.app.settings import child_environment
+from headwater.app.shapes import EMBEDDED
 from headwater.contracts.house import TOKEN, WRITE_KEY, RunningHouse, free_port, healthy, until
 
 

@@ -31,11 +31,11 @@ WORKSPACE = Workspace(
 
 
 def cases() -> list[Any]:
-    found: list[Any] = []
-    for path in sorted(CASES.glob("*.yaml")):
-        for case in yaml.safe_load(path.read_text()):
-            found.append(pytest.param(case, id=f"{path.stem}: {case['why']}"))
-    return found
+    return [
+        pytest.param(case, id=f"{path.stem}: {case['why']}")
+        for path in sorted(CASES.glob("*.yaml"))
+        for case in yaml.safe_load(path.read_text())
+    ]
 
 
 def run(case: dict[str, Any]) -> Work:
