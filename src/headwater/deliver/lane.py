@@ -46,7 +46,7 @@ class Ports(msgspec.Struct, frozen=True):
     backlog: Backlog
     settings: DeliverSettings
     start: Callable[[Coroutine[Any, Any, None]], object]
-    slots: Slots
+    slots: Slots[Job]
     tally: Tally
     samples: Samples
 
@@ -58,6 +58,20 @@ class Returned(msgspec.Struct):
     items: list[Item]
     claimed: float
     taken: int = 0
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A request of a lane that holds a slot."""
+
+    lane: Lane
+    work: Work
+    ticket: int
+
+
+async def run(job: Job | None) -> None:
+    """Make a request, and then whichever comes next: a task goes from lane to lane instead of making another."""
+    while job is not None:
+        job = await job.lane.work_off(job)
 
 
 class Lane:
@@ -176,45 +190,43 @@ class Lane:
 
     def pump(self) -> None:
         """Start requests as far as there is something to send and the destination may be asked."""
-        while self._wants() and self._ports.slots.free(self.turn):
-            if not self._start():
+        while self.wants() and self._ports.slots.free(self):
+            job = self.job()
+            if job is None:
                 return
+            self._ports.start(run(job))
 
-    def turn(self) -> bool:
-        """Start one request, after having stood in line for it. Returns whether to stand in line for another."""
-        return self._wants() and self._start() and self._wants()
-
-    def _wants(self) -> bool:
+    def wants(self) -> bool:
+        """Is there something to send, and not too much under way?"""
         return bool(self._live or self._back) and self.flying < self.plan.definition.concurrency
 
-    def _start(self) -> bool:
-        work = self._take()
+    def job(self) -> Job | None:
+        """The next request, which starts now, or None when there is none to start."""
+        work = self._take() if self.wants() else None
         if work is None:
-            return False
+            return None
         self.flying += 1
-        self._ports.start(self._run(work, self._ports.slots.enter()))
-        return True
+        return Job(self, work, self._ports.slots.enter())
 
-    async def _run(self, work: Work | None, ticket: int) -> None:
-        slots = self._ports.slots
-        returned = False
-        while work is not None:
-            returned = returned or bool(work.rows)
-            self._works.append(work)
-            tried = await attempt(work.plan.definition, work.plan.settings, work.items, self._ports.exchange)
-            self._works.remove(work)
-            self._settle(work, tried)
-            slots.leave(ticket)
-            if slots.crowded or self.flying > self.plan.definition.concurrency:
-                break
-            work = self._take()
-            if work is not None:
-                ticket = slots.enter()
-                self.pump()
+    async def work_off(self, job: Job) -> Job | None:
+        """Make a request. Returns the next one, of whichever lane's turn it is."""
+        work, slots = job.work, self._ports.slots
+        self._works.append(work)
+        tried = await attempt(work.plan.definition, work.plan.settings, work.items, self._ports.exchange)
+        self._works.remove(work)
+        self._settle(work, tried)
+        slots.leave(job.ticket)
         self.flying -= 1
-        self.pump()
-        if returned and not self._live and not self._back:
+        if work.rows and not self._live and not self._back:
             self._ports.backlog.due.set()
+        if slots.crowded:
+            if self.wants():
+                slots.line_up(self)
+            return slots.following()
+        following = self.job()
+        if following is not None:
+            self.pump()
+        return following
 
     def _settle(self, work: Work, tried: Attempted) -> None:
         at = _now_ms()

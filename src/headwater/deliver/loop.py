@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.deliver.backlog import Backlog
 from headwater.deliver.comeback import Comeback
-from headwater.deliver.lane import Ports
+from headwater.deliver.lane import Job, Ports, run
 from headwater.deliver.lanes import Lanes
 from headwater.deliver.samples import IN_ALL, Samples
 from headwater.deliver.slots import SLOTS, Slots
@@ -51,7 +51,7 @@ async def deliver(
 
         backlog = Backlog(store)
         tally = Tally()
-        slots = Slots(SLOTS, settings.grace_seconds)
+        slots = Slots[Job](SLOTS, settings.grace_seconds, lambda job: start(run(job)))
         lanes = Lanes(
             snapshot, secrets, Ports(transport.exchange, backlog, settings, start, slots, tally, Samples(times=IN_ALL))
         )

@@ -6,7 +6,7 @@ from collections import Counter
 
 from headwater import telemetry
 
-_EVERY_SECONDS = 1.0
+_EVERY_SECONDS = 5.0
 
 
 class Tally:
@@ -21,7 +21,7 @@ class Tally:
         self._counts[destination_id, step, reason] += events
 
     def tell(self, now: float, *, at_once: bool = False) -> None:
-        """Bring the metrics up to date, at most once a second."""
+        """Bring the metrics up to date, at most every five seconds."""
         if at_once or now - self._told >= _EVERY_SECONDS:
             self._told = now
             for labels, events in self._counts.items():
