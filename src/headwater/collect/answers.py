@@ -55,7 +55,9 @@ def cross_origin(origin: str | None) -> tuple[tuple[str, str], ...]:
     The origin is echoed, since a client may ask to send credentials, with which `*` does not count; nothing here
     listens to cookies, so nothing is given away.
     """
-    if origin is None or len(origin) > _MAX_ORIGIN_CHARS:
+    if origin is None:
+        return (("access-control-allow-origin", "*"),)
+    if len(origin) > _MAX_ORIGIN_CHARS:
         return (("access-control-allow-origin", "*"), _EXPOSED)
     return (
         ("access-control-allow-origin", origin),
@@ -145,6 +147,9 @@ def _error_body(code: str, message: str, field: str | None = None) -> bytes:
 
 
 BROKEN: Final = Answer(500, _error_body("internal", "The request met a fault of the server; it is in its log."))
+GONE: Final = Answer(499, b"")
+"""Counted, and heard by nobody: the sender broke off."""
+
 NOT_FOUND: Final = failure(
     SenderError("There is nothing at this path; see the HTTP tracking API.", code="not_found", status=404)
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Coroutine
 from typing import Final
 
 import msgspec
@@ -23,7 +24,7 @@ from headwater.collect.tally import Tally
 from headwater.collect.throttle import Budget
 from headwater.collect.write_keys import key_in_header
 from headwater.eventlog import EventLog
-from headwater.spec.errors import SenderError, Unavailable
+from headwater.spec.errors import HeadwaterError, SenderError, Unavailable
 from headwater.spec.settings import CollectSettings
 from headwater.store.snapshot import Snapshot
 
@@ -48,21 +49,12 @@ class TrackingApi:
         self._intake.sweep(time.monotonic(), read_seconds=read_seconds)
         self._tally.flush()
 
-    async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
-        """Answer one request, whatever happens."""
-        try:
-            route = CALLS.get(scope.path)
-            if route is not None and scope.method == "POST":
-                await self._track(route, scope, exchange)
-            else:
-                await self._answer_other(scope, exchange)
-        except (ProtocolClosed, ProtocolError):
-            self._tally.statuses[499] += 1
-        except asyncio.CancelledError:
-            self._say(exchange, None, answers.TOO_SLOW)
-        except Exception:
-            _log.exception("A request met a fault")
-            self._say(exchange, None, answers.BROKEN)
+    def __rsgi__(self, scope: Scope, exchange: Exchange) -> Coroutine[None, None, None]:
+        """Answer one request, whatever happens. To be awaited; a coroutine less on the way is a tenth of its cost."""
+        route = CALLS.get(scope.path)
+        if route is not None and scope.method == "POST":
+            return self._track(route, scope, exchange)
+        return self._answer_other(scope, exchange)
 
     async def _track(self, route: Route, scope: Scope, exchange: Exchange) -> None:
         headers = scope.headers
@@ -78,8 +70,8 @@ class TrackingApi:
                 accepted = refuse(error, header_key)
             budget = await self._keeper.keep(route, accepted, scope, headers)
             answer = _answer_to(accepted, budget)
-        except Unavailable as error:
-            answer = answers.failure(error)
+        except (Exception, asyncio.CancelledError) as error:
+            answer = _answer_to_trouble(error)
         finally:
             self._intake.release(held)
         self._say(exchange, headers.get("origin"), answer, budget)
@@ -87,32 +79,39 @@ class TrackingApi:
     async def _answer_other(self, scope: Scope, exchange: Exchange) -> None:
         headers = scope.headers
         origin = headers.get("origin")
-        method = scope.method
-        if method == "OPTIONS":
+        if scope.method == "OPTIONS":
             self._tally.statuses[204] += 1
             exchange.response_empty(204, answers.preflight(origin, headers.get("access-control-request-headers")))
             return
+        try:
+            answer = await self._find_answer(scope, headers, exchange)
+        except (Exception, asyncio.CancelledError) as error:
+            answer = _answer_to_trouble(error)
+        if answer is not None:
+            self._say(exchange, origin, answer)
+
+    async def _find_answer(self, scope: Scope, headers: Headers, exchange: Exchange) -> Answer | None:
+        """The JSON answer to anything but a call; None when it was answered with an image."""
+        method = scope.method
         route = find(scope.path)
         if route is None:
-            answer = answers.NOT_FOUND
-        elif method == "HEAD":
-            answer = answers.SUCCEEDED
-        elif method != route.method:
-            answer = answers.wrong_method(route.method)
-        elif route.form == "pixel":
-            await self._show_pixel(route, scope, exchange)
-            return
-        elif route.form == "metrics":
-            await self._intake.discard(exchange)
-            answer = answers.SUCCEEDED
-        elif route.form == "health":
-            answer = answers.health(self._keeper.healthy, draining=self.draining)
-        else:
-            answer = self._sdk_settings(route.key, scope, headers)
-        self._say(exchange, origin, answer)
+            return answers.NOT_FOUND
+        if method == "HEAD":
+            return answers.SUCCEEDED
+        if method != route.method:
+            return answers.wrong_method(route.method)
+        match route.form:
+            case "pixel":
+                return await self._show_pixel(route, scope, headers, exchange)
+            case "metrics":
+                await self._intake.discard(exchange)
+                return answers.SUCCEEDED
+            case "health":
+                return answers.health(self._keeper.healthy, draining=self.draining)
+            case _:
+                return self._sdk_settings(route.key, scope, headers)
 
-    async def _show_pixel(self, route: Route, scope: Scope, exchange: Exchange) -> None:
-        headers = scope.headers
+    async def _show_pixel(self, route: Route, scope: Scope, headers: Headers, exchange: Exchange) -> None:
         query = scope.query_string
         header_key = key_in_header(headers.get("authorization"))
         try:
@@ -156,3 +155,17 @@ def _answer_to(accepted: Accepted, budget: Budget | None) -> Answer:
     if accepted.error is not None:
         return answers.failure(accepted.error)
     return answers.SUCCEEDED
+
+
+def _answer_to_trouble(error: BaseException) -> Answer:
+    """What is said when a request could not be dealt with; nobody may be left to hear it."""
+    match error:
+        case HeadwaterError():
+            return answers.failure(error)
+        case asyncio.CancelledError():
+            return answers.TOO_SLOW
+        case ProtocolClosed() | ProtocolError():
+            return answers.GONE
+        case _:
+            _log.error("A request met a fault", exc_info=error)
+            return answers.BROKEN

@@ -31,16 +31,18 @@ class Convoy:
         self._records: list[Record] = []
         self._waiting: list[asyncio.Future[Exception | None]] = []
         self._bytes = 0
+        self._loop: asyncio.AbstractEventLoop
         self._driver: asyncio.Task[None] | None = None
 
     def add(self, record: Record) -> asyncio.Future[Exception | None]:
         """Let a record join. The future is done when it is durable, or holds the error for which it is not."""
-        durable: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        if self._driver is None:
+            self._loop = asyncio.get_running_loop()
+            self._driver = self._loop.create_task(self._drive(), name="convoy")
+        durable: asyncio.Future[Exception | None] = self._loop.create_future()
         self._records.append(record)
         self._bytes += len(record.value)
         self._waiting.append(durable)
-        if self._driver is None:
-            self._driver = asyncio.create_task(self._drive(), name="convoy")
         return durable
 
     async def _drive(self) -> None:

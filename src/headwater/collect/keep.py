@@ -14,7 +14,7 @@ from headwater.collect.split import split
 from headwater.collect.tally import Tally
 from headwater.collect.throttle import Bucket, Budget, Throttle
 from headwater.collect.write_keys import MAX_KEY_CHARS, compile_keys
-from headwater.eventlog import EventLog, Record
+from headwater.eventlog import EventLog
 from headwater.eventlog.streams import COLLECTED
 from headwater.spec.errors import Unavailable
 from headwater.spec.event import CollectedHeader, encode_header
@@ -89,7 +89,14 @@ class Keeper:
             (headers.get("user-agent") or "")[:_MAX_AGENT_CHARS],
             accepted.refused,
         )
-        await self._append(split(accepted, source_id, encode_header(header), len(self._convoys)))
+        started = time.perf_counter() if self._tally.samples_wanted > 0 else 0.0
+        records = split(accepted, source_id, encode_header(header), len(self._convoys))
+        for durable in [self._convoys[partition].add(record) for partition, record in records]:
+            if (error := await durable) is not None:
+                raise self._note(error) from error
+        self._failed_at = None
+        if started:
+            self._tally.sample(time.perf_counter() - started)
         self._tally.bytes += len(accepted.value)
         return budget
 
@@ -98,16 +105,6 @@ class Keeper:
         forwarded = () if headers.get("x-forwarded-for") is None else headers.get_all("x-forwarded-for")
         address = self._proxies.client(peer, forwarded)
         return "" if ":" in address and not self._capture_ipv6 else address
-
-    async def _append(self, records: list[tuple[int, Record]]) -> None:
-        started = time.perf_counter() if self._tally.samples_wanted > 0 else 0.0
-        convoys = [self._convoys[index].add(record) for index, record in records]
-        for durable in convoys:
-            if (error := await durable) is not None:
-                raise self._note(error) from error
-        self._failed_at = None
-        if started:
-            self._tally.sample(time.perf_counter() - started)
 
     def _note(self, error: Exception) -> Exception:
         """Remember that the log is away. Several requests share the error, so each raises its own."""
