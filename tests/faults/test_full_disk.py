@@ -47,12 +47,19 @@ def archived(house: RunningHouse) -> set[str]:
     return {str(row[0]) for row in house.query("select message_id from events")}
 
 
+def _until_archived(house: RunningHouse, wanted: set[str]) -> None:
+    try:
+        until(lambda: wanted <= archived(house), seconds=60)
+    except AssertionError as error:
+        raise AssertionError(f"{sorted(wanted - archived(house))} did not arrive\n{house.output()}") from error
+
+
 def test_collect_refuses_while_the_disk_is_full_and_accepts_again_afterwards(house: RunningHouse) -> None:
     assert track(house, "before") == 200
     with full_disk(pids(house, "collect")):
         assert {track(house, f"during-{number}") for number in range(20)} == {503}
     until(lambda: track(house, "after") == 200, seconds=20)
-    until(lambda: {"before", "after"} <= archived(house), seconds=30)
+    _until_archived(house, {"before", "after"})
     assert not [one for one in archived(house) if one.startswith("during")]
 
 
@@ -62,6 +69,6 @@ def test_what_was_accepted_waits_for_a_pipeline_whose_disk_is_full(house: Runnin
     with full_disk(pids(house, "pipeline")):
         assert [track(house, f"during-{number}") for number in range(5)] == [200] * 5
     wanted = {"before", *(f"during-{number}" for number in range(5))}
-    until(lambda: wanted <= archived(house), seconds=60)
+    _until_archived(house, wanted)
     rows = house.query("select message_id, count(*) from events group by 1 having count(*) > 1")
     assert rows == []
