@@ -21,7 +21,7 @@ from headwater.spec.wire import mend, too_deep
 T = TypeVar("T")
 
 
-class Message(msgspec.Struct, rename="camel"):
+class Call(msgspec.Struct, rename="camel"):
     """What is read of a single call, whatever its types; the rest of the body is only walked over."""
 
     write_key: Any = None
@@ -63,7 +63,7 @@ class Accepted(msgspec.Struct, frozen=True):
     error: SenderError | None = None
 
 
-_message: Callable[[bytes], Message] = msgspec.json.Decoder(Message).decode
+_call: Callable[[bytes], Call] = msgspec.json.Decoder(Call).decode
 _envelope: Callable[[bytes], Envelope] = msgspec.json.Decoder(Envelope).decode
 _key_only: Callable[[bytes], _KeyOnly] = msgspec.json.Decoder(_KeyOnly).decode
 
@@ -89,14 +89,14 @@ def _accept_single(kind: str, body: bytes, header_key: str) -> Accepted:
     if too_deep(body):
         raise SenderError(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
     try:
-        message, body = _open(body, _message)
+        call, body = _open(body, _call)
     except msgspec.ValidationError:
         raise SenderError("The body must be a JSON object.") from None
-    key = header_key or first_key(message.write_key)
-    error = find_fault(kind, message)
+    key = header_key or first_key(call.write_key)
+    error = find_fault(kind, call)
     if error is not None:
         return refuse(error, key, body)
-    return Accepted(key, body, owner=message.user_id or message.anonymous_id)
+    return Accepted(key, body, owner=call.user_id or call.anonymous_id)
 
 
 def _accept_batch(body: bytes, header_key: str) -> Accepted:
@@ -113,28 +113,28 @@ def _accept_batch(body: bytes, header_key: str) -> Accepted:
     return Accepted(key, body, events=len(items), envelope=envelope)
 
 
-def find_fault(kind: str, message: Message) -> SenderError | None:
+def find_fault(kind: str, call: Call) -> SenderError | None:
     """What a single call lacks that its type requires (1.6, 1.7), or None. Null counts as absent."""
-    if message.user_id is None and message.anonymous_id is None:
+    if call.user_id is None and call.anonymous_id is None:
         return _fault("no_user_anon_id", "userId", "userId or anonymousId is required")
     for field, value in (
-        ("userId", message.user_id),
-        ("anonymousId", message.anonymous_id),
-        ("groupId", message.group_id),
-        ("previousId", message.previous_id),
+        ("userId", call.user_id),
+        ("anonymousId", call.anonymous_id),
+        ("groupId", call.group_id),
+        ("previousId", call.previous_id),
     ):
         if value is not None and not (value and isinstance(value, str)):
             return _fault("id_not_string", field, f"{field} must be a string that is not empty")
     if kind == "track":
-        if message.event is None or message.event == "":
+        if call.event is None or call.event == "":
             return _fault("event_not_defined", "event", "event is required on a track call")
-        if not isinstance(message.event, str):
+        if not isinstance(call.event, str):
             return _fault("event_not_string", "event", "event must be a string")
     elif kind == "group":
-        if message.group_id is None:
+        if call.group_id is None:
             return _fault("id_required", "groupId", "groupId is required on a group call")
     elif kind == "alias":
-        for field, value in (("userId", message.user_id), ("previousId", message.previous_id)):
+        for field, value in (("userId", call.user_id), ("previousId", call.previous_id)):
             if value is None:
                 return _fault("id_required", field, f"{field} is required on an alias call")
     return None

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from headwater.collect.accept import Message, accept, find_fault
+from headwater.collect.accept import Call, accept, find_fault
 from headwater.collect.routes import ROUTES, find
 from headwater.pipeline.validate import validate
 from headwater.spec.event import EVENT_TYPES
@@ -20,8 +20,8 @@ def test_a_single_call_is_refused_exactly_when_the_pipeline_would_fail_it_for_a_
     for user, anonymous, other, name in product(values, repeat=4):
         body = {"userId": user, "anonymousId": anonymous, "groupId": other, "previousId": other, "event": name}
         body = {key: value for key, value in body.items() if value is not ABSENT}
-        message = Message(**{names.get(key, key): value for key, value in body.items()})
-        fault = find_fault(kind, message)
+        call = Call(**{names.get(key, key): value for key, value in body.items()})
+        fault = find_fault(kind, call)
         assert (fault.code if fault else "") == validate({"type": kind, **body}), body
 
 
