@@ -21,7 +21,7 @@ COLLECT_APPEND = prom.Histogram(
 )
 COLLECT_LOST_PIXELS = prom.Counter(
     "headwater_collect_lost_pixels_total",
-    "Pixel calls that could not be kept because the log was away; a pixel cannot be asked to try again.",
+    "Pixel calls not kept, as the log was away or the source's budget spent; a pixel cannot be asked to come again.",
 )
 PIPELINE_EVENTS = prom.Counter(
     "headwater_pipeline_events_total", "Events that met a step in the pipeline, by step and reason.", ["step", "reason"]

@@ -96,6 +96,8 @@ class TrackingApi:
         route = find(scope.path)
         if route is None:
             return answers.NOT_FOUND
+        if route.form == "health" and method in ("GET", "HEAD"):
+            return answers.health(self._keeper.healthy, draining=self.draining)
         if method == "HEAD":
             return answers.SUCCEEDED
         if method != route.method:
@@ -106,8 +108,6 @@ class TrackingApi:
             case "metrics":
                 await self._intake.discard(exchange)
                 return answers.SUCCEEDED
-            case "health":
-                return answers.health(self._keeper.healthy, draining=self.draining)
             case _:
                 return self._sdk_settings(route.key, scope, headers)
 
@@ -121,9 +121,14 @@ class TrackingApi:
         if not accepted.write_key:
             accepted = msgspec.structs.replace(accepted, write_key=pixel.key_beside_data(query))
         try:
-            await self._keeper.keep(route, accepted, scope, headers)
+            budget = await self._keeper.keep(route, accepted, scope, headers)
+            kept = budget is None or not budget.spent
         except Unavailable:
-            self._tally.lost_pixels += 1
+            kept = False
+        except Exception:
+            _log.exception("A pixel met a fault")
+            kept = False
+        self._tally.lost_pixels += not kept
         self._tally.statuses[200] += 1
         exchange.response_bytes(200, answers.image_headers(headers.get("origin")), pixel.GIF)
 

@@ -1,7 +1,7 @@
 """When a failed delivery is tried again (contract: connections 6.3).
 
-The wait before attempt n + 1 is the first wait doubled n - 1 times, at most the longest, and spread over half to one
-and a half of itself, so that deliveries which failed together do not come back together.
+Before attempt n + 1 a delivery waits anything from nothing to the first wait doubled n - 1 times, at most the longest
+(full jitter), so that deliveries which failed together come back as far apart as can be.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ MAX_HORIZON_HOURS = 720.0
 def wait_seconds(attempts: int, *, first: float, longest: float, chance: float) -> float:
     """How long to wait after so many attempts. `chance` is a random number from 0 to 1."""
     doubled = longest if attempts > 60 else min(first * 2.0 ** max(attempts - 1, 0), longest)
-    return doubled * (0.5 + chance)
+    return doubled * chance
 
 
 def horizon_ms(own_hours: object, house_hours: float) -> int:

@@ -66,7 +66,9 @@ class PipelineSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class DeliverSettings(msgspec.Struct, frozen=True, kw_only=True):
     horizon_hours: Annotated[float, _says("A failing delivery is tried again for this long (at most 720 hours).")] = 4.0
-    first_backoff_seconds: Annotated[float, _says("The wait before the second attempt, doubled each time.")] = 10.0
+    first_backoff_seconds: Annotated[float, _says("The most to wait before the second attempt, doubled each time.")] = (
+        10.0
+    )
     max_backoff_seconds: Annotated[float, _says("The longest wait between two attempts.")] = 1_200.0
     allowed_addresses: Annotated[
         tuple[str, ...],

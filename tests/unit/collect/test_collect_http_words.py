@@ -145,6 +145,17 @@ def test_a_source_with_a_limit_is_told_its_budget_and_then_to_wait() -> None:
     asyncio.run(run())
 
 
+def test_a_pixel_beyond_the_budget_is_an_image_and_counted_as_lost() -> None:
+    async def run() -> int:
+        api = Api(events_per_second=1)
+        for _ in range(3):
+            query = "userId=u1&event=E&writeKey=k1"
+            assert (await api.send("/v1/pixel/track", method="GET", query_string=query)).status == 200
+        return api.app._tally.lost_pixels
+
+    assert asyncio.run(run()) == 2
+
+
 def test_the_house_may_limit_every_source() -> None:
     async def run() -> list[int]:
         api = Api(events_per_second=2)
@@ -298,3 +309,4 @@ def test_while_it_drains_the_room_is_not_healthy() -> None:
     api = Api()
     api.app.draining = True
     assert asyncio.run(api.send("/health", method="GET")).status == 503
+    assert asyncio.run(api.send("/health", method="HEAD")).status == 503

@@ -146,6 +146,10 @@ class UpdateSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     settings: Annotated[
         dict[str, Any] | UnsetType, Meta(description="Settings to change; null removes one, absent ones stay.")
     ] = UNSET
+    events_per_second: Annotated[
+        Annotated[int, Meta(ge=0)] | UnsetType,
+        Meta(description="Events it may send a second; 0: what collect.events_per_second says."),
+    ] = UNSET
 
 
 @operation("PATCH", "/sources/{sourceId}", scope="sources:write", tag="Sources")
@@ -156,7 +160,7 @@ async def update_source(desk: Desk, request: UpdateSource) -> SourceAnswer:
         before = workspaces.find_source(connection, request.source_id)
         columns: dict[str, Any] = {
             name: value
-            for name in ("name", "enabled", "slug")
+            for name in ("name", "enabled", "slug", "events_per_second")
             if (value := getattr(request, name)) is not UNSET and value != getattr(before, name)
         }
         if "slug" in columns:
@@ -169,6 +173,7 @@ async def update_source(desk: Desk, request: UpdateSource) -> SourceAnswer:
             "slug": "Source Modified",
             "enabled": "Source Enabled" if after.enabled else "Source Disabled",
             "settings": "Source Settings Modified",
+            "events_per_second": "Source Settings Modified",
         }
         written = dict.fromkeys(types[column] for column in columns)
         return after, [note(desk, type, _KIND, after.id, after.name) for type in written]
