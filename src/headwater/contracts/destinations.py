@@ -22,7 +22,7 @@ from headwater.spec.event import EVENT_TYPES
 from headwater.spec.outcome import REASONS, Step
 from headwater.spec.wire import JSON
 
-FIELD_TYPES = frozenset({"string", "text", "number", "boolean", "select", "map", "list", "password"})
+FIELD_TYPES = frozenset({"string", "text", "number", "boolean", "select", "map", "list", "password", "secrets"})
 
 
 class ExpectedRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -60,12 +60,14 @@ def complete(declared: DestinationDefinition, settings: dict[str, Any], secrets:
         value = found.get(field.key)
         if value is None and field.default is not None:
             found[field.key] = field.default
-        elif field.secret and isinstance(value, str):
-            found[field.key] = secrets.open(value)
+        elif field.secret:
+            found[field.key] = secrets.open_all(value)
     return found
 
 
 def hidden_forms(declared: DestinationDefinition, settings: dict[str, Any]) -> tuple[str, ...]:
     """The secret settings in all forms that must not show."""
-    values = [settings.get(field.key) for field in declared.fields if field.secret]
+    values: list[Any] = []
+    for value in (settings.get(field.key) for field in declared.fields if field.secret):
+        values += cast("dict[str, Any]", value).values() if isinstance(value, dict) else [value]
     return forms(value for value in values if isinstance(value, str))

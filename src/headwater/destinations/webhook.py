@@ -106,7 +106,7 @@ definition = DestinationDefinition(
             key="headers",
             label="Headers",
             description="Headers sent with each request; their values never show in samples.",
-            type="map",
+            type="secrets",
         ),
         Field(
             key="sharedSecret",

@@ -6,7 +6,7 @@ A secret never leaves. It shows as `MASK`, and a mask that comes back leaves the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from headwater.manage.problems import Problem, Refused
 from headwater.spec.destination import Field
@@ -22,6 +22,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "boolean": (bool,),
     "map": (dict,),
+    "secrets": (dict,),
     "list": (list,),
 }
 
@@ -29,7 +30,13 @@ _KINDS: dict[str, tuple[type, ...]] = {
 def masked(settings: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
     """Settings as they may be shown: what is secret by its field, or sealed, is masked."""
     secret = {field.key for field in fields if field.secret}
-    return {key: MASK if (key in secret and value) or _is_sealed(value) else value for key, value in settings.items()}
+    return {key: _mask(value) if key in secret or _is_sealed(value) else value for key, value in settings.items()}
+
+
+def _mask(value: Any) -> Any:
+    if isinstance(value, dict):
+        return dict.fromkeys(cast("dict[str, Any]", value), MASK)
+    return MASK if value else value
 
 
 def merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,17 +66,26 @@ def fill_in(
             continue
         value = after[field.key]
         if field.secret and value is before.get(field.key):
-            stored[field.key], opened[field.key] = value, secrets.open(value)
+            stored[field.key], opened[field.key] = value, secrets.open_all(value)
             continue
+        value = _unmasked(value, before.get(field.key), secrets)
         wrong = _wrong(field, value)
         if wrong:
             problems.append(_problem(field.key, wrong))
             continue
         opened[field.key] = value
-        stored[field.key] = secrets.seal(value) if field.secret else value
+        stored[field.key] = secrets.seal_all(value) if field.secret else value
     if problems:
         raise Refused(problems)
     return stored, opened
+
+
+def _unmasked(value: Any, before: Any, secrets: Secrets) -> Any:
+    """A map in which a mask that came back is again the secret that it stands for."""
+    if not isinstance(value, dict) or not isinstance(before, dict):
+        return value
+    known, given = cast("dict[str, Any]", before), cast("dict[str, Any]", value)
+    return {key: secrets.open_all(known[key]) if item == MASK and key in known else item for key, item in given.items()}
 
 
 def _wrong(field: Field, value: Any) -> str:

@@ -61,8 +61,8 @@ class Item(msgspec.Struct, frozen=True):
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """One setting of a destination, as a form, the API and the docs show it.
 
-    `type` is one of `string`, `text`, `number`, `boolean`, `select`, `map`, `list`, `password`; a password is sealed
-    at rest and never shown.
+    `type` is one of `string`, `text`, `number`, `boolean`, `select`, `map`, `list`, `password`, `secrets`. A password,
+    and every value of the map `secrets`, is sealed at rest and never shown.
     """
 
     key: str
@@ -75,7 +75,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def secret(self) -> bool:
-        return self.type == "password"
+        return self.type in ("password", "secrets")
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,11 +12,13 @@ import os
 import re
 import secrets
 from pathlib import Path
+from typing import cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from headwater.spec.errors import SetupError
+from headwater.spec.wire import JSON
 
 _PREFIX = "sealed"
 _SEALED = re.compile(rf"{_PREFIX}:[0-9a-f]{{8}}:[A-Za-z0-9+/]+=*")
@@ -50,6 +52,18 @@ class Secrets:
         nonce = secrets.token_bytes(12)
         sealed = nonce + self._ciphers[self._newest].encrypt(nonce, secret.encode(), None)
         return f"{_PREFIX}:{self._newest}:{base64.b64encode(sealed).decode()}"
+
+    def seal_all(self, setting: JSON) -> JSON:
+        """Seal a secret setting: a text, or every text of a map."""
+        if isinstance(setting, dict):
+            return {key: self.seal_all(value) for key, value in cast("dict[str, JSON]", setting).items()}
+        return self.seal(setting) if isinstance(setting, str) else setting
+
+    def open_all(self, setting: JSON) -> JSON:
+        """Open what `seal_all` sealed. Raises SetupError when no key fits."""
+        if isinstance(setting, dict):
+            return {key: self.open_all(value) for key, value in cast("dict[str, JSON]", setting).items()}
+        return self.open(setting) if isinstance(setting, str) else setting
 
     def open(self, sealed: str) -> str:
         """Decrypt. What was never sealed comes back as it is. Raises SetupError when no key fits."""

@@ -14,6 +14,7 @@ FIELDS = (
     Field(key="secret", label="Secret", description="Signs.", type="password"),
     Field(key="method", label="Method", description="How.", type="select", default="POST", choices=("POST", "PUT")),
     Field(key="size", label="Size", description="How many.", type="number"),
+    Field(key="headers", label="Headers", description="Sent along.", type="secrets"),
     Field(key="on", label="On", description="Whether.", type="boolean"),
 )
 SECRETS = Secrets([b"k" * 32])
@@ -35,6 +36,16 @@ def test_a_mask_that_comes_back_leaves_the_secret_as_it_is() -> None:
     stored, opened = fill(before, {"url": "v", "secret": MASK})
     assert stored["secret"] == before["secret"]
     assert opened["secret"] == "geheim"
+
+
+def test_every_value_of_a_map_of_secrets_is_sealed_and_masked() -> None:
+    before, opened = fill({}, {"url": "u", "headers": {"Authorization": "Bearer x", "X-Team": "a"}})
+    assert all(value.startswith("sealed:") for value in before["headers"].values())
+    assert opened["headers"] == {"Authorization": "Bearer x", "X-Team": "a"}
+    shown = masked(before, FIELDS)
+    assert shown["headers"] == {"Authorization": MASK, "X-Team": MASK}
+    _, opened = fill(before, {"headers": {"Authorization": MASK, "X-New": "b"}})
+    assert opened["headers"] == {"Authorization": "Bearer x", "X-New": "b"}
 
 
 def test_null_removes_a_setting_and_absence_keeps_it() -> None:
