@@ -40,6 +40,7 @@ class Processes:
             HEADWATER_DELIVER_BREAKER_SECONDS="1",
             HEADWATER_WAREHOUSE_LOAD_EVERY_SECONDS="0.5",
             HEADWATER_WAREHOUSE_ARCHIVE_EVERY_SECONDS="0.5",
+            HEADWATER_WAREHOUSE_QUERY_ROWS="10000000",
             HEADWATER_LOG_SEGMENT_BYTES="2000000",
             HEADWATER_LOG_SEGMENT_SECONDS="20",
         )
@@ -203,8 +204,8 @@ def _settle(processes: Processes, acknowledged: set[str], destination: str) -> N
 
 
 def _check(house: RunningHouse, acknowledged: set[str], destination: str) -> None:
-    archived = Counter(row[0] for row in house.query("select message_id from events limit 1000000"))
-    loaded = Counter(row[0] for row in house.query("select id from first_source.tracks limit 1000000"))
+    archived = Counter(row[0] for row in house.query("select message_id from events"))
+    loaded = Counter(row[0] for row in house.query("select id from first_source.tracks"))
     for place, found in (("archive", archived), ("warehouse", loaded)):
         assert not acknowledged - set(found), f"acknowledged events are missing from the {place}"
         assert not [one for one, times in found.items() if times > 1], f"events are twice in the {place}"

@@ -59,8 +59,10 @@ class RunningHouse:
         return self.ask("POST", "/destinations", body | ({"name": name} if name else {}))["destination"]["id"]
 
     def query(self, sql: str) -> list[list[JSON]]:
-        """Rows of an SQL query."""
-        return self.ask("POST", "/headwater/query", {"sql": sql})["rows"]
+        """Rows of an SQL query. Raises AssertionError when there are more than a query may return."""
+        answer = self.ask("POST", "/headwater/query", {"sql": sql})
+        assert not answer["truncated"], "the house cut the answer; allow more with warehouse.query_rows"
+        return answer["rows"]
 
     def children(self) -> dict[int, str]:
         """The process ids of the house's processes below its supervisor, with their roles."""
