@@ -113,6 +113,20 @@ def test_an_event_of_a_source_that_this_process_has_not_heard_of_yet_is_not_refu
     asyncio.run(story())
 
 
+def test_a_write_key_that_collect_had_not_heard_of_yet_is_looked_up_once_more(tmp_path: Path) -> None:
+    async def story() -> None:
+        house = House(tmp_path)
+        stale = await Snapshot.take(house.store)
+        header = CollectedHeader("track", "", "a new key", 1_700_000_000_000)
+        body = msgspec.json.encode({"userId": "u", "event": "E", "messageId": "a"})
+        await house.log.append(COLLECTED, 0, [Record(b"", encode_header(header), body)])
+        house.store.run(lambda connection: workspaces.create_write_key(connection, house.source_id, "a new key"))
+        await house.work(house.drained, stale)
+        assert await house.processed() == ["a"]
+
+    asyncio.run(story())
+
+
 class AwayLog(MemoryLog):
     """A log whose transactions with cursors fail a few times before they succeed."""
 

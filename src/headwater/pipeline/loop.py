@@ -113,12 +113,12 @@ class Walk:
     async def _current_plan(self, chunk: Chunk) -> Plan:
         """The plan of the newest workspace known.
 
-        Collect may know a new source before this process does, and an event of it must not fail for that: a source
-        that the plan lacks is looked up once more.
+        Collect and this process may hear of a new source or write key at different moments, and no event must fail for
+        that: a source that the plan lacks, or that collect did not know, is looked up once more.
         """
         plan = self._compiled()
         sources = {decode_collected(record.header).source_id for record in chunk.records}
-        if not sources <= plan.sources.keys() | {""}:
+        if not sources <= plan.sources.keys():
             await self._snapshot.refresh()
             plan = self._compiled()
         return plan

@@ -24,10 +24,14 @@ class SourcePlan(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The compiled workspace. `workspace` is the snapshot that it was compiled from."""
+    """The compiled workspace. `workspace` is the snapshot that it was compiled from.
+
+    `write_keys` finds the source of a request whose key collect had not heard of yet.
+    """
 
     workspace: Workspace
     sources: dict[str, SourcePlan]
+    write_keys: dict[str, str]
     enrichments: tuple[Enrichment, ...]
 
 
@@ -47,6 +51,7 @@ def compile_plan(workspace: Workspace, enrichments: Sequence[Enrichment]) -> Pla
             )
             for source in workspace.sources
         },
+        {key: source.id for source in workspace.sources for key in source.write_keys},
         tuple(enrichments),
     )
 

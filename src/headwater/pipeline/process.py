@@ -84,6 +84,8 @@ def _slices(chunk: Chunk, plan: Plan, partition: int, account: Account) -> Itera
 
 def _read(record: Record, plan: Plan, events: list[Event], account: Account, *, partition: int, position: int) -> None:
     header = decode_collected(record.header)
+    if not header.source_id and header.write_key in plan.write_keys:
+        header = msgspec.structs.replace(header, source_id=plan.write_keys[header.write_key])
     source = plan.sources.get(header.source_id)
     items = unpack(header, record.value)
     failures: list[SetAside] = []
