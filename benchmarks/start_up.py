@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from benchmarks.report import report
-from headwater.contracts.house import running_house
+from headwater.contracts.house import RunningHouse, running_house, until
 
 
 def proportional_mb(pids: list[int]) -> float:
@@ -18,6 +18,11 @@ def proportional_mb(pids: list[int]) -> float:
             if line.startswith("Pss:"):
                 total += int(line.split()[1])
     return total / 1024
+
+
+def _resting(house: RunningHouse) -> set[str]:
+    """Roles of processes that have no Arrow library in memory."""
+    return {roles for pid, roles in house.children().items() if "libarrow" not in Path(f"/proc/{pid}/maps").read_text()}
 
 
 def main() -> None:
@@ -34,7 +39,10 @@ def main() -> None:
         with running_house(Path(folder)) as house:
             first = time.perf_counter() - started
             house.send("/v1/track", {"userId": "u", "event": "e"})
-            time.sleep(8)
+            until(lambda: "warehouse" not in _resting(house), what="for the first load")
+            # The warehouse rests once nothing has happened for a while; that is what idle means.
+            until(lambda: "warehouse" in _resting(house), seconds=120, what="for the warehouse to rest")
+            time.sleep(3)
             assert house.process is not None
             pids = [house.process.pid, *house.children()]
             memory = proportional_mb(pids)
