@@ -43,7 +43,7 @@ def run(case: dict[str, Any]) -> Work:
     header = CollectedHeader(
         kind=request.get("kind", "track"),
         source_id=request.get("source", "s1"),
-        write_key="k1",
+        write_key=request.get("writeKey", "k1"),
         received_at=parse_moment(request.get("receivedAt", RECEIVED)) or 0,
         direct=request.get("direct", False),
         ip=request.get("ip", ""),
