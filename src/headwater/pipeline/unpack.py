@@ -8,16 +8,18 @@ import msgspec
 
 from headwater.spec.errors import SenderError
 from headwater.spec.event import CollectedHeader
-from headwater.spec.limits import MAX_BATCH_ITEMS, MAX_MESSAGE_BYTES
-from headwater.spec.wire import JSON, decode_as, too_deep
+from headwater.spec.limits import MAX_BATCH_ITEMS, MAX_MERGED_BYTES, MAX_MESSAGE_BYTES
+from headwater.spec.wire import JSON, decode, decode_as, too_deep
+
+_NOTHING = msgspec.Raw(b"null")
 
 
 class Envelope(msgspec.Struct):
     """A batch request; what is not of the right shape is read as absent."""
 
     batch: list[msgspec.Raw]
-    context: Any = None
-    integrations: Any = None
+    context: msgspec.Raw = _NOTHING
+    integrations: msgspec.Raw = _NOTHING
     sent_at: Any = msgspec.field(default=None, name="sentAt")
 
 
@@ -49,9 +51,27 @@ def unpack(header: CollectedHeader, value: bytes) -> list[Item]:
         return [Item(value[:_KEPT_BYTES], None, "empty_batch")]
     if len(envelope.batch) > MAX_BATCH_ITEMS:
         return [Item(value[:_KEPT_BYTES], None, "batch_too_long")]
+    try:
+        shared = _shared(envelope)
+    except SenderError as error:
+        return [Item(bytes(raw)[:_KEPT_BYTES], None, error.code) for raw in envelope.batch]
     items = [read_item(bytes(raw)) for raw in envelope.batch]
-    _merge_envelope(envelope, items)
+    _merge_envelope(shared, envelope.sent_at, items)
     return items
+
+
+def _shared(envelope: Envelope) -> tuple[JSON, JSON]:
+    """The context and integrations that go under each item. A small request must not become a huge one by them.
+
+    Raises SenderError, with a reason as its code, when they are too large for that, or nested too deeply.
+    """
+    parts = bytes(envelope.context), bytes(envelope.integrations)
+    size = sum(map(len, parts))
+    if size > MAX_MESSAGE_BYTES or size * len(envelope.batch) > MAX_MERGED_BYTES:
+        raise SenderError("The context of the batch is too large.", code="message_too_large")
+    if any(map(too_deep, parts)):
+        raise SenderError("The context of the batch is nested too deeply.")
+    return decode(parts[0]), decode(parts[1])
 
 
 def read_item(raw: bytes) -> Item:
@@ -66,10 +86,10 @@ def read_item(raw: bytes) -> Item:
         return Item(raw, None, "bad_request")
 
 
-def _merge_envelope(envelope: Envelope, items: list[Item]) -> None:
-    context, integrations = envelope.context, envelope.integrations
+def _merge_envelope(shared: tuple[JSON, JSON], sent_at: Any, items: list[Item]) -> None:
+    context, integrations = shared
     for item in items:
-        item.sent_at = envelope.sent_at
+        item.sent_at = sent_at
         if item.body is None:
             continue
         if context and isinstance(context, dict):

@@ -11,6 +11,9 @@ MAX_BATCH_BYTES = 512_000
 MAX_BATCH_ITEMS = 2_500
 """More items are answered 200 and the batch is refused as an outcome (1.5)."""
 
+MAX_MERGED_BYTES = 8_000_000
+"""What a batch's own context and integrations may come to when they stand under each of its items."""
+
 MAX_PROPERTIES = 10_000
 """Properties beyond this are dropped from the event; the event is kept (1.5)."""
 

@@ -24,7 +24,9 @@ T = TypeVar("T")
 _BOM = b"\xef\xbb\xbf"
 _encode = msgspec.json.Encoder().encode
 _any = msgspec.json.Decoder()
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string, or one that never ends: if that were no match it would be sought again from each quote in it."""
+
 _OPENING = b"{["
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
 

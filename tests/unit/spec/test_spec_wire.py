@@ -171,3 +171,10 @@ def test_depth_is_counted_as_a_parser_would(value: Any, levels: int) -> None:
     for _ in range(levels):
         value = [value]
     assert wire.too_deep(wire.encode(value)) is (depth(value) > MAX_DEPTH)
+
+
+def test_a_string_without_an_end_is_looked_through_once() -> None:
+    """Were it sought again from each of its quotes, these bytes would take some hundred hours."""
+    body = b"[" * 101 + b'"' + b'\\"' * 10_000_000
+    assert wire.too_deep(body)
+    assert not wire.too_deep(b'"' + b"[" * 101 + b"\\")
