@@ -12,12 +12,19 @@ from headwater.spec.errors import SetupError
 _WITH_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+|\[([^\]]+)\](?::\d+)?")
 
 
-@lru_cache(maxsize=16_384)
+_MAX_CHARS = 256
+
+
 def plain_address(text: str) -> str:
     """An address in its plain form, from how sockets and headers write it, with or without a port; empty for none.
 
     IPv4 inside IPv6 is shown as IPv4.
     """
+    return _plain(text) if len(text) <= _MAX_CHARS else ""
+
+
+@lru_cache(maxsize=16_384)
+def _plain(text: str) -> str:
     text = text.strip()
     found = _WITH_PORT.fullmatch(text)
     if found:

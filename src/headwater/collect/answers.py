@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from headwater.collect.rsgi import HeaderList
+from headwater.collect.rsgi import HeaderList, Headers
 from headwater.collect.throttle import Budget
 from headwater.spec.errors import HeadwaterError, SenderError, Unavailable
 
@@ -27,6 +27,9 @@ _MAX_AGE: Final = ("access-control-max-age", "7200")
 _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _MAX_NAMES: Final = 32
 _MAX_ORIGIN_CHARS: Final = 512
+_MAX_REQUESTED_CHARS: Final = 2_048
+"""Of longer headers no more is read: what is cached must not fill the memory."""
+
 UNLIMITED: Final = 2_147_483_647
 """What the budget headers say of a source without a limit."""
 
@@ -48,6 +51,12 @@ class Answer(msgspec.Struct, frozen=True):
 SUCCEEDED: Final = Answer(200, SUCCESS)
 
 
+def origin_in(headers: Headers) -> str | None:
+    """The origin of the page that asks; none for one that is longer than any is."""
+    origin = headers.get("origin")
+    return origin if origin is None or len(origin) <= _MAX_ORIGIN_CHARS else None
+
+
 @lru_cache(maxsize=4_096)
 def cross_origin(origin: str | None) -> tuple[tuple[str, str], ...]:
     """The headers by which a browser lets a page of that origin read the answer.
@@ -57,8 +66,6 @@ def cross_origin(origin: str | None) -> tuple[tuple[str, str], ...]:
     """
     if origin is None:
         return (("access-control-allow-origin", "*"),)
-    if len(origin) > _MAX_ORIGIN_CHARS:
-        return (("access-control-allow-origin", "*"), _EXPOSED)
     return (
         ("access-control-allow-origin", origin),
         ("access-control-allow-credentials", "true"),
@@ -67,11 +74,15 @@ def cross_origin(origin: str | None) -> tuple[tuple[str, str], ...]:
     )
 
 
-@lru_cache(maxsize=4_096)
 def preflight(origin: str | None, requested: str | None) -> HeaderList:
     """The headers that answer OPTIONS: our own request headers, and those that the page asks for."""
+    return _preflight(origin, (requested or "")[:_MAX_REQUESTED_CHARS])
+
+
+@lru_cache(maxsize=4_096)
+def _preflight(origin: str | None, requested: str) -> HeaderList:
     names = {name.lower(): name for name in _ALLOWED}
-    for name in (requested or "").split(",")[:_MAX_NAMES]:
+    for name in requested.split(",")[:_MAX_NAMES]:
         name = name.strip()
         if _NAME.fullmatch(name):
             names.setdefault(name.lower(), name)

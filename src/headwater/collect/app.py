@@ -74,11 +74,11 @@ class TrackingApi:
             answer = _answer_to_trouble(error)
         finally:
             self._intake.release(held)
-        self._say(exchange, headers.get("origin"), answer, budget)
+        self._say(exchange, answers.origin_in(headers), answer, budget)
 
     async def _answer_other(self, scope: Scope, exchange: Exchange) -> None:
         headers = scope.headers
-        origin = headers.get("origin")
+        origin = answers.origin_in(headers)
         if scope.method == "OPTIONS":
             self._tally.statuses[204] += 1
             exchange.response_empty(204, answers.preflight(origin, headers.get("access-control-request-headers")))
@@ -130,7 +130,7 @@ class TrackingApi:
             kept = False
         self._tally.lost_pixels += not kept
         self._tally.statuses[200] += 1
-        exchange.response_bytes(200, answers.image_headers(headers.get("origin")), pixel.GIF)
+        exchange.response_bytes(200, answers.image_headers(answers.origin_in(headers)), pixel.GIF)
 
     def _sdk_settings(self, write_key: str, scope: Scope, headers: Headers) -> Answer:
         if self._keeper.source(write_key) is None:

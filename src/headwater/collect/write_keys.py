@@ -11,13 +11,22 @@ MAX_KEY_CHARS = 256
 """A longer write key is nobody's."""
 
 
-@lru_cache(maxsize=8_192)
+_MAX_CACHED_CHARS = 1_024
+"""A longer header is read each time: a stranger's headers must not fill the memory."""
+
+
 def key_in_header(authorization: str | None) -> str:
     """The write key of an Authorization header, empty when it carries none.
 
     Basic with the key as the name; a password, a missing colon and missing padding are tolerated. What is not base64,
     or another scheme such as Bearer, carries no key: the body then does.
     """
+    if authorization is not None and len(authorization) > _MAX_CACHED_CHARS:
+        return _key_in_header(authorization)
+    return _known_key(authorization)
+
+
+def _key_in_header(authorization: str | None) -> str:
     scheme, _, text = (authorization or "").strip().partition(" ")
     if scheme.lower() != "basic":
         return ""
@@ -27,6 +36,9 @@ def key_in_header(authorization: str | None) -> str:
     except ValueError:
         return ""
     return plain.partition(":")[0].strip()[: MAX_KEY_CHARS + 1]
+
+
+_known_key = lru_cache(maxsize=8_192)(_key_in_header)
 
 
 def first_key(*candidates: object) -> str:

@@ -31,9 +31,9 @@ WORKSPACE = Workspace(
 )
 
 
-def basic(key: str) -> str:
+def basic(key: str, password: str = "") -> str:
     """The header value that carries a key."""
-    return "Basic " + base64.b64encode(f"{key}:".encode()).decode()
+    return "Basic " + base64.b64encode(f"{key}:{password}".encode()).decode()
 
 
 class HeadersDouble:
