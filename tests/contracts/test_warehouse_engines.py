@@ -122,7 +122,7 @@ def test_a_file_that_is_no_duckdb_says_so(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     path.write_text("something else entirely " * 100)
     with pytest.raises(SetupError, match="cannot be opened"):
-        definition("duckdb").check({"path": str(path)}, Place(tmp_path, "w1"))
+        definition("duckdb").check({"path": path.name}, Place(tmp_path, "w1"))
 
 
 def test_an_engine_that_is_not_there_is_named() -> None:
@@ -136,3 +136,20 @@ def test_moments_are_kept_in_utc(trial: Trial) -> None:
     [row] = trial.rows("moments", "tracks", ["m1"])
     assert row["timestamp"] == datetime(2024, 6, 1, 7)
     assert row["uuid_ts"] == datetime(2023, 11, 14, 22, 15)
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/w.duckdb", "../w.duckdb", "a/../../w", "a//b", ".", "a\0b", "a" * 300, 7, "link/w"]
+)
+def test_a_duckdb_file_is_nowhere_but_in_the_folder_of_warehouses(tmp_path: Path, path: Any) -> None:
+    place = Place(tmp_path / "warehouse", "w1")
+    place.folder.mkdir()
+    (place.folder / "link").symlink_to(tmp_path)
+    with pytest.raises(SetupError, match="must be relative"):
+        definition("duckdb").check({"path": path}, place)
+    assert [each.name for each in tmp_path.rglob("*")] == ["warehouse", "link"]
+
+
+def test_a_duckdb_file_may_have_a_name_of_its_own(tmp_path: Path) -> None:
+    definition("duckdb").check({"path": "mine/lake.duckdb"}, Place(tmp_path, "w1"))
+    assert (tmp_path / "mine" / "lake.duckdb").exists()

@@ -116,6 +116,23 @@ def test_a_warehouse_that_cannot_be_reached_fails_with_the_reason_and_not_with_a
     asyncio.run(scenario())
 
 
+def test_a_warehouse_cannot_name_a_file_of_the_machine(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            for path in (str(tmp_path / "secret.key"), "../store.sqlite"):
+                body = {"metadataId": "duckdb", "settings": {"path": path}}
+                for operation in ("/warehouses", "/warehouses/validation"):
+                    refused = await house.ask("POST", operation, body)
+                    assert (refused.status, "must be relative" in refused.errors[0]["message"]) == (422, True)
+            made = await house.ask("POST", "/warehouses", {"metadataId": "duckdb", "settings": {}})
+            warehouse = f"/warehouses/{made.data['warehouse']['id']}"
+            refused = await house.ask("PATCH", warehouse, {"settings": {"path": "/etc/passwd"}})
+            assert refused.status == 422
+            assert (await house.ask("GET", warehouse)).data["warehouse"]["settings"] == {}
+
+    asyncio.run(scenario())
+
+
 def test_a_source_may_be_made_apart_from_all_warehouses_and_a_warehouse_from_all_sources(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(ManageHouse(tmp_path)) as house:

@@ -198,3 +198,21 @@ def test_warehouses_whose_names_clash_can_all_be_asked(tmp_path: Path) -> None:
 def test_a_result_is_plain_json(one_house: tuple[House, str]) -> None:
     result = asyncio.run(one_house[0].query("select * from events"))
     assert json.loads(msgspec.json.encode(result))["truncated"] is False
+
+
+def test_more_waiting_events_than_fit_are_no_answer_rather_than_a_part(
+    one_house: tuple[House, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headwater.warehouse.query._LIVE_BYTES", 10)
+    with pytest.raises(Unavailable, match="wait for the archive"):
+        rows(one_house[0], "select count(*) from events")
+
+
+def test_a_warehouse_whose_file_would_be_elsewhere_is_not_attached(tmp_path: Path) -> None:
+    async def story() -> None:
+        house = House(tmp_path)
+        duckdb.connect(str(tmp_path / "other.duckdb")).close()
+        house.add_warehouse(name="Other", path=str(tmp_path / "other.duckdb"))
+        assert (await house.query("select database_name from duckdb_databases() where path is not null")).rows == []
+
+    asyncio.run(story())

@@ -12,13 +12,14 @@ import asyncio
 import math
 import os
 import sys
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from headwater.eventlog.streams import PROCESSED
-from headwater.spec.errors import SenderError, Unavailable
+from headwater.spec.errors import SenderError, SetupError, Unavailable
 from headwater.warehouse.loop import ARCHIVE_GROUP
 
 if TYPE_CHECKING:
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
     from headwater.spec.workspace import Warehouse
     from headwater.warehouse.archive import Row
 
-_LIVE_RECORDS: Final = 100_000
+_LIVE_RECORDS: Final = 200_000
+_LIVE_BYTES: Final = 256_000_000
+"""More that is not archived yet would fill the memory, and the answer from a part of it would be wrong."""
+
+_LIVE_CHUNK: Final = 2_000
 _TRIES: Final = 5
 
 
@@ -108,13 +113,16 @@ async def _events(folder: Path, log: EventLog, settings: WarehouseSettings) -> t
     files = open_files(settings.archive_url, folder / "archive")
     cursors, names = await _archived(log, files)
     rows: list[Row] = []
+    size = 0
     for partition, cursor in cursors.items():
         position = cursor
-        while len(rows) < _LIVE_RECORDS:
-            chunk = await log.read(PROCESSED, partition, position, max_records=10_000)
+        while (chunk := await log.read(PROCESSED, partition, position, max_records=_LIVE_CHUNK)).records:
+            size += sum(len(record.value) for record in chunk.records)
+            if len(rows) + len(chunk.records) > _LIVE_RECORDS or size > _LIVE_BYTES:
+                raise Unavailable(
+                    "Too many events wait for the archive to be asked for; try again later.", retry_after=15
+                )
             rows += [row(record, partition, at)[1] for at, record in enumerate(chunk.records, chunk.first)]
-            if not chunk.records:
-                break
             position = chunk.next
     paths = names if settings.archive_url else [str((folder / "archive" / name).absolute()) for name in names]
     return paths, await asyncio.to_thread(_as_stream, table(rows))
@@ -158,8 +166,16 @@ def _attachable(folder: Path, warehouses: Iterable[Warehouse]) -> dict[str, str]
     found: dict[str, str] = {}
     names = Names()
     for one in warehouses:
-        path = path_of(one.settings, Place(folder / "warehouse", one.id)) if one.engine == "duckdb" else None
-        if path is not None and path.exists():
+        if one.engine != "duckdb":
+            continue
+        try:
+            path = path_of(one.settings, Place(folder / "warehouse", one.id))
+        except SetupError:
+            continue
+        if path.exists():
             name = names.schema(one.name) or names.schema(one.id)
-            found[name if name not in found else f"{name}_{len(found) + 1}"] = str(path.absolute())
+            others = (f"{name}_{number}" for number in count(2))
+            found[name if name not in found else next(free for free in others if free not in found)] = str(
+                path.absolute()
+            )
     return found

@@ -345,7 +345,10 @@ def _settings(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     if engine not in engines.names():
         raise invalid("metadataId", f'"metadataId" is not in the catalogue of warehouses: {engine}')
-    return fill_in(engines.definition(engine).fields, before, changes, desk.secrets)
+    definition = engines.definition(engine)
+    stored, opened = fill_in(definition.fields, before, changes, desk.secrets)
+    definition.fits(opened)
+    return stored, opened
 
 
 def _find(workspace: Workspace, warehouse_id: str) -> Warehouse:

@@ -7,7 +7,7 @@ the block ends and rolled back when it raises. `headwater.contracts.warehouse` p
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
@@ -65,6 +65,10 @@ class Place(msgspec.Struct, frozen=True):
     warehouse_id: str
 
 
+def _fits_always(_settings: Mapping[str, Any]) -> None:
+    return
+
+
 class EngineDefinition(msgspec.Struct, frozen=True, kw_only=True):
     """What one file of the catalogue declares. Settings are handed over with their secrets opened."""
 
@@ -75,6 +79,9 @@ class EngineDefinition(msgspec.Struct, frozen=True, kw_only=True):
     open: Callable[[dict[str, Any], Place], AbstractContextManager[Session]]
     check: Callable[[dict[str, Any], Place], None]
     """Raises SetupError or Unavailable, saying why, when the warehouse cannot be used."""
+
+    fits: Callable[[Mapping[str, Any]], None] = _fits_always
+    """Raises SetupError for settings that can never be used; looks nowhere."""
 
 
 def names() -> list[str]:

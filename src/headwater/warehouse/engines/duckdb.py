@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +27,11 @@ _TYPES: Final = {
 }
 _WAIT_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 0.1
+_LONGEST_PATH: Final = 200
+_OUTSIDE: Final = (
+    "The path of a DuckDB warehouse must be relative, such as lake.duckdb: the file is in the folder warehouse of the "
+    "data folder. To have it elsewhere, the operator can mount a disk there."
+)
 _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "memory_limit": "1GB",
     "autoinstall_known_extensions": False,
@@ -106,10 +111,25 @@ class DuckDBSession:
             self._connection.unregister("wanted")
 
 
-def path_of(settings: dict[str, Any], place: Place) -> Path:
-    """The file of a warehouse."""
-    chosen = settings.get("path")
-    return Path(chosen) if isinstance(chosen, str) and chosen else place.folder / f"{place.warehouse_id}.duckdb"
+def path_of(settings: Mapping[str, Any], place: Place) -> Path:
+    """The file of a warehouse, always inside the folder of warehouses. Raises SetupError for a setting that leaves it.
+
+    Whoever may set a warehouse up could otherwise name any file of the machine, to be read or written.
+    """
+    _fits(settings)
+    path = place.folder / (settings.get("path") or f"{place.warehouse_id}.duckdb")
+    # A link there may lead elsewhere; what it leads to counts.
+    if not path.resolve().is_relative_to(place.folder.resolve()):
+        raise SetupError(_OUTSIDE)
+    return path
+
+
+def _fits(settings: Mapping[str, Any]) -> None:
+    path = settings.get("path") or ""
+    parts = path.split("/") if isinstance(path, str) else []
+    odd = not parts or "\0" in path or "\\" in path or len(path.encode("utf-8", "replace")) > _LONGEST_PATH
+    if odd or (path and not {"", ".", ".."}.isdisjoint(parts)):
+        raise SetupError(_OUTSIDE)
 
 
 @contextmanager
@@ -187,10 +207,11 @@ definition = EngineDefinition(
         Field(
             key="path",
             label="File",
-            description="Path of the database file on the machine that loads; empty for a file in the data folder.",
+            description="Name of the file, in the folder warehouse of the data folder; empty: it is named after the id.",
         ),
     ),
     capabilities=_capabilities,
     open=_open,
     check=_check,
+    fits=_fits,
 )
