@@ -24,7 +24,7 @@ def main() -> int:
         return _prepare(settings)
     from headwater.app.serve import serve_roles
 
-    return serve_roles(settings, words)
+    return serve_roles(settings, words, supervised=True)
 
 
 def _prepare(settings: Settings) -> int:

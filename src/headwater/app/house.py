@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from headwater.app.folder import make
 from headwater.app.shapes import FirstStart
 from headwater.eventlog import EventLog
 from headwater.spec.errors import SetupError
@@ -70,15 +71,7 @@ def prepare(settings: Settings) -> FirstStart | None:
     Returns the keys that the first start made, or None when there was a workspace already. Raises SetupError when the
     data folder cannot be used.
     """
-    folder = Path(settings.data)
-    try:
-        # What is kept there is personal data; a folder that stands already keeps the rights that its owner gave it.
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SetupError(
-            f"The data folder {folder.absolute()} cannot be used: {error.strerror or error}. "
-            "Choose another with --data, or let its owner start the house."
-        ) from error
+    make(Path(settings.data))
     Secrets.from_file(_key_file(settings))
     store = open_store(settings)
     try:

@@ -23,13 +23,16 @@ _log = logging.getLogger("headwater")
 _REST_SECONDS = 30.0
 
 
-def serve_roles(settings: Settings, roles: Sequence[str]) -> int:
-    """Run roles in this process until SIGTERM or SIGINT. Returns the exit status."""
+def serve_roles(settings: Settings, roles: Sequence[str], *, supervised: bool = False) -> int:
+    """Run roles in this process until SIGTERM or SIGINT. Returns the exit status.
+
+    A process that is `supervised` may end by itself to be started afresh.
+    """
     configure_logging(settings.log_level)
     prepare(settings)
     failed = False
     try:
-        _runner()(_serve(settings, roles))
+        _runner()(_serve(settings, roles, supervised=supervised))
     except* HeadwaterError as errors:
         failed = True
         for error in errors.exceptions:
@@ -45,7 +48,7 @@ def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
     return uvloop.run
 
 
-async def _serve(settings: Settings, roles: Sequence[str]) -> None:
+async def _serve(settings: Settings, roles: Sequence[str], *, supervised: bool) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -56,7 +59,7 @@ async def _serve(settings: Settings, roles: Sequence[str]) -> None:
         gc.freeze()
         gc.set_threshold(50_000, 50, 50)
         watches = [asyncio.create_task(_stop_when_orphaned(stopping))]
-        if list(roles) == ["warehouse"]:
+        if supervised and list(roles) == ["warehouse"]:
             watches.append(asyncio.create_task(_rest(house.log, stopping)))
         await run(house, roles, stopping)
         for watch in watches:

@@ -43,11 +43,15 @@ def configure_logging(level: str) -> None:
 class Child:
     """One supervised process."""
 
-    def __init__(self, roles: Sequence[str], settings: Settings, environment: dict[str, str]) -> None:
+    def __init__(
+        self, roles: Sequence[str], settings: Settings, environment: dict[str, str], *, lock: int | None = None
+    ) -> None:
+        """`lock` is a handle that it inherits."""
         self.roles = roles
         self.name = "+".join(roles)
         self._settings = msgspec.json.encode(settings)
         self._environment = environment
+        self._inherits = () if lock is None else (lock,)
         self._started = 0.0
         self._due = 0.0
         self._crashes = 0
@@ -57,7 +61,11 @@ class Child:
         """Start it."""
         self._started = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [*COMMAND, *self.roles], stdin=subprocess.PIPE, env=self._environment, start_new_session=True
+            [*COMMAND, *self.roles],
+            stdin=subprocess.PIPE,
+            env=self._environment,
+            start_new_session=True,
+            pass_fds=self._inherits,
         )
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:
@@ -121,17 +129,20 @@ def prepare_apart(settings: Settings) -> FirstStart | None:
     return msgspec.json.decode(done.stdout, type=FirstStart | None)
 
 
-def supervise(settings: Settings, groups: Sequence[Sequence[str]], *, started: Callable[[], None]) -> int:
+def supervise(
+    settings: Settings, groups: Sequence[Sequence[str]], *, started: Callable[[], None], lock: int | None = None
+) -> int:
     """Run groups of roles, a process each, until SIGTERM or SIGINT. Returns the exit status.
 
-    `started` is called once all processes were started.
+    `started` is called once all processes were started. They all inherit `lock`, so that the data folder is not free
+    before the last of them has ended, however this one ends.
     """
     configure_logging(settings.log_level)
     metrics = Path(settings.data) / "metrics"
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(parents=True)
     environment = child_environment(PROMETHEUS_MULTIPROC_DIR=str(metrics.absolute()))
-    children = [Child(roles, settings, environment) for roles in groups]
+    children = [Child(roles, settings, environment, lock=lock) for roles in groups]
     stop_asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda signum, _frame: stop_asked.append(signum))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,13 +57,16 @@ def serve(
 
 def _serve_all(settings: Settings, *, spread: bool) -> int:
     from headwater.app.commands.banner import announce
+    from headwater.app.folder import hold
     from headwater.app.shapes import EMBEDDED, SPREAD
     from headwater.app.supervise import prepare_apart, supervise
 
     check_port(settings.collect.host, settings.collect.port, "collect.port")
     check_port(settings.manage.host, settings.manage.port, "manage.port")
+    lock = hold(Path(settings.data))
     first = prepare_apart(settings)
-    return supervise(settings, SPREAD if spread else EMBEDDED, started=lambda: announce(settings, first))
+    shape = SPREAD if spread else EMBEDDED
+    return supervise(settings, shape, started=lambda: announce(settings, first), lock=lock)
 
 
 def _serve_some(settings: Settings, roles: Sequence[str]) -> int:
