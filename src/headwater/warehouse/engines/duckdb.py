@@ -207,7 +207,7 @@ definition = EngineDefinition(
         Field(
             key="path",
             label="File",
-            description="Name of the file, in the folder warehouse of the data folder; empty: it is named after the id.",
+            description="Name of the file, in the folder warehouse of the data folder; empty: named after the id.",
         ),
     ),
     capabilities=_capabilities,
