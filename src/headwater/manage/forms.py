@@ -96,13 +96,17 @@ def _wrong(field: Field, value: Any) -> str:
         return f"must be one of {', '.join(field.choices)}"
     if field.required and value in ("", {}, []):
         return "is required"
-    if _is_sealed(value):
+    if _is_sealed(value) or (field.secret and isinstance(value, dict) and _holds_sealed(cast("dict[str, Any]", value))):
         return "is not valid: it looks like a secret that is sealed already"
     return ""
 
 
 def _is_sealed(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(_SEALED)
+
+
+def _holds_sealed(values: Mapping[str, Any]) -> bool:
+    return any(_is_sealed(value) for value in values.values())
 
 
 def _problem(key: str, what: str) -> Problem:

@@ -14,6 +14,7 @@ from headwater.spec.wire import JSON
 
 S = TypeVar("S", bound=msgspec.Struct)
 _MAX_PARTS = 5
+_MAX_DIGITS = 9
 _AT = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _KEY = re.compile(r"[^.\[\]]+")
 
@@ -30,10 +31,11 @@ def unfold(pairs: Iterable[tuple[str, str]]) -> dict[str, JSON]:
                 below = node[part] = {}
             node = cast("dict[str, JSON]", below)
         last = parts[-1]
-        if key.endswith("[]"):
-            node[last] = [*_list(node.get(last)), value]
+        if last in node or key.endswith("[]"):
+            node[last] = _list(node.get(last))
+            node[last].append(value)
         else:
-            node[last] = value if last not in node else [*_list(node[last]), value]
+            node[last] = value
     return {key: _fold(value) for key, value in tree.items()}
 
 
@@ -47,7 +49,7 @@ def _fold(value: JSON) -> JSON:
     if not isinstance(value, dict):
         return value
     items = {key: _fold(below) for key, below in cast("dict[str, JSON]", value).items()}
-    if items and all(key.isdecimal() for key in items):
+    if items and all(key.isdecimal() and len(key) <= _MAX_DIGITS for key in items):
         return [items[key] for key in sorted(items, key=int)]
     return items
 

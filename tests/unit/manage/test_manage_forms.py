@@ -79,3 +79,11 @@ def test_every_wrong_setting_is_named() -> None:
 def test_a_number_is_not_a_boolean_in_disguise() -> None:
     with pytest.raises(Refused):
         fill({}, {"url": "u", "size": True})
+
+
+def test_text_that_looks_sealed_is_refused_wherever_a_secret_goes() -> None:
+    """It would be kept as it is, and opened as the secret that it was copied from."""
+    copied = SECRETS.seal("somebody else's")
+    for changes in ({"secret": copied}, {"headers": {"X-Mine": copied}}):
+        with pytest.raises(Refused, match="sealed already"):
+            fill({}, {"url": "u", **changes})

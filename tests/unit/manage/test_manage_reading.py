@@ -124,3 +124,13 @@ def test_pages_add_up_to_the_list() -> None:
             break
         cursor = place.next
     assert seen == entries
+
+
+def test_a_name_that_is_repeated_costs_no_more_than_its_length() -> None:
+    """Were the list copied for each value, this would take minutes."""
+    assert unfold([("a", "x")] * 300_000) == {"a": ["x"] * 300_000}
+    assert unfold([("a[]", "x")] * 300_000) == {"a": ["x"] * 300_000}
+
+
+def test_a_number_that_is_no_place_in_a_list_is_a_name() -> None:
+    assert unfold([(f"a[{'9' * 5_000}]", "x")]) == {"a": {"9" * 5_000: "x"}}
