@@ -149,10 +149,11 @@ def _publish(event: Event, source: SourcePlan, tally: Tally) -> Record:
         tally[event.source_id, destination_id, Step.MATCHED, ""] += 1
         tally[event.source_id, destination_id, Step.FILTERED_AT_DESTINATION, reason] += 1
     body = event.body
+    name = body.get("event" if event.type == "track" else "name")
     header = ProcessedHeader(
         event.source_id,
         event.type,
-        body["event"] if event.type == "track" else body.get("name") or "",
+        name if isinstance(name, str) else "",
         event.message_id,
         body.get("userId") or "",
         body.get("anonymousId") or "",

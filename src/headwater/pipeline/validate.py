@@ -13,7 +13,7 @@ CONSENT_EVENT = "Segment Consent Preference Updated"
 def validate(body: dict[str, Any]) -> str:
     """The reason from spec.outcome for which the message fails, or an empty string. Null counts as absent."""
     kind = body.get("type")
-    if kind not in EVENT_TYPES:
+    if not isinstance(kind, str) or kind not in EVENT_TYPES:
         return "type_not_supported"
     user_id, anonymous_id = body.get("userId"), body.get("anonymousId")
     if user_id is None and anonymous_id is None:
