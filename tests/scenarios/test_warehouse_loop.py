@@ -216,3 +216,38 @@ def test_every_partition_is_loaded_and_archived(tmp_path: Path, partitions: int)
         assert house.rows(main, "SELECT count(*) FROM my_site.tracks") == [(partitions,)]
 
     asyncio.run(story())
+
+
+class FullLog(MemoryLog):
+    """A log that is away the first time that it is to forget a group."""
+
+    def __init__(self) -> None:
+        super().__init__(partitions=1)
+        self.asked = 0
+
+    async def forget(self, group: str, stream: Stream, partition: int) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            raise Unavailable("The log is away.")
+        await super().forget(group, stream, partition)
+
+
+def test_a_deleted_warehouse_is_forgotten_even_if_the_log_was_away_meanwhile(tmp_path: Path) -> None:
+    async def story() -> None:
+        log = FullLog()
+        house = House(tmp_path, log)
+        gone = house.add_warehouse()
+        await house.publish(event("m1"))
+        loaded = house.caught_up(group_of(gone))
+        deleted = False
+
+        async def forgotten() -> bool:
+            nonlocal deleted
+            if not deleted and await loaded():
+                house.store.run(lambda connection: workspaces.delete_warehouse(connection, gone))
+                deleted = True
+            return log.asked > 1 and group_of(gone) not in await log.groups(PROCESSED, 0)
+
+        await house.work(forgotten)
+
+    asyncio.run(story())

@@ -6,6 +6,7 @@ What is heavy (Arrow, the drivers) is imported by the first load, so that an idl
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import defaultdict
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from headwater import telemetry
 from headwater.eventlog import Chunk, EventLog, Record
 from headwater.eventlog.streams import PROCESSED
-from headwater.spec.errors import HeadwaterError, SetupError
+from headwater.spec.errors import HeadwaterError, SetupError, Unavailable
 from headwater.spec.event import decode_processed
 from headwater.store import Store, loads
 from headwater.warehouse.engines import Place, definition
@@ -65,9 +66,15 @@ async def warehouse(
         keepers: dict[str, asyncio.Task[None]] = {}
         workspace = None
         while not stopping.is_set():
-            if snapshot.current is not workspace:
-                workspace = snapshot.current
-                await _forget_deleted(log, {one.id for one in workspace.warehouses})
+            ended = [warehouse_id for warehouse_id, keeper in keepers.items() if keeper.done()]
+            if snapshot.current is not workspace or ended:
+                # A keeper that was at work when its warehouse was deleted may have made its group known once more.
+                found = snapshot.current
+                with contextlib.suppress(Unavailable):
+                    await _forget_deleted(log, {one.id for one in found.warehouses})
+                    workspace = found
+                    for warehouse_id in ended:
+                        del keepers[warehouse_id]
             for one in snapshot.current.warehouses:
                 if one.enabled and (one.id not in keepers or keepers[one.id].done()):
                     keeper = WarehouseKeeper(log, store, snapshot, secrets, one.id, settings=settings, folder=folder)
