@@ -59,6 +59,17 @@ def test_warehouses_answer_under_their_name_and_the_first_also_without(one_house
     assert rows(one_house[0], joined) == [[2]]
 
 
+def test_a_table_that_is_not_there_is_answered_with_those_that_are(
+    one_house: tuple[House, str], tmp_path: Path
+) -> None:
+    with pytest.raises(SenderError, match=r"no table pages\..* at once\. Tables so far: .*my_site\.tracks"):
+        rows(one_house[0], "select * from my_site.pages")
+    before = House(tmp_path)
+    before.add_warehouse(name="Main Base")
+    with pytest.raises(SenderError, match=r"no table .*tracks\..*Nothing has been loaded yet"):
+        rows(before, "select * from my_site.tracks")
+
+
 def test_a_range_that_is_being_archived_shows_once(one_house: tuple[House, str]) -> None:
     house = one_house[0]
     [part] = house.folder.glob("archive/*/*/part-0-0-1.parquet")
@@ -110,8 +121,8 @@ def test_every_type_of_value_can_be_shown(one_house: tuple[House, str]) -> None:
         ("select * from read_text('{folder}/archive/../secret.key')", "disabled by configuration"),
         ("select * from read_blob('/etc/passwd')", "disabled by configuration"),
         ("select * from glob('{folder}/*')", "disabled by configuration"),
-        ("select * from '/etc/passwd'", "does not exist"),
-        ("select * from task", "does not exist"),
+        ("select * from '/etc/passwd'", "no table"),
+        ("select * from task", "no table"),
         ("select getenv('PATH')", "does not exist"),
         ("select * from enable_logging('QueryLog', storage = 'file', storage_path = '{folder}/l')", "locked"),
         ("select repeat('x', 3000000000)", "needs more|too large|exceed|memory"),

@@ -145,7 +145,9 @@ def _build(values: Mapping[str, Any]) -> Settings:
     try:
         return msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SetupError(f"A setting has the wrong form: {error}") from error
+        said, _, path = str(error).partition(" - at `$.")
+        name = f"The setting {path.removesuffix('`')}" if path else "A setting"
+        raise SetupError(f"{name} has the wrong form: {said}.") from error
 
 
 def _get(settings: Settings, name: str) -> Any:

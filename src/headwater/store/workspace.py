@@ -121,6 +121,13 @@ def find_source(connection: Connection, source_id: str) -> Source:
     return _source(row, list(connection.execute(query.order_by(write_keys.c.created_at)).scalars()))
 
 
+def source_named(connection: Connection, name: str) -> Source:
+    """One source by its id or its slug, held as by `find_source`. Raises SenderError 404."""
+    known = connection.execute(sa.select(sources.c.id).where(sa.or_(sources.c.id == name, sources.c.slug == name)))
+    ids = list(known.scalars())
+    return find_source(connection, ids[0] if len(ids) == 1 else name)
+
+
 def update_source(connection: Connection, source_id: str, **columns: Any) -> Source:
     """Change columns of a source and return it as it is then. Raises SenderError 404, or 409 for a slug in use."""
     _update(connection, sources, source_id, "source", columns)

@@ -69,6 +69,7 @@ async def query(
         "rows": settings.query_rows,
         "memory_mb": settings.query_memory_mb,
         "seconds": math.ceil(settings.query_seconds),
+        "load_every": settings.load_every_seconds,
     }
     content = await _in_sandbox(msgspec.msgpack.encode(task), settings)
     answer: dict[str, Any] = msgspec.json.decode(content)

@@ -8,6 +8,7 @@ its settings are locked, only a single SELECT is run, and the kernel lets the pr
 from __future__ import annotations
 
 import io
+import re
 import resource
 import sys
 import time
@@ -19,6 +20,12 @@ import msgspec
 _PAUSE_SECONDS: Final = 0.02
 _ANSWER_BYTES: Final = 16_000_000
 _FETCH: Final = 500
+_NAMED: Final = 20
+_NO_TABLE: Final = re.compile(r'^Catalog Error: Table with name "?(.+?)"? does not exist')
+_TABLES: Final = """
+    SELECT database_name, schema_name, table_name FROM duckdb_tables()
+    WHERE list_contains(?, database_name) ORDER BY ALL
+"""
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -26,7 +33,7 @@ class Task(msgspec.Struct, frozen=True):
 
     `parts` are files of the archive (paths, or names under `archive_url` when that is set), `live` is an Arrow stream
     of the events after them. `warehouses` are DuckDB files by the name to attach them under; names without a
-    warehouse mean the first.
+    warehouse mean the first. `load_every` is the time between two loads, in seconds.
     """
 
     sql: str
@@ -37,6 +44,7 @@ class Task(msgspec.Struct, frozen=True):
     rows: int
     memory_mb: int
     seconds: int
+    load_every: float
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -74,7 +82,10 @@ def _run(task: Task) -> Answer:
         kinds = [statement.type for statement in connection.extract_statements(task.sql)]
         if kinds != [duckdb.StatementType.SELECT]:
             return Answer(refused="Only a single SELECT statement can be run.")
-        return _answer(connection.execute(task.sql), task.rows)
+        try:
+            return _answer(connection.execute(task.sql), task.rows)
+        except duckdb.CatalogException as error:
+            return Answer(refused=_explained(connection, task, str(error).strip()))
     except _Held as error:
         return Answer(unavailable=str(error))
     except duckdb.OutOfMemoryException:
@@ -83,6 +94,22 @@ def _run(task: Task) -> Answer:
         return Answer(refused=str(error).strip())
     except MemoryError:
         return Answer(refused="The query needs more memory than it may use.")
+
+
+def _explained(connection: duckdb.DuckDBPyConnection, task: Task, said: str) -> str:
+    """What DuckDB said, and when it missed a table, which there are and when others come."""
+    missed = _NO_TABLE.search(said)
+    if missed is None:
+        return said
+    found = connection.execute(_TABLES, [list(task.warehouses)]).fetchmany(_NAMED + 1)
+    first = next(iter(task.warehouses), "")
+    names = [f"{schema}.{table}" if base == first else f"{base}.{schema}.{table}" for base, schema, table in found]
+    there = ", ".join(names[:_NAMED]) + (", and more" if len(names) > _NAMED else "")
+    return (
+        f"There is no table {missed[1]}. A load makes a table when the first event for it is loaded, and there is one"
+        f" every {task.load_every:g} s; `events` has every event at once."
+        + (f" Tables so far: {there}." if there else " Nothing has been loaded yet.")
+    )
 
 
 class _Held(Exception):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +31,7 @@ def show_keys(settings: Settings, first: FirstStart) -> None:
 
 def banner(settings: Settings, first: FirstStart | None) -> Iterator[str]:
     """The lines."""
-    collect, manage = _public(settings), manage_url(settings)
+    collect, manage, command = _public(settings), manage_url(settings), _command()
     yield ""
     yield "Headwater is running. Stop it with Ctrl-C."
     yield ""
@@ -39,9 +41,9 @@ def banner(settings: Settings, first: FirstStart | None) -> Iterator[str]:
     yield f"  Data            {Path(settings.data).absolute()}"
     yield ""
     if first is None:
-        yield "A new token:      headwater create-token --name NAME --scopes '*'"
-        yield "A lost one:       headwater admin-token"
-        yield "The write keys:   headwater list-sources"
+        yield f"A new token:      {command} create-token --name NAME --scopes '*'"
+        yield f"A lost one:       {command} admin-token"
+        yield f"The write keys:   {command} list-sources"
         yield ""
         return
     yield from _keys(settings, first)
@@ -49,8 +51,14 @@ def banner(settings: Settings, first: FirstStart | None) -> Iterator[str]:
     yield f"  curl -u {first.write_key}: {collect}/v1/track -H 'content-type: application/json' \\"
     yield """    -d '{"userId":"u1","event":"Order Completed","properties":{"revenue":19.99}}'"""
     yield "and see it arrive:"
-    yield "  headwater tail --from start"
+    yield f"  {command} tail --from start"
     yield ""
+
+
+def _command() -> str:
+    """What to type for this program in another terminal: its path where a shell would not find it by its name."""
+    called = Path(sys.argv[0])
+    return "headwater" if shutil.which("headwater") or called.name != "headwater" else str(called)
 
 
 def _keys(settings: Settings, first: FirstStart) -> Iterator[str]:

@@ -13,8 +13,8 @@ from headwater.app.commands.client import Client, find_house
 from headwater.spec.errors import SetupError
 from headwater.spec.outcome import Step
 
-PATH, BOOKS = "/headwater/redrive", "/headwater/ledger"
-"""Where the operations `redrive_deliveries` and `get_ledger` are."""
+PATH, BOOKS, DESTINATIONS = "/headwater/redrive", "/headwater/ledger", "/destinations"
+"""Where the operations `redrive_deliveries`, `get_ledger` and `list_destinations` are."""
 
 _POLL_SECONDS = 0.5
 _EVER = "1970-01-01T00:00:00.000Z"
@@ -26,7 +26,9 @@ def register(app: typer.Typer) -> None:
 
 
 def redrive(
-    destination: Annotated[str, typer.Option("--destination", metavar="ID", help="The destination.")],
+    destination: Annotated[
+        str, typer.Option("--destination", metavar="ID", help="The destination; may be left out when there is one.")
+    ] = "",
     reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="Only those that failed for this.")] = "",
     start: Annotated[
         str, typer.Option("--from", metavar="ISO", help="Only those parked at this moment or later.")
@@ -44,11 +46,13 @@ def redrive(
 
     \b
     Examples:
+      headwater redrive
       headwater redrive --destination 2f9kQ --dry-run
       headwater redrive --destination 2f9kQ --reason UNAUTHORIZED
       headwater redrive --destination 2f9kQ --from 2026-03-01T00:00:00Z --yes --no-wait
     """
     client = Client.of_house(find_house(url=url, token=token, data=data))
+    destination = destination or _only_one(client)
     chosen = {"destinationId": destination, "reason": reason, "from": start or None, "to": end or None}
     found = int(client.ask("POST", PATH, body={**chosen, "dryRun": True})["deliveries"])
     if dry_run or not found:
@@ -74,6 +78,17 @@ def pending(client: Client, destination: str) -> int:
     """How many deliveries wait for a destination, by the books."""
     accounts = client.ask("GET", BOOKS, query=[("destinationId", destination), ("startTime", _EVER)])["accounts"]
     return sum(int(account["steps"].get(Step.PENDING, 0)) for account in accounts)
+
+
+def _only_one(client: Client) -> str:
+    """The id of the only destination. Raises SetupError with those to choose from."""
+    found = client.ask("GET", DESTINATIONS)["destinations"]
+    if len(found) == 1:
+        return str(found[0]["id"])
+    if not found:
+        raise SetupError("There is no destination yet; `headwater create-destination` connects one.")
+    names = ", ".join(f"{one['id']} ({one['name']})" for one in found)
+    raise SetupError(f"Say which with --destination: {names}.")
 
 
 def _failed(client: Client, chosen: Mapping[str, Any]) -> int:

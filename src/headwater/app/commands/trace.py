@@ -19,6 +19,7 @@ PATH = "/headwater/trace/{messageId}"
 
 _COLOURS = {"delivered": "green", "processed": "green", "pending": "yellow", "duplicate": "yellow", "matched": "cyan"}
 _WAIT_SECONDS = 0.5
+_LONG = 200
 
 
 def register(app: typer.Typer) -> None:
@@ -141,7 +142,11 @@ def _said(event: dict[str, Any]) -> str:
 
 def _sample(text: str) -> list[str]:
     """What was asked or answered, and with which body; the headers between are for `--json`."""
-    lines = [line[:200] for line in output.clean(text).splitlines() if line.strip()]
+    lines = [
+        line if len(line) <= _LONG else line[: _LONG - 1] + "…"
+        for line in output.clean(text).splitlines()
+        if line.strip()
+    ]
     return [lines[0], lines[-1]] if len(lines) > 1 and lines[-1].startswith(("{", "[")) else lines[:1]
 
 

@@ -66,8 +66,8 @@ async def list_destinations(desk: Desk, request: ListDestinations) -> ListDestin
 class CreateDestination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A destination to connect."""
 
-    source_id: Annotated[str, Meta(description="The source whose events it gets.")]
-    metadata_id: Annotated[str, Meta(description="The destination's id in the catalogue.")]
+    source_id: Annotated[str, Meta(description="The source whose events it gets, by its id or slug.")]
+    metadata_id: Annotated[str, Meta(description="The destination's id in the catalogue, such as webhook.")]
     settings: Annotated[dict[str, Any], Meta(description="Its settings; the catalogue lists them.")]
     enabled: Annotated[bool, Meta(description="Whether events are sent to it.")] = True
     name: Name | None = None
@@ -83,7 +83,7 @@ async def create_destination(desk: Desk, request: CreateDestination) -> Destinat
     def work(connection: Connection) -> tuple[Destination, list[audit.Entry]]:
         made = workspaces.create_destination(
             connection,
-            source_id=request.source_id,
+            source_id=workspaces.source_named(connection, request.source_id).id,
             definition=request.metadata_id,
             name=name,
             enabled=request.enabled,
