@@ -56,7 +56,7 @@ def hold(folder: Path, *, patience: float = _PATIENCE_SECONDS) -> int | None:
                 os.close(handle)
                 raise SetupError(
                     f"A house is running on the data folder {folder.absolute()} already (process {holder}). "
-                    "Stop it, or choose another folder with --data."
+                    "Stop it, or choose another folder with --data or HEADWATER_DATA."
                 ) from None
             time.sleep(0.1)
         except OSError:  # a file system without locks

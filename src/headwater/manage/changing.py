@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +18,8 @@ T = TypeVar("T")
 async def change(desk: Desk, work: Callable[[Connection], tuple[T, Sequence[audit.Entry]]]) -> T:
     """Run `work`, which returns its answer and what the trail should say, in one transaction.
 
-    Nothing is changed when it raises. The next reader of the desk's workspace sees the change.
+    Nothing is changed when it raises. The next reader of the desk's workspace sees the change, and when this returns
+    every role of the machine had the time to see it: who connects a destination and then sends an event finds it there.
     """
 
     def run(connection: Connection) -> T:
@@ -27,7 +29,10 @@ async def change(desk: Desk, work: Callable[[Connection], tuple[T, Sequence[audi
         return answer
 
     answer = await desk.store.write(run)
+    before = desk.snapshot.current
     await desk.snapshot.refresh()
+    if desk.snapshot.current is not before:
+        await asyncio.sleep(desk.settle_seconds)
     return answer
 
 

@@ -32,7 +32,8 @@ NOBODY = Caller("", "", ())
 class Desk:
     """The ports that operations use. `now` is the instant of the request, in milliseconds since 1970 (UTC).
 
-    `stopping` is set when the role ends; what lasts (a stream) ends soon after.
+    `stopping` is set when the role ends; what lasts (a stream) ends soon after. A change of the workspace is answered
+    after `settle_seconds`, within which every role of this machine sees it.
     """
 
     store: Store
@@ -44,6 +45,7 @@ class Desk:
     stopping: asyncio.Event
     caller: Caller = NOBODY
     now: int = 0
+    settle_seconds: float = 0.0
 
     async def workspace(self) -> Workspace:
         """The configuration as it is now, including what another process changed a moment ago."""

@@ -21,7 +21,7 @@ from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.settings import ManageSettings, Settings
 from headwater.store.database import Store
 from headwater.store.secrets import Secrets
-from headwater.store.snapshot import Snapshot
+from headwater.store.snapshot import REFRESH_SECONDS, Snapshot
 
 _MEASURE_SECONDS = 5.0
 _TRIM_SECONDS = 180.0
@@ -54,6 +54,7 @@ async def manage(
         settings=settings,
         folder=folder,
         stopping=stopping,
+        settle_seconds=1.5 * REFRESH_SECONDS,
     )
     books = Books(log, store)
     await books.open()

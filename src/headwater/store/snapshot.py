@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from headwater.spec.workspace import Workspace
     from headwater.store.database import Store
 
+REFRESH_SECONDS = 0.3
+"""How often a role looks whether the workspace changed."""
+
 
 class Snapshot:
     """`current` is the newest workspace seen. One task keeps it fresh; readers compare versions or identity."""
@@ -31,7 +34,7 @@ class Snapshot:
         if await self._store.read(workspaces.version) != self.current.version:
             self.current = await self._store.read(workspaces.load)
 
-    async def keep_fresh(self, stopping: asyncio.Event, *, every: float = 0.3) -> None:
+    async def keep_fresh(self, stopping: asyncio.Event, *, every: float = REFRESH_SECONDS) -> None:
         """Refresh every so many seconds until told to stop. A store that is away leaves the last snapshot in force."""
         while not stopping.is_set():
             with contextlib.suppress(Unavailable):

@@ -56,13 +56,13 @@ def redrive(
     chosen = {"destinationId": destination, "reason": reason, "from": start or None, "to": end or None}
     found = int(client.ask("POST", PATH, body={**chosen, "dryRun": True})["deliveries"])
     if dry_run or not found:
-        sentence = f"{found} failed deliveries would be tried again." if found else "No delivery there has failed."
+        sentence = f"{_counted(found, 'failed ')} would be tried again." if found else "No delivery there has failed."
         _report({"deliveries": found, "dryRun": True}, sentence, json=json)
         return
     if not yes:
         if json:
             raise SetupError("Give --yes with --json: nobody can be asked.")
-        typer.confirm(f"Try {found} failed deliveries again?", abort=True, err=True)
+        typer.confirm(f"Try {_counted(found, 'failed ')} again?", abort=True, err=True)
     others = _failed(client, chosen) - found
     before = pending(client, destination)
     moved = int(client.ask("POST", PATH, body={**chosen, "dryRun": False})["deliveries"])
@@ -102,7 +102,7 @@ def _follow(client: Client, destination: str, moved: int, before: int, *, quiet:
     console = output.console(error=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     if not quiet:
-        output.say(f"Trying {moved} deliveries again. Ctrl-C stops looking, not the deliveries.", error=True)
+        output.say(f"Trying {_counted(moved)} again. Ctrl-C stops looking, not the trying.", error=True)
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task("done", total=moved)
         while left := max(0, pending(client, destination) - before):
@@ -113,9 +113,13 @@ def _follow(client: Client, destination: str, moved: int, before: int, *, quiet:
 
 def _sentence(answer: dict[str, Any]) -> str:
     if "delivered" not in answer:
-        return f"{answer['deliveries']} deliveries are being tried again."
+        return f"Being tried again: {_counted(answer['deliveries'])}."
     again = f", {answer['failed']} failed again" if answer["failed"] else ""
-    return f"{answer['deliveries']} deliveries were tried again: {answer['delivered']} delivered{again}."
+    return f"Tried again: {_counted(answer['deliveries'])}, {answer['delivered']} delivered{again}."
+
+
+def _counted(number: int, kind: str = "") -> str:
+    return f"{number} {kind}{'delivery' if number == 1 else 'deliveries'}"
 
 
 def _report(answer: dict[str, Any], sentence: str, *, json: bool) -> None:

@@ -92,4 +92,5 @@ def check_port(host: str, port: int, name: str) -> None:
             errno.EADDRINUSE: "is taken. Is a house running already? Stop it, or choose another",
             errno.EACCES: "may not be used by this person. Choose one above 1023",
         }.get(error.errno or 0, f"cannot be used ({error.strerror}). Choose another")
-        raise SetupError(f"Port {port} of {host} {why} with --set {name}=PORT.")
+        variable = f"HEADWATER_{name.replace('.', '_').upper()}"
+        raise SetupError(f"Port {port} of {host} {why} with --set {name}=PORT, or {variable}=PORT before the command.")
