@@ -79,6 +79,20 @@ def test_a_destination_pauses_resumes_and_goes_with_its_source(tmp_path: Path) -
     asyncio.run(scenario())
 
 
+def test_a_destination_is_connected_to_a_source_by_its_id_or_its_slug(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            source = await house.source()
+            slug = (await house.ask("GET", f"/sources/{source}")).data["source"]["slug"]
+            wanted = {"metadataId": "webhook", "settings": {"url": "https://example.com/"}}
+            for name in (source, slug):
+                made = await house.ask("POST", "/destinations", wanted | {"sourceId": name})
+                assert made.data["destination"]["sourceId"] == source
+            assert (await house.ask("POST", "/destinations", wanted | {"sourceId": "nobody"})).status == 404
+
+    asyncio.run(scenario())
+
+
 def test_a_warehouse_is_made_connected_tried_and_removed(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(ManageHouse(tmp_path)) as house:
