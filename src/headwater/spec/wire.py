@@ -3,7 +3,7 @@
 `msgspec` reads what is JSON. Official clients also send what is nearly JSON: Python writes NaN and Infinity as bare
 words, several write lone surrogates (`"\\ud800"`), some proxies add a byte order mark (contract: clients 1.8). Refusing
 these would lose a whole batch for one property, so they are read once more, slowly, and mended: a number that is not
-one becomes null, a lone surrogate becomes U+FFFD, a whole number beyond 64 bits becomes a float.
+one becomes null, a lone surrogate becomes U+FFFD. A whole number keeps all its digits.
 """
 
 from __future__ import annotations
@@ -27,18 +27,15 @@ _any = msgspec.json.Decoder()
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 """A string, or one that never ends: if that were no match it would be sought again from each quote in it."""
 
-_BEYOND_FLOATS = 2**1023
 _OPENING = b"{["
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
 
 
 def encode(value: Any) -> bytes:
-    """Write JSON in UTF-8. A lone surrogate, which has no UTF-8 form, is written as U+FFFD, and a whole number beyond
-    64 bits as the nearest float.
-    """
+    """Write JSON in UTF-8. A lone surrogate, which has no UTF-8 form, is written as U+FFFD."""
     try:
         return _encode(value)
-    except (UnicodeEncodeError, OverflowError):
+    except UnicodeEncodeError:
         return _encode(_mend(value, 0))
 
 
@@ -91,8 +88,6 @@ def _mend(value: JSON, depth: int) -> JSON:
         return {_mend(key, depth): _mend(item, depth + 1) for key, item in items}
     if isinstance(value, list):
         return [_mend(item, depth + 1) for item in cast("list[JSON]", value)]
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return float(value) if abs(value) < _BEYOND_FLOATS else None
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     return value
