@@ -21,7 +21,7 @@ Roles = Annotated[
     list[str] | None,
     typer.Argument(metavar="ROLE", help="collect, pipeline, deliver, warehouse, manage; none: all of them."),
 ]
-Spread = Annotated[bool, typer.Option("--spread", help="One process a role, instead of three for all.")]
+Spread = Annotated[bool, typer.Option("--spread", help="One process a role, instead of four for all.")]
 
 
 def register(app: typer.Typer) -> None:
