@@ -29,7 +29,7 @@ def main() -> None:
         paced(EVENTS_PER_SECOND / BATCH, SECONDS, send)
 
         def ages() -> list[float]:
-            with urllib.request.urlopen(sink) as answer:
+            with urllib.request.urlopen(f"{sink}/?ages=0") as answer:
                 return json.load(answer)["ages"]
 
         until(lambda: len(ages()) >= EVENTS_PER_SECOND * SECONDS, seconds=60, what="for the webhook")

@@ -1,18 +1,20 @@
 """What a destination that misbehaves costs its neighbours: the age of a good webhook's events, alone and beside each.
 
-The good webhook gets 500 events a second; the bad one hangs, refuses, answers 429, 500 or half an answer. Turns alone
-and beside follow each other in pairs, and the median of the pairs' ratios counts, since a tail moves by itself.
+The good webhook gets 500 events a second; its neighbour is well, hangs, refuses, or answers 429, 500 or half an
+answer. Every receiver has a process of its own, so that none slows the sender. Rounds go through all neighbours in
+turn, and the median of a neighbour's turns counts, since a tail moves by itself.
 """
 
 import asyncio
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
-import threading
 import time
 import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -23,8 +25,9 @@ from benchmarks.sink import running_sink
 from headwater.contracts.doubles import Answer, Recorder, refusing_port
 from headwater.contracts.house import RunningHouse, running_house, until
 
-EVENTS_PER_SECOND, SECONDS, BATCH, PAIRS = 500, 4, 5, 3
+EVENTS_PER_SECOND, SECONDS, BATCH, ROUNDS = 500, 6, 5, 4
 WAYS = {
+    "is well": Answer(),
     "hangs": Answer(mischief="hang"),
     "answers 429": Answer(status=429, headers={"Retry-After": "1"}),
     "answers 500": Answer(status=500),
@@ -33,37 +36,33 @@ WAYS = {
 
 
 @contextmanager
-def bad_receiver(answer: Answer) -> Generator[str]:
-    """The address of a server in a thread that answers everything that way."""
-    started, stop = threading.Event(), asyncio.Event()
-    found: list[str] = []
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        async with Recorder() as recorder:
-            recorder.script("/bad", answer)
-            found.append(recorder.url("/bad"))
-            started.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    started.wait()
+def receiver(answer: Answer) -> Iterator[str]:
+    """The address of a server, in a process of its own, that answers everything that way."""
+    command = [sys.executable, "-m", "benchmarks.neighbours", msgspec.json.encode(answer).decode()]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        yield found[0]
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
     finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
+        process.kill()
+        process.wait()
+
+
+async def receive(answer: Answer) -> None:
+    async with Recorder() as recorder:
+        recorder.script("/receive", answer)
+        print(recorder.url("/receive"), flush=True)
+        await asyncio.Event().wait()
 
 
 def ages(house: RunningHouse, sink: str, first: int) -> list[float]:
     """Send events for some seconds and return how old each was on arrival, in milliseconds."""
 
-    def known() -> list[float]:
-        with urllib.request.urlopen(sink) as answer:
-            return json.load(answer)["ages"]
+    def get(query: str = "") -> dict[str, list[float]]:
+        with urllib.request.urlopen(f"{sink}/{query}") as answer:
+            return json.load(answer)
 
-    before = len(known())
+    before = get()["events"]
 
     def send(number: int) -> None:
         events = [event(first + number * BATCH + index, sent=time.time()) for index in range(BATCH)]
@@ -71,41 +70,55 @@ def ages(house: RunningHouse, sink: str, first: int) -> list[float]:
         send_all(house.collect_url, "/v1/batch", [body], {"Content-Type": "application/json"}, connections=1)
 
     paced(EVENTS_PER_SECOND / BATCH, SECONDS, send)
-    until(lambda: len(known()) >= before + EVENTS_PER_SECOND * SECONDS, seconds=60, what="for the webhook")
-    return [age * 1000 for age in known()[before:]]
+    until(lambda: get()["events"] >= before + EVENTS_PER_SECOND * SECONDS, seconds=60, what="for the webhook")
+    return [age * 1000 for age in get(f"?ages={before}")["ages"]]
 
 
 def main() -> None:
-    figures: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder, running_sink() as sink, running_house(Path(folder)) as house:
+    found: dict[str, list[list[float]]] = {}
+    with ExitStack() as stack:
+        sink = stack.enter_context(running_sink())
+        urls = {way: stack.enter_context(receiver(answer)) for way, answer in WAYS.items()}
+        urls["refuses"] = f"http://127.0.0.1:{stack.enter_context(refusing_port())}/"
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        house = stack.enter_context(running_house(Path(folder)))
         house.connect("webhook", {"url": f"{sink}/?age=1"}, name="good")
-        time.sleep(1)
-        tails = [quantile(ages(house, sink, turn * 100_000), 0.99) for turn in range(PAIRS)]
-        figures["alone: p99, ms"] = statistics.median(tails)
-        figures["alone: widest p99 / narrowest"] = max(tails) / min(tails)
-        for number, (way, answer) in enumerate(WAYS.items(), 2):
-            with bad_receiver(answer) as url:
-                figures[f"beside one that {way}: p99 / alone"] = ratio(house, sink, url, number)
-        with refusing_port() as port:
-            figures["beside one that refuses: p99 / alone"] = ratio(house, sink, f"http://127.0.0.1:{port}/", 9)
-    report("neighbours", figures, target="p99 of the others moves by less than 10 %")
+        neighbours = {way: house.connect("webhook", {"url": url}, name=way) for way, url in urls.items()}
+        for neighbour in neighbours.values():
+            house.ask("PATCH", f"/destinations/{neighbour}", {"enabled": False})
+        turn = 0
+        for _ in range(ROUNDS):
+            for way in ("alone", *neighbours):
+                turn += 1
+                found.setdefault(way, []).append(beside(house, sink, neighbours.get(way), turn * 100_000))
+    report("neighbours", figures_of(found), target="p99 of the others moves by less than 10 %")
 
 
-def ratio(house: RunningHouse, sink: str, url: str, number: int) -> float:
-    """The good webhook's 99th percentile beside the other, by that without it: the median of some pairs."""
-    bad = house.connect("webhook", {"url": url}, name=f"bad {number}")
-    found: list[float] = []
-    for turn in range(PAIRS):
-        tails: list[float] = []
-        for enabled in (False, True):
-            house.ask("PATCH", f"/destinations/{bad}", {"enabled": enabled})
+def beside(house: RunningHouse, sink: str, neighbour: str | None, first: int) -> list[float]:
+    """The good webhook's ages while that neighbour, if any, is connected."""
+    for enabled in (True, False):
+        if neighbour:
+            house.ask("PATCH", f"/destinations/{neighbour}", {"enabled": enabled})
+        if enabled:
             time.sleep(1)
-            first = (number * 100 + turn * 2 + enabled) * 100_000
-            tails.append(quantile(ages(house, sink, first), 0.99))
-        found.append(tails[1] / tails[0])
-    house.ask("DELETE", f"/destinations/{bad}")
-    return statistics.median(found)
+            measured = ages(house, sink, first)
+    return measured
+
+
+def figures_of(found: dict[str, list[list[float]]]) -> dict[str, float]:
+    tails = {way: [quantile(turn, 0.99) for turn in turns] for way, turns in found.items()}
+    alone = tails.pop("alone")
+    figures = {
+        "alone: p50, ms": statistics.median(age for turn in found["alone"] for age in turn),
+        "alone: p99, ms": statistics.median(alone),
+        "alone: widest p99 / narrowest": max(alone) / min(alone),
+    }
+    ratios = {way: statistics.median(turns) / statistics.median(alone) for way, turns in tails.items()}
+    return figures | {f"beside one that {way}: p99 / alone": ratio for way, ratio in ratios.items()}
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        asyncio.run(receive(msgspec.json.decode(sys.argv[1], type=Answer)))
+    else:
+        main()

@@ -1,7 +1,7 @@
 """A webhook receiver that costs next to nothing: answers 200, counts events, and notes how old they are on arrival.
 
-`POST /count` with a JSON array or object counts its events; with `?age` the age of each by its `sentAt` property is
-kept. `GET /` answers the counts and ages. Also `POST /echo`, the bare baseline.
+`POST /count` with a JSON array or object counts its events; with `?age` the age of each by its `sent` property is kept.
+`GET /` answers the counts, `GET /?ages=N` also the ages from the N-th on. Also `POST /echo`, the bare baseline.
 """
 
 import asyncio
@@ -31,7 +31,9 @@ class Sink:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         if scope.method == "GET":
-            answer = {"events": self.events, "requests": self.requests, "ages": self.ages}
+            answer: dict[str, Any] = {"events": self.events, "requests": self.requests}
+            if scope.query_string.startswith("ages="):
+                answer["ages"] = self.ages[int(scope.query_string.removeprefix("ages=")) :]
             protocol.response_bytes(200, JSON_HEADERS, msgspec.json.encode(answer))
             return
         body = await protocol()
