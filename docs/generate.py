@@ -176,7 +176,12 @@ def operations() -> str:
     tags: dict[str, list[list[str]]] = {}
     for each in sorted(OPERATIONS.values(), key=lambda each: (each.tag, each.path, each.method)):
         command = f"headwater {each.name.replace('_', '-')}"
-        row = [code(f"{each.method} {each.path}"), code(command), code(each.scope), each.sentence.partition("\n\n")[0]]
+        row = [
+            code(f"{each.method} {each.path}"),
+            code(command),
+            code(each.scope) or each.needs,
+            each.sentence.partition("\n\n")[0],
+        ]
         tags.setdefault(each.tag, []).append(row)
     head = ("Request", "Command", "Scope", "What it does")
     parts = [part for tag, rows in tags.items() for part in (f"## {tag}", table(head, rows))]

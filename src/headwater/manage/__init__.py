@@ -16,6 +16,9 @@ events and is told how many.
     desk.py         the ports that operations use, and who asks
     operations/     the operations, one file a resource
     scopes.py       who may do what
+    passwords.py    checking passwords, slowly and not many at once
+    throttle.py     how often somebody may guess one
+    granting.py     who may give whom which role
     reading.py      from query text and JSON to a request Struct, with all problems at once
     http.py         the application, read off the registry
     openapi.py      the document, read off the registry

@@ -41,7 +41,7 @@ def note(desk: Desk, type: str, kind: str, key: str, name: str) -> audit.Entry:
     return audit.Entry(
         at=desk.now,
         type=type,
-        actor=desk.caller.token_id,
+        actor=desk.caller.actor,
         resource_type=kind,
         resource_id=key,
         resource_name=name,

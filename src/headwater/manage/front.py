@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from headwater.manage import scopes
-from headwater.manage.desk import Caller, Desk
+from headwater.manage.desk import NOBODY, Caller, Desk
 from headwater.manage.limits import Allowance, Meter
 from headwater.manage.operation import Operation
 from headwater.manage.problems import Problem, Refused
@@ -34,17 +34,22 @@ class Front:
     async def admit(self, operation: Operation, headers: Mapping[str, str]) -> tuple[Desk, Allowance | None]:
         """The desk for one request. Raises SenderError when it is not allowed (1, 3, 6), with status 401 or 429."""
         now = time.time_ns() // 1_000_000
-        text = _bearer(headers.get("authorization", ""))
+        caller, allowance = NOBODY, None
+        if not operation.open:
+            caller = await self._caller(headers.get("authorization", ""), now)
+            allowance = self._meter.count(caller.actor, now)
+            if allowance is not None and not allowance.granted:
+                raise Refused([_too_many(allowance, now)], status=429)
+            scopes.check(caller, operation)
+        _check_accept(headers.get("accept", ""))
+        return dataclasses.replace(self.desk, caller=caller, now=now), allowance
+
+    async def _caller(self, authorization: str, now: int) -> Caller:
+        text = _bearer(authorization)
         token = await self.desk.store.read(lambda connection: tokens.find_token(connection, text, now))
         if token is None:
             raise SenderError("The token is unknown, or has expired.", code="unauthorized", status=401)
-        caller = Caller(token.id, token.name, token.scopes)
-        allowance = self._meter.count(token.id, now)
-        if allowance is not None and not allowance.granted:
-            raise Refused([_too_many(allowance, now)], status=429)
-        scopes.check(caller, operation)
-        _check_accept(headers.get("accept", ""))
-        return dataclasses.replace(self.desk, caller=caller, now=now), allowance
+        return Caller.of(token)
 
 
 def request_of(

@@ -59,13 +59,15 @@ def _described(operation: Operation, schemas: Mapping[Any, Any], components: Map
         "operationId": operation.wire_name,
         "tags": [operation.tag],
         "summary": operation.sentence.splitlines()[0],
-        "description": f"{operation.sentence}\n\nNeeds the scope `{operation.scope}`.",
+        "description": f"{operation.sentence}\n\nNeeds {operation.needs}.",
         "parameters": list(_parameters(operation, fields, needed)),
         "responses": {
             str(operation.status): {"description": "Done", "content": {media: {"schema": content}}},
             **dict.fromkeys(("401", "404", "422", "429"), refused),
         },
     }
+    if operation.open:
+        described["security"] = []
     body = {name: schema for name, schema in fields.items() if name not in operation.path_fields}
     if operation.reads_body and body:
         schema = {"type": "object", "properties": body, "required": sorted(needed & set(body))}

@@ -8,6 +8,9 @@ A module of `manage/operations` declares one so:
 
 Fields of the request that the path names come from the path; the rest come from the query for GET and DELETE, and from
 the JSON body otherwise. The answer is the content of `data`. A stream operation is an async generator of answers.
+
+A scope of `ANY_CALLER` asks for a valid token or session and nothing more. What is declared `open=True` needs not even
+that: it is how one gets a session.
 """
 
 from __future__ import annotations
@@ -23,13 +26,15 @@ import msgspec
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Run = Callable[..., Awaitable[Any]] | Callable[..., AsyncGenerator[Any, None]]
 F = TypeVar("F", bound=Run)
+ANY_CALLER = ""
+"""The scope of what everybody may do who may do anything."""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that can be asked. `name` is in snake case; `path` holds its parameters as `{sourceId}`.
 
     `status` is that of success. `changes` says that it changes something and is therefore audited; `stream` that its
-    answers come one by one for as long as the caller listens.
+    answers come one by one for as long as the caller listens; `open` that it needs no token.
     """
 
     name: str
@@ -44,6 +49,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     run: Run
     changes: bool
     stream: bool
+    open: bool = False
+
+    @property
+    def needs(self) -> str:
+        """What a caller must have, in words."""
+        if self.open:
+            return "no token"
+        return f"scope {self.scope}" if self.scope else "any token"
 
     @property
     def wire_name(self) -> str:
@@ -68,7 +81,14 @@ REGISTRY = MappingProxyType(_registry)
 
 
 def operation(
-    method: Method, path: str, *, scope: str, tag: str, status: int = 200, changes: bool | None = None
+    method: Method,
+    path: str,
+    *,
+    scope: str,
+    tag: str,
+    status: int = 200,
+    changes: bool | None = None,
+    open: bool = False,
 ) -> Callable[[F], F]:
     """Declare a function as an operation. Unless told otherwise, what is not a GET changes something."""
 
@@ -88,6 +108,7 @@ def operation(
             run=run,
             changes=method != "GET" if changes is None else changes,
             stream=stream,
+            open=open,
         )
         if declared.name in _registry:
             raise ValueError(f"There are two operations named {declared.name}.")

@@ -53,7 +53,7 @@ def _row(one: Operation) -> str:
     sentence = escape(one.sentence.splitlines()[0])
     return (
         f"<tr><td><code>{one.method}&nbsp;{escape(one.path)}</code><br><small>{escape(one.wire_name)}</small></td>"
-        f"<td>{sentence}<br><small>scope <code>{escape(one.scope)}</code></small></td></tr>"
+        f"<td>{sentence}<br><small>{escape(one.needs)}</small></td></tr>"
     )
 
 

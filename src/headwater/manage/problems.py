@@ -33,11 +33,12 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Refused(SenderError):
-    """A request that cannot be answered, with all that is wrong with it."""
+    """A request that cannot be answered, with all that is wrong with it, and when to ask again (s) if that helps."""
 
-    def __init__(self, problems: Sequence[Problem], *, status: int = 422) -> None:
+    def __init__(self, problems: Sequence[Problem], *, status: int = 422, retry_after: int = 0) -> None:
         super().__init__(problems[0].message, code=problems[0].type, status=status, field=problems[0].field)
         self.problems = tuple(problems)
+        self.retry_after = retry_after
 
 
 def invalid(field: str, message: str) -> Refused:
@@ -62,7 +63,8 @@ def explain(error: BaseException) -> tuple[int, tuple[Problem, ...], dict[str, s
     """
     match error:
         case Refused():
-            return error.status, error.problems, {}
+            wait = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+            return error.status, error.problems, wait
         case SenderError():
             return error.status, (Problem(word(error.status), str(error), error.field),), {}
         case SetupError():

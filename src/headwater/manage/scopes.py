@@ -1,7 +1,7 @@
 """Who may do what. A scope is `<resource>:read` or `<resource>:write`, where writing includes reading.
 
 `*` allows everything and `*:read` all that only reads. `events:read` shows what is in events, which is personal data;
-the other scopes show configuration and counts.
+the other scopes show configuration and counts. What everybody may do has the scope `ANY_CALLER` (`operation.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from headwater.manage.desk import Caller
-from headwater.manage.operation import Operation
+from headwater.manage.operation import ANY_CALLER, Operation
 from headwater.spec.errors import SenderError
 from headwater.store.tokens import ADMIN
 
@@ -37,7 +37,5 @@ def beyond(scopes: Collection[str], wanted: Iterable[str]) -> list[str]:
 
 def check(caller: Caller, operation: Operation) -> None:
     """Raises SenderError when the caller may not do this; the status is 401, as Segment answers it (3)."""
-    if not allows(caller.scopes, operation.scope):
-        raise SenderError(
-            f'The token "{caller.name}" lacks the scope {operation.scope}.', code="unauthorized", status=401
-        )
+    if operation.scope != ANY_CALLER and not allows(caller.scopes, operation.scope):
+        raise SenderError(f"{caller.title} lacks the scope {operation.scope}.", code="unauthorized", status=401)

@@ -85,7 +85,24 @@ tokens = sa.Table(
     sa.Column("scopes", sa.JSON, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("expires_at", sa.BigInteger, nullable=True),
+    sa.Column("kind", sa.Text, nullable=False, server_default="token"),
+    sa.Column("user_id", sa.Text, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=True),
+    sa.Column("parent_id", sa.Text, sa.ForeignKey("tokens.id", ondelete="CASCADE"), nullable=True),
 )
+"""`kind` is token or session; a session is of a user or of a parent token, whose scopes it has instead of its own."""
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("email", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=True),
+    sa.Column("permissions", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("signed_in_at", sa.BigInteger, nullable=True),
+)
+"""`email` is in lower case; `digest` is of the password, without which nobody signs in; `permissions` are role ids."""
 
 audit = sa.Table(
     "audit",

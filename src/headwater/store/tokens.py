@@ -1,7 +1,7 @@
 """Tokens of the management API. The database holds a digest of each; the text is shown once, when it is made.
 
 A token has 238 bits of chance, so that a plain SHA-256 is enough, and a lookup by digest tells nobody who measures
-time anything about the text.
+time anything about the text. A session is a token too, one that somebody got by signing in (`store/sessions.py`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 import string
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import sqlalchemy as sa
 
 from headwater.spec.errors import SenderError
-from headwater.store.schema import tokens
+from headwater.spec.roles import scopes_of
+from headwater.store.schema import tokens, users
 from headwater.store.workspace import new_id, now
 
 if TYPE_CHECKING:
@@ -27,15 +28,37 @@ _LETTERS = string.ascii_letters + string.digits
 ADMIN = "*"
 """The scope that allows everything."""
 
+_parents = tokens.alias("parents")
+_WITH_HOLDER = (
+    sa.select(
+        tokens,
+        users.c.email,
+        users.c.name.label("user_name"),
+        users.c.permissions,
+        _parents.c.name.label("parent_name"),
+        _parents.c.scopes.label("parent_scopes"),
+    )
+    .outerjoin(users, tokens.c.user_id == users.c.id)
+    .outerjoin(_parents, tokens.c.parent_id == _parents.c.id)
+)
+"""A token with the user or the parent token that it is a session of."""
+
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """A token without its text. `expires_at` is in milliseconds since 1970; None: never."""
+    """A token without its text. `expires_at` is in milliseconds since 1970; None: never.
+
+    A session has a name, and scopes, that are those of its user or of its parent token at this moment.
+    """
 
     id: str
     name: str
     scopes: tuple[str, ...]
     created_at: int
     expires_at: int | None = None
+    kind: Literal["token", "session"] = "token"
+    user_id: str | None = None
+    email: str | None = None
+    parent_id: str | None = None
 
 
 def new_token() -> str:
@@ -76,29 +99,37 @@ def create_token(
 
 
 def find_token(connection: Connection, text: str, at: int) -> Token | None:
-    """The token of this text, unless there is none or it had expired at that instant."""
-    row = connection.execute(sa.select(tokens).where(tokens.c.digest == digest(text))).mappings().first()
+    """The token or session of this text, unless there is none or it had expired at that instant."""
+    row = connection.execute(_WITH_HOLDER.where(tokens.c.digest == digest(text))).mappings().first()
     if row is None or (row["expires_at"] is not None and row["expires_at"] <= at):
         return None
-    return _token(row)
+    return _token(row) if row["kind"] == "token" else _session(row)
 
 
 def list_tokens(connection: Connection) -> list[Token]:
-    """All tokens, oldest first."""
-    rows = connection.execute(sa.select(tokens).order_by(tokens.c.created_at, tokens.c.id)).mappings()
-    return [_token(row) for row in rows]
+    """All tokens, oldest first, without sessions."""
+    query = sa.select(tokens).where(tokens.c.kind == "token").order_by(tokens.c.created_at, tokens.c.id)
+    return [_token(row) for row in connection.execute(query).mappings()]
 
 
 def delete_token(connection: Connection, token_id: str) -> Token:
-    """Remove a token. Raises SenderError 404, or 409 for the last one that allows everything and never expires."""
+    """Remove a token, which ends its sessions.
+
+    Raises SenderError 404, or 409 for the last one that allows everything and never expires.
+    """
     known = {token.id: token for token in list_tokens(connection)}
     if token_id not in known:
         raise SenderError("There is no such token.", code="not_found", status=404)
-    admins = [token.id for token in known.values() if ADMIN in token.scopes and token.expires_at is None]
+    admins = [token.id for token in known.values() if is_admin(token)]
     if admins == [token_id]:
         raise SenderError("The last admin token cannot be deleted; make another first.", code="conflict", status=409)
     connection.execute(tokens.delete().where(tokens.c.id == token_id))
     return known[token_id]
+
+
+def is_admin(token: Token) -> bool:
+    """Does it allow everything, for ever?"""
+    return ADMIN in token.scopes and token.expires_at is None
 
 
 def _token(row: Any) -> Token:
@@ -108,4 +139,17 @@ def _token(row: Any) -> Token:
         scopes=tuple(row["scopes"]),
         created_at=row["created_at"],
         expires_at=row["expires_at"],
+    )
+
+
+def _session(row: Any) -> Token:
+    of_user = row["user_id"] is not None
+    return msgspec.structs.replace(
+        _token(row),
+        name=row["user_name"] if of_user else row["parent_name"],
+        scopes=scopes_of(row["permissions"]) if of_user else tuple(row["parent_scopes"]),
+        kind="session",
+        user_id=row["user_id"],
+        email=row["email"],
+        parent_id=row["parent_id"],
     )

@@ -8,16 +8,18 @@ import msgspec
 import pytest
 
 from headwater.manage.openapi import document
-from headwater.manage.operation import Operation
+from headwater.manage.operation import ANY_CALLER, Operation
 from headwater.manage.operations import OPERATIONS
+from headwater.manage.operations.sessions import CreateSession
 from headwater.manage.pages import docs
+from headwater.manage.passwords import Confidential
 from headwater.manage.scopes import is_scope
 
 FACTS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[2] / "cases" / "manage" / "segment_operations.json").read_text()
 )
 VERBS = {"list", "get", "create", "update", "replace", "add", "remove", "delete"}
-OWN_VERBS = VERBS | {"echo", "pause", "resume", "stream", "trace", "query", "redrive"}
+OWN_VERBS = VERBS | {"echo", "pause", "resume", "stream", "trace", "query", "redrive", "set", "change"}
 DOCUMENT = document(OPERATIONS)
 every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
 
@@ -33,10 +35,35 @@ def test_an_operation_is_a_verb_a_noun_and_a_sentence(operation: Operation) -> N
 
 @every_operation
 def test_an_operation_needs_one_scope_that_fits_what_it_does(operation: Operation) -> None:
+    if operation.scope == ANY_CALLER:
+        assert operation.tag == "Sessions", "what everybody may do is about themselves"
+        return
     assert is_scope(operation.scope)
     assert "*" not in operation.scope
     if operation.changes:
         assert operation.scope.endswith(":write")
+
+
+def test_signing_in_is_all_that_needs_no_token() -> None:
+    assert [one.name for one in OPERATIONS.values() if one.open] == ["create_session"]
+    for path in DOCUMENT["paths"].values():
+        for described in path.values():
+            assert (described.get("security") == []) == (described["operationId"] == "createSession")
+
+
+def test_what_holds_a_secret_does_not_show_it() -> None:
+    secret = {
+        kind
+        for one in OPERATIONS.values()
+        for kind in (one.request, one.answer)
+        for field in msgspec.structs.fields(kind)
+        if field.name in {"password", "current", "text", "token"} and "str" in str(field.type)
+    }
+    assert {"CreateSession", "CreateSessionAnswer", "CreateTokenAnswer", "ChangeOwnPassword"} <= {
+        kind.__name__ for kind in secret
+    }
+    assert all(issubclass(kind, Confidential) for kind in secret)
+    assert repr(CreateSession(email="a@b.c", password="guess me")) == "CreateSession(...)"
 
 
 @every_operation

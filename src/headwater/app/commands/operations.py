@@ -83,13 +83,15 @@ def _shared(operation: Operation) -> Iterator[inspect.Parameter]:
         ("token_", flags.Token, ""),
         ("data_", flags.Folder, ""),
     ):
+        if operation.open and name == "token_":
+            continue
         yield inspect.Parameter(name, _OWN, default=default, annotation=kind)
 
 
 def _run(operation: Operation, made: Sequence[Field], typed: Mapping[str, Any]) -> None:
     given = values(made, typed)
     path = path_to(operation.path, {name: str(given.pop(name)) for name in operation.path_fields if name in given})
-    house = find_house(url=typed["url_"], token=typed["token_"], data=typed["data_"])
+    house = find_house(url=typed["url_"], token=typed.get("token_", ""), data=typed["data_"])
     client = Client.of_house(house)
     if operation.stream:
         for sent in client.listen(path, query=query(given)):
@@ -126,7 +128,7 @@ def _help(name: str, operation: Operation, made: Sequence[Field]) -> str:
         *(field.name.upper() for field in made if field.in_path),
         *(_sample(field) for field in made if field.required and not field.in_path),
     ]
-    called = f"{operation.method} {operation.path}; scope {operation.scope}"
+    called = f"{operation.method} {operation.path}; {operation.needs}"
     return escape(f"{operation.sentence}\n\n\b\nExample:\n  {' '.join(words)}\n\n\b\n{called}")
 
 

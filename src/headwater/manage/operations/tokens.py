@@ -13,6 +13,7 @@ from headwater.manage.changing import change, note
 from headwater.manage.desk import Desk
 from headwater.manage.operation import operation
 from headwater.manage.paging import Page, Pagination, page
+from headwater.manage.passwords import Confidential
 from headwater.manage.problems import invalid
 from headwater.spec.errors import SenderError
 from headwater.spec.timestamps import format_moment, parse_moment
@@ -64,7 +65,7 @@ class CreateToken(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     expires_at: Annotated[str | None, Meta(description="When it ends (ISO 8601); never unless given.")] = None
 
 
-class CreateTokenAnswer(Shape, frozen=True, kw_only=True):
+class CreateTokenAnswer(Confidential, frozen=True, kw_only=True, rename="camel"):
     """The token with its text, which is not shown again."""
 
     token: TokenShape
