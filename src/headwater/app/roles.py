@@ -64,6 +64,7 @@ async def _warehouse(house: House, stopping: asyncio.Event) -> None:
 
 
 async def _manage(house: House, stopping: asyncio.Event) -> None:
+    from headwater.console.door import Door
     from headwater.manage.loop import manage
 
     await manage(
@@ -74,6 +75,7 @@ async def _manage(house: House, stopping: asyncio.Event) -> None:
         settings=house.settings,
         folder=house.folder,
         stopping=stopping,
+        faces={"/console": Door},
     )
 
 

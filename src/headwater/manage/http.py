@@ -32,9 +32,9 @@ AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
 
-def application(desk: Desk, operations: Mapping[str, Operation]) -> Litestar:
-    """The ASGI application over a desk; the desk's own caller never asks anything."""
-    front = Front(desk)
+def application(front: Front, operations: Mapping[str, Operation]) -> Litestar:
+    """The ASGI application over the operations of one house."""
+    desk = front.desk
     described = encode(document(operations))
 
     @get("/openapi.json", name="openapi")
@@ -44,10 +44,6 @@ def application(desk: Desk, operations: Mapping[str, Operation]) -> Litestar:
     @get("/docs", name="docs")
     async def docs() -> Response[str]:
         return _page(pages.docs(operations))
-
-    @get(["/console", "/console/"], name="console")
-    async def console() -> Response[str]:
-        return _page(pages.console((await desk.workspace()).name))
 
     @get("/metrics", name="metrics")
     async def metrics() -> Response[bytes]:
@@ -63,7 +59,6 @@ def application(desk: Desk, operations: Mapping[str, Operation]) -> Litestar:
         route_handlers=[
             openapi,
             docs,
-            console,
             metrics,
             healthy,
             *(_route(front, one, _template(one, operations)) for one in operations.values()),

@@ -12,10 +12,13 @@ from granian.server.embed import Server
 
 from headwater import telemetry
 from headwater.eventlog import EventLog
-from headwater.eventlog.streams import COLLECTED, OUTCOMES, PROCESSED, Stream
+from headwater.eventlog.streams import OUTCOMES
 from headwater.manage.desk import Desk
+from headwater.manage.faces import NO_FACES, Faces, beside
+from headwater.manage.front import Front
 from headwater.manage.http import application
-from headwater.manage.ledger import GROUP, Books
+from headwater.manage.lags import READERS
+from headwater.manage.ledger import Books
 from headwater.manage.operations import OPERATIONS
 from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.settings import ManageSettings, Settings
@@ -26,13 +29,6 @@ from headwater.store.snapshot import REFRESH_SECONDS, Snapshot
 _MEASURE_SECONDS = 5.0
 _TRIM_SECONDS = 180.0
 _FAREWELL_SECONDS = 5.0
-READERS: tuple[tuple[str, Stream], ...] = (
-    ("pipeline", COLLECTED),
-    ("deliver", PROCESSED),
-    ("archive", PROCESSED),
-    (GROUP, OUTCOMES),
-)
-"""The groups of readers whose lag is measured."""
 
 
 async def manage(
@@ -44,6 +40,7 @@ async def manage(
     settings: Settings,
     folder: Path,
     stopping: asyncio.Event,
+    faces: Faces = NO_FACES,
 ) -> None:
     """Run until told to stop. Raises SetupError when the port cannot be had."""
     desk = Desk(
@@ -59,16 +56,18 @@ async def manage(
     books = Books(log, store)
     await books.open()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_serve(desk, settings.manage, stopping), name="http")
+        tasks.create_task(_serve(desk, settings.manage, faces, stopping), name="http")
         for partition in log.partitions(OUTCOMES):
             tasks.create_task(books.keep(partition, stopping), name=f"ledger-{partition}")
         tasks.create_task(_measure(log, books, stopping), name="measure")
         tasks.create_task(_forget(log, settings.log.retention_hours, stopping), name="trim")
 
 
-async def _serve(desk: Desk, settings: ManageSettings, stopping: asyncio.Event) -> None:
+async def _serve(desk: Desk, settings: ManageSettings, faces: Faces, stopping: asyncio.Event) -> None:
+    front = Front(desk)
+    made = {path: make(front) for path, make in faces.items()}
     server = Server(
-        application(desk, OPERATIONS),
+        beside(application(front, OPERATIONS), made),
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -86,6 +85,8 @@ async def _serve(desk: Desk, settings: ManageSettings, stopping: asyncio.Event) 
     server.stop()
     with suppress(TimeoutError):
         await asyncio.wait_for(serving, _FAREWELL_SECONDS)
+    for face in made.values():
+        await face.close()
 
 
 async def _measure(log: EventLog, books: Books, stopping: asyncio.Event) -> None:

@@ -1,15 +1,14 @@
-"""The pages that need no token and load nothing: a list of the operations, and where things are."""
+"""The page that needs no token and loads nothing: a list of the operations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
 
-from headwater import __version__
 from headwater.manage.operation import Operation
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""The content security policy of these pages: styles of their own and nothing else."""
+"""The content security policy of this page: styles of its own and nothing else."""
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8888; }
@@ -19,23 +18,6 @@ table { border-collapse: collapse; width: 100%; }
 td { border-top: 1px solid var(--line); padding: .4rem .8rem .4rem 0; vertical-align: top; }
 code { font-family: ui-monospace, monospace; font-size: .9em; } small { opacity: .75; }
 """
-
-
-def console(workspace: str) -> str:
-    """Where things are."""
-    places = (
-        ("/docs", "Operations", "every thing that can be asked of the house"),
-        ("/openapi.json", "OpenAPI", "the same for programs"),
-        ("/health", "Health", "whether each part is well"),
-        ("/metrics", "Metrics", "for Prometheus"),
-    )
-    rows = "".join(f'<tr><td><a href="{path}">{name}</a></td><td>{what}</td></tr>' for path, name, what in places)
-    return _page(
-        workspace,
-        f"<p>Headwater {escape(__version__)} is running.</p><table>{rows}</table>"
-        "<p>Requests carry <code>Authorization: Bearer &lt;token&gt;</code>; the first token was printed at the first "
-        "start.</p>",
-    )
 
 
 def docs(operations: Mapping[str, Operation]) -> str:

@@ -1,0 +1,69 @@
+// The little that pages do by themselves: theme, time zone, copying, keys. Loaded before anything is drawn.
+(() => {
+  const root = document.documentElement;
+  const remember = (name, value) => {
+    document.cookie = `${name}=${encodeURIComponent(value)}; path=/console; max-age=31536000; samesite=lax`;
+  };
+  const stored = (name) => {
+    const found = document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`));
+    return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
+  };
+
+  const dark = () => {
+    const chosen = stored("headwater_theme");
+    return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  };
+  const paint = () => {
+    const isDark = dark();
+    root.dataset.theme = isDark ? "dark" : "light";
+    if (window.Quasar) window.Quasar.Dark.set(isDark);
+  };
+  paint();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+  document.addEventListener("DOMContentLoaded", () => requestAnimationFrame(paint));
+
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && stored("headwater_zone") !== zone) remember("headwater_zone", zone);
+
+  document.addEventListener("click", async (event) => {
+    const element = event.target.closest("[data-copy],[data-theme-toggle]");
+    if (!element) return;
+    if (element.hasAttribute("data-theme-toggle")) {
+      remember("headwater_theme", dark() ? "light" : "dark");
+      paint();
+      return;
+    }
+    const text = element.dataset.copy || element.closest(".copyable")?.querySelector("pre,code")?.textContent || "";
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = Object.assign(document.createElement("textarea"), { value: text });
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    element.classList.add("copied");
+    setTimeout(() => element.classList.remove("copied"), 1200);
+  });
+
+  // `g` and a letter go to a page of the menu; `/` goes to the first search field.
+  let leading = false;
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input,textarea,select,[contenteditable=true],.cm-editor");
+    if (typing || event.metaKey || event.ctrlKey || event.altKey) return;
+    if (event.key === "/") {
+      const field = document.querySelector("input[type=search],.search input");
+      if (field) {
+        event.preventDefault();
+        field.focus();
+      }
+    } else if (leading) {
+      const link = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+      if (link) location.assign(link.getAttribute("href"));
+      leading = false;
+    } else {
+      leading = event.key === "g";
+    }
+  });
+})();

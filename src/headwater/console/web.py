@@ -1,0 +1,60 @@
+"""The console as a web application: sign-in, assets, and the pages of the folder `pages`."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+
+from fastapi import FastAPI
+from nicegui import app as pages_app
+from nicegui import ui
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from headwater.console import pages, sign_in
+from headwater.console.door import Application
+from headwater.console.guard import SIGN_IN, Guard
+from headwater.manage.front import Front
+
+ASSETS = Path(__file__).parent / "assets"
+for _module in pkgutil.iter_modules(pages.__path__):
+    import_module(f"{pages.__name__}.{_module.name}")
+
+
+@asynccontextmanager
+async def console(front: Front) -> AsyncGenerator[Application]:
+    """The console over the operations of one house. There is one in a process, because the page framework is one."""
+    web = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+
+    @web.get(SIGN_IN)
+    async def show(request: Request) -> Response:
+        return await sign_in.show(request)
+
+    @web.post(SIGN_IN)
+    async def enter(request: Request) -> Response:
+        return await sign_in.sign_in(request, front)
+
+    @web.post("/console/sign-out")
+    async def leave(request: Request) -> Response:
+        return await sign_in.sign_out(request, front)
+
+    web.mount("/console/assets", StaticFiles(directory=ASSETS))
+    ui.run_with(
+        web,
+        mount_path="/console",
+        title="Headwater",
+        favicon=ASSETS / "mark.svg",
+        tailwind=False,
+        gzip_middleware_factory=None,
+        show_welcome_message=False,
+        reconnect_timeout=10.0,
+        binding_refresh_interval=None,
+    )
+    pages_app.config.socket_io_js_transports = ["websocket"]
+    async with web.router.lifespan_context(web):
+        yield GZipMiddleware(Guard(web, front), minimum_size=1_000)
