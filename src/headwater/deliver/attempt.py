@@ -66,17 +66,18 @@ async def attempt(
     return Attempted(verdict, time.perf_counter() - started, request, response)
 
 
-def dry_run(definition: DestinationDefinition, settings: dict[str, Any], items: Sequence[Item]) -> list[Request]:
+def preview(
+    definition: DestinationDefinition, settings: dict[str, Any], items: Sequence[Item]
+) -> tuple[list[Request], NoAnswer | None]:
     """The requests that would be made if each were answered with an empty 200, their secrets hidden.
 
-    `settings` are in the clear. Raises SetupError for settings or events that cannot work.
+    With them comes why the action makes no request, or no further one, when it refuses. `settings` are in the clear.
     """
-    definition.check(settings)
     hidden = hidden_forms(definition, settings)
     made: list[Request] = []
-    steps = definition.action.steps(settings, items)
     response: Response | None = None
     try:
+        steps = definition.action.steps(settings, items)
         for _ in range(_MAX_STEPS):
             step = _advance(steps, response)
             if isinstance(step, _Ended):
@@ -84,7 +85,16 @@ def dry_run(definition: DestinationDefinition, settings: dict[str, Any], items: 
             made.append(redacted(step, hidden))
             response = Response(200, {"content-type": "application/json"}, b"{}")
     except NoAnswer as error:
-        raise SetupError(error.detail) from error
+        return made, error
+    return made, None
+
+
+def dry_run(definition: DestinationDefinition, settings: dict[str, Any], items: Sequence[Item]) -> list[Request]:
+    """As `preview`, for settings that are to be checked. Raises SetupError for settings or events that cannot work."""
+    definition.check(settings)
+    made, refusal = preview(definition, settings, items)
+    if refusal is not None:
+        raise SetupError(refusal.detail) from refusal
     return made
 
 

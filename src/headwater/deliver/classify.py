@@ -19,6 +19,7 @@ import msgspec
 
 from headwater.spec.destination import Response
 from headwater.spec.outcome import Step
+from headwater.store.parked import REFUSED
 
 _RETRIED = frozenset({408, 423, 429})
 _NAMED = {400: "BAD_REQUEST", 401: "UNAUTHORIZED", 403: "UNAUTHORIZED", 404: "NOT_FOUND"}
@@ -68,7 +69,7 @@ def classify(response: Response, *, credentials: bool, now: float) -> Verdict:
         later = retry_after(response.headers, now)
         return Verdict(Step.PENDING, "RETRY", detail, status, retry_after=later, ill=True)
     if status in (401, 403) and credentials:
-        detail = f"The destination refused its credentials. {detail}"
+        detail = f"{REFUSED} {detail}"
         return Verdict(Step.PENDING, "PAUSED", detail, status, refused=True)
     return Verdict(Step.FAILED_DELIVERY, _NAMED.get(status, "REJECTED"), detail, status)
 

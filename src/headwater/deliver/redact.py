@@ -70,12 +70,23 @@ def redacted(request: Request, hidden: Iterable[str]) -> Request:
     )
 
 
+def redacted_response(response: Response, hidden: Iterable[str], request: Request | None = None) -> Response:
+    """The answer with secrets hidden, also those of the request, and its body cut to 4 KB."""
+    every = (*(forms(request.secrets) if request is not None else ()), *hidden)
+    headers = {name: _value(name, value, every) for name, value in response.headers.items()}
+    return Response(response.status, headers, _shown(response.body, every).encode())
+
+
 def _sample(line: str, headers: Mapping[str, str], body: bytes, hidden: tuple[str, ...]) -> str:
     head = [redact(line, hidden), *(f"{name}: {_value(name, value, hidden)}" for name, value in headers.items())]
-    # A secret may lie across the cut, so more is looked at than is shown.
-    longest = max((len(form) for form in hidden), default=0)
-    text = redact(body[: SAMPLE_BYTES + 4 * max(longest, 256)].decode("utf-8", "replace"), hidden)
+    text = _shown(body, hidden)
     return cut("\n".join([*head, "", text]) if text else "\n".join(head))
+
+
+def _shown(body: bytes, hidden: tuple[str, ...]) -> str:
+    """The beginning of a body as text. A secret may lie across the cut, so more is looked at than is shown."""
+    longest = max((len(form) for form in hidden), default=0)
+    return cut(redact(body[: SAMPLE_BYTES + 4 * max(longest, 256)].decode("utf-8", "replace"), hidden))
 
 
 def cut(text: str, size: int = SAMPLE_BYTES) -> str:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Mapping
 
 import msgspec
 
-from headwater.eventlog import Chunk, EventLog
+from headwater.eventlog import Chunk, EventLog, Record
 from headwater.eventlog.streams import PROCESSED
 from headwater.spec.event import ProcessedHeader, decode_processed
 
@@ -62,12 +62,16 @@ def matches(header: ProcessedHeader, wanted: Wanted) -> bool:
 
 def pick(partition: int, chunk: Chunk, wanted: Wanted) -> list[Seen]:
     """The wanted events of a chunk. Bodies are not opened; text is looked for in their bytes, whatever its case."""
-    found: list[Seen] = []
-    for place, record in enumerate(chunk.records, chunk.first):
-        header = decode_processed(record.header)
-        if matches(header, wanted) and (not wanted.text or wanted.text in record.value.lower()):
-            found.append(Seen(partition, place, header, record.value))
-    return found
+    picked = (pick_one(partition, place, record, wanted) for place, record in enumerate(chunk.records, chunk.first))
+    return [seen for seen in picked if seen is not None]
+
+
+def pick_one(partition: int, position: int, record: Record, wanted: Wanted) -> Seen | None:
+    """The event of a record, if it is wanted."""
+    header = decode_processed(record.header)
+    if matches(header, wanted) and (not wanted.text or wanted.text in record.value.lower()):
+        return Seen(partition, position, header, record.value)
+    return None
 
 
 async def tail(

@@ -15,6 +15,8 @@ from enum import StrEnum
 
 import msgspec
 
+from headwater.spec.ages import Ages
+
 
 class Step(StrEnum):
     """Where an event stands or ended. The first five are of the source, the last five of one destination."""
@@ -151,10 +153,27 @@ class AttemptNote(msgspec.Struct, frozen=True, omit_defaults=True):
     attempt: int = 1
 
 
+class Named(msgspec.Struct, array_like=True, frozen=True):
+    """How many events of a source, type and name a chunk published.
+
+    `position` is where one of them should stand in `processed`; who reads there makes sure. The name is that of a track
+    call, page or screen, cut to 200 characters, and may be empty. `overflow` is set for names of a chunk that had too
+    many: they are counted together, under an empty name.
+    """
+
+    source_id: str
+    type: str
+    name: str
+    events: int
+    position: int
+    overflow: bool = False
+
+
 class OutcomeBatch(msgspec.Struct, frozen=True, omit_defaults=True):
     """One record of `outcomes`: what a role did with one chunk of the log.
 
     `room` is `pipeline` or `deliver`; `first` and `last` are positions of the chunk in the stream that the room reads.
+    `ages` are of what deliver delivered at the first attempt, `names` of what the pipeline published.
     """
 
     room: str
@@ -165,6 +184,8 @@ class OutcomeBatch(msgspec.Struct, frozen=True, omit_defaults=True):
     counts: list[Count]
     set_aside: list[SetAside] = []
     attempts: list[AttemptNote] = []
+    ages: list[Ages] = []
+    names: list[Named] = []
 
 
 encode_outcomes = msgspec.msgpack.Encoder().encode

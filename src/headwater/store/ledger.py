@@ -1,34 +1,104 @@
-"""The books: counts per minute, source, destination, step and reason, added up exactly once."""
+"""The books: counts per minute, source, destination, step and reason, added up exactly once.
+
+Beside the minutes stand the same counts over 5 and 60 minutes, from which long spans are read, and for each source,
+destination and step the sum of all time with the newest instant and its reason. All are changed together.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from headwater.spec.outcome import Count
-from headwater.store.schema import cursors, ledger
+from headwater.store.schema import cursors, ledger, ledger_spans, standings
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+SPANS: Final = (5, 60)
+"""The spans, in minutes, over which counts are kept added up."""
+
 _KEY = ("minute", "source_id", "destination_id", "step", "reason")
+Newest = Mapping[tuple[str, str, str], tuple[int, str]]
+"""For source, destination and step: the newest instant (milliseconds) at which an event met it, and the reason."""
 
 
-def add(connection: Connection, counts: Iterable[Count]) -> None:
+class Standing(msgspec.Struct, frozen=True):
+    """How many events of a source and destination stand at a step now, of all time, and the newest that came there.
+
+    `at` is in milliseconds since 1970, and 0 when it is not known.
+    """
+
+    source_id: str
+    destination_id: str
+    step: str
+    events: int
+    at: int
+    reason: str
+
+
+def add(connection: Connection, counts: Iterable[Count], newest: Newest | None = None) -> None:
     """Add counts to the books; a negative count takes events away again (a pending one that was delivered)."""
     sums: Counter[tuple[int, str, str, str, str]] = Counter()
     for count in counts:
         sums[count.minute, count.source_id, count.destination_id, count.step, count.reason] += count.events
-    rows = [dict(zip(_KEY, key, strict=True)) | {"events": events} for key, events in sums.items() if events]
+    changed = {key: events for key, events in sums.items() if events}
+    _add_up(connection, ledger, [dict(zip(_KEY, key, strict=True)) | {"events": changed[key]} for key in changed])
+    for span in SPANS:
+        _add_up(connection, ledger_spans, _over(span, changed))
+    _stand(connection, changed, newest or {})
+
+
+def _over(span: int, changed: Mapping[tuple[int, str, str, str, str], int]) -> list[dict[str, Any]]:
+    sums: Counter[tuple[int, str, str, str, str]] = Counter()
+    for (minute, source_id, destination_id, step, reason), events in changed.items():
+        sums[minute - minute % span, source_id, destination_id, step, reason] += events
+    return [
+        dict(zip(_KEY, key, strict=True)) | {"span": span, "events": events} for key, events in sums.items() if events
+    ]
+
+
+def _add_up(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Add rows to what stands there. In the order of their keys, so that two who write the same rows do not block."""
     if not rows:
         return
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(ledger)
+    keys = [column.name for column in table.primary_key]
+    rows.sort(key=lambda row: [row[key] for key in keys])
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
     connection.execute(
-        insert.on_conflict_do_update(index_elements=_KEY, set_={"events": ledger.c.events + insert.excluded.events}),
+        insert.on_conflict_do_update(index_elements=keys, set_={"events": table.c.events + insert.excluded.events}),
+        rows,
+    )
+
+
+def _stand(connection: Connection, changed: Mapping[tuple[int, str, str, str, str], int], newest: Newest) -> None:
+    sums: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+    for (_, source_id, destination_id, step, _), events in changed.items():
+        sums[source_id, destination_id, step] += events
+    rows: list[dict[str, Any]] = []
+    for key in sorted(sums.keys() | newest.keys()):
+        at, reason = newest.get(key, (0, ""))
+        source_id, destination_id, step = key
+        row = {"source_id": source_id, "destination_id": destination_id, "step": step}
+        rows.append(row | {"events": sums.get(key, 0), "at": at, "reason": reason})
+    if not rows:
+        return
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(standings)
+    newer = insert.excluded.at >= standings.c.at
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=("source_id", "destination_id", "step"),
+            set_={
+                "events": standings.c.events + insert.excluded.events,
+                "at": sa.case((newer, insert.excluded.at), else_=standings.c.at),
+                "reason": sa.case((newer, insert.excluded.reason), else_=standings.c.reason),
+            },
+        ),
         rows,
     )
 
@@ -55,21 +125,57 @@ def totals(
     until_minute: int = 2**62,
     source_id: str | None = None,
     destination_id: str | None = None,
+    span: int = 1,
 ) -> list[Count]:
-    """The sums over some minutes (`until` not included) by source, destination, step and reason; `minute` is 0."""
-    sums = sa.func.sum(ledger.c.events)
-    query = sa.select(ledger.c.source_id, ledger.c.destination_id, ledger.c.step, ledger.c.reason, sums).where(
-        ledger.c.minute >= since_minute, ledger.c.minute < until_minute
-    )
+    """The sums over some minutes (`until` not included) by source, destination, step and reason; `minute` is 0.
+
+    With a `span` of SPANS the answer comes from the sums over so many minutes, of which those count that begin between
+    the two; it is then much faster.
+    """
+    table = ledger if span == 1 else ledger_spans
+    sums = sa.func.sum(table.c.events)
+    query = sa.select(table.c.source_id, table.c.destination_id, table.c.step, table.c.reason, sums)
+    query = query.where(*_within(table, span, since_minute, until_minute))
     if source_id is not None:
-        query = query.where(ledger.c.source_id == source_id)
+        query = query.where(table.c.source_id == source_id)
     if destination_id is not None:
-        query = query.where(ledger.c.destination_id == destination_id)
-    query = query.group_by(ledger.c.source_id, ledger.c.destination_id, ledger.c.step, ledger.c.reason)
+        query = query.where(table.c.destination_id == destination_id)
+    query = query.group_by(table.c.source_id, table.c.destination_id, table.c.step, table.c.reason)
     rows = connection.execute(query.having(sums != 0)).all()
     return [
         Count(source, destination, 0, step, reason, int(events)) for source, destination, step, reason, events in rows
     ]
+
+
+def series(
+    connection: Connection,
+    *,
+    width: int,
+    since_minute: int,
+    until_minute: int,
+    destination_id: str,
+    source_id: str = "",
+) -> dict[int, dict[str, int]]:
+    """Events by step over intervals of `width` minutes: first minute, which is a multiple of it, to step to events.
+
+    An empty destination is the side of the sources, an empty source all of them. Intervals without events are absent.
+    """
+    span = max((one for one in SPANS if width % one == 0), default=1)
+    table = ledger if span == 1 else ledger_spans
+    first = table.c.minute - table.c.minute % width
+    query = sa.select(first, table.c.step, sa.func.sum(table.c.events))
+    query = query.where(*_within(table, span, since_minute, until_minute), table.c.destination_id == destination_id)
+    if source_id:
+        query = query.where(table.c.source_id == source_id)
+    found: dict[int, dict[str, int]] = {}
+    for minute, step, events in connection.execute(query.group_by(first, table.c.step)):
+        found.setdefault(int(minute), {})[step] = int(events)
+    return found
+
+
+def standing(connection: Connection) -> list[Standing]:
+    """How all sources and destinations stand now, by step."""
+    return [Standing(**row) for row in connection.execute(sa.select(standings)).mappings()]
 
 
 def advance(connection: Connection, name: str, partition: int, expected: int, position: int) -> bool:
@@ -84,3 +190,8 @@ def advance(connection: Connection, name: str, partition: int, expected: int, po
         ).returning(cursors.c.position)
     )
     return moved.first() is not None
+
+
+def _within(table: sa.Table, span: int, since_minute: int, until_minute: int) -> list[sa.ColumnElement[bool]]:
+    where = [table.c.minute >= since_minute, table.c.minute < until_minute]
+    return where if span == 1 else [table.c.span == span, *where]

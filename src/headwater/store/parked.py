@@ -31,7 +31,11 @@ STEPS: dict[str, Step] = {"waiting": Step.PENDING, "delivered": Step.DELIVERED, 
 KEPT_NOTES = 20
 """Of a delivery's attempts the first and the newest are kept, so many in all."""
 
+REFUSED = "The destination refused its credentials."
+"""How the detail of a delivery begins whose destination was paused for its answer of 401 or 403."""
+
 _PAGE = 500
+_LOOKED_AT = 50
 T = TypeVar("T")
 
 
@@ -163,6 +167,17 @@ def waiting(connection: Connection) -> dict[str, int]:
     """How many deliveries wait, by destination."""
     query = sa.select(parked.c.destination_id, sa.func.count()).where(parked.c.state == "waiting")
     return {row[0]: int(row[1]) for row in connection.execute(query.group_by(parked.c.destination_id))}
+
+
+def refused(connection: Connection, destination_id: str) -> bool:
+    """Does a delivery wait because the destination refused its credentials, and was paused for that?"""
+    query = (
+        sa.select(parked.c.detail)
+        .where(parked.c.state == "waiting", parked.c.destination_id == destination_id)
+        .order_by(parked.c.due_at)
+        .limit(_LOOKED_AT)
+    )
+    return any(detail.startswith(REFUSED) for detail in connection.execute(query).scalars())
 
 
 def known(connection: Connection, partition: int, position: int) -> list[ParkedDelivery]:

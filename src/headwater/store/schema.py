@@ -161,6 +161,72 @@ ledger = sa.Table(
 )
 """Counts of spec.outcome.Count, added up; `destination_id` is empty for the steps of the source."""
 
+ledger_spans = sa.Table(
+    "ledger_spans",
+    metadata,
+    sa.Column("span", sa.Integer, primary_key=True),
+    sa.Column("minute", sa.BigInteger, primary_key=True),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("destination_id", sa.Text, primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, primary_key=True),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The ledger again, added up over `span` minutes from `minute` on, so that a day is read in a few thousand rows."""
+
+standings = sa.Table(
+    "standings",
+    metadata,
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("destination_id", sa.Text, primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Of all time: how many events of a source and destination met a step, and when and why the newest did."""
+
+ages = sa.Table(
+    "ages",
+    metadata,
+    sa.Column("span", sa.Integer, primary_key=True),
+    sa.Column("minute", sa.BigInteger, primary_key=True),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("destination_id", sa.Text, primary_key=True),
+    sa.Column("bucket", sa.Integer, primary_key=True),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How old events were when they were delivered (spec.ages), added up over `span` minutes from `minute` on."""
+
+event_names = sa.Table(
+    "event_names",
+    metadata,
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("overflow", sa.Boolean, primary_key=True),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("first_at", sa.BigInteger, nullable=False),
+    sa.Column("last_at", sa.BigInteger, nullable=False),
+)
+"""Which events each source has sent so far. Names beyond the limit stand together in a row with `overflow`."""
+
+event_samples = sa.Table(
+    "event_samples",
+    metadata,
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("sampled", sa.BigInteger, nullable=False),
+    sa.Column("sampled_at", sa.BigInteger, nullable=False),
+    sa.Column("paths", sa.JSON, nullable=False),
+    sa.Column("event", sa.LargeBinary, nullable=False),
+)
+"""What was in the events that were looked at: properties or traits by path, and the newest of these events."""
+
 cursors = sa.Table(
     "cursors",
     metadata,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import re
 import sys
 from itertools import count
 from pathlib import Path
@@ -37,6 +38,16 @@ _LIVE_BYTES: Final = 256_000_000
 
 _LIVE_CHUNK: Final = 2_000
 _TRIES: Final = 5
+_PLAIN: Final = re.compile("[a-z][a-z0-9_]*")
+_TABLES: Final = """
+    SELECT c.database_name, c.schema_name, c.table_name, any_value(t.estimated_size),
+        list(c.column_name ORDER BY c.column_index), list(c.data_type ORDER BY c.column_index)
+    FROM duckdb_columns() c LEFT JOIN duckdb_tables() t USING (database_name, schema_name, table_name)
+    WHERE c.database_name NOT IN ('system', 'memory', 'temp')
+        OR (c.database_name = 'temp' AND c.table_name = 'events')
+    GROUP BY ALL
+    ORDER BY 1, 2, 3
+"""
 
 
 class Result(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,6 +62,21 @@ class Result(msgspec.Struct, frozen=True, rename="camel"):
     truncated: bool
 
 
+class Table(msgspec.Struct, frozen=True):
+    """A table that a query can name: `sql` is how, `columns` are names with DuckDB types in their order.
+
+    `warehouse_id` and `database` are empty for `events`, and `rows` is None where counting is not cheap.
+    """
+
+    sql: str
+    warehouse_id: str
+    database: str
+    schema: str
+    name: str
+    columns: list[tuple[str, str]]
+    rows: int | None = None
+
+
 async def query(
     sql: str, *, folder: Path, log: EventLog, settings: WarehouseSettings, warehouses: Iterable[Warehouse]
 ) -> Result:
@@ -60,11 +86,39 @@ async def query(
     a warehouse is being loaded and cannot be read just now.
     """
     parts, live = await _events(folder, log, settings)
+    attached = {name: path for name, (path, _) in _attachable(folder, warehouses).items()}
+    return await _ask(sql, parts, live, attached, settings)
+
+
+async def list_tables(*, folder: Path, settings: WarehouseSettings, warehouses: Iterable[Warehouse]) -> list[Table]:
+    """Every table that a query can name, `events` first. Raises Unavailable as `query` does; no event is read."""
+    from headwater.warehouse.archive import table
+
+    attached = _attachable(folder, warehouses)
+    live = await asyncio.to_thread(_as_stream, table([]))
+    found = await _ask(_TABLES, [], live, {name: path for name, (path, _) in attached.items()}, settings)
+    first = next(iter(attached), "")
+    tables: list[Table] = []
+    order = list(attached)
+    for database, schema, name, rows, columns, types in found.rows:
+        pairs = list(zip(columns, types, strict=True))
+        if database not in attached:
+            tables.append(Table(name, "", "", "", name, pairs))
+            continue
+        parts = [schema, name] if database == first else [database, schema, name]
+        sql = ".".join(part if _PLAIN.fullmatch(part) else _quoted(part) for part in parts)
+        tables.append(Table(sql, attached[database][1], database, schema, name, pairs, rows))
+    return sorted(tables, key=lambda one: order.index(one.database) if one.database else -1)
+
+
+async def _ask(
+    sql: str, parts: list[str], live: bytes, attached: dict[str, str], settings: WarehouseSettings
+) -> Result:
     task = {
         "sql": sql,
         "parts": parts,
         "live": live,
-        "warehouses": _attachable(folder, warehouses),
+        "warehouses": attached,
         "archive_url": settings.archive_url,
         "rows": settings.query_rows,
         "memory_mb": settings.query_memory_mb,
@@ -158,13 +212,17 @@ def _as_stream(content: Any) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _attachable(folder: Path, warehouses: Iterable[Warehouse]) -> dict[str, str]:
-    """The DuckDB files there are, by the name to attach them under."""
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _attachable(folder: Path, warehouses: Iterable[Warehouse]) -> dict[str, tuple[str, str]]:
+    """The DuckDB files there are, with the ids of their warehouses, by the name to attach them under."""
     from headwater.warehouse.engines import Place
     from headwater.warehouse.engines.duckdb import path_of
     from headwater.warehouse.naming import Names
 
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
     names = Names()
     for one in warehouses:
         if one.engine != "duckdb":
@@ -176,7 +234,6 @@ def _attachable(folder: Path, warehouses: Iterable[Warehouse]) -> dict[str, str]
         if path.exists():
             name = names.schema(one.name) or names.schema(one.id)
             others = (f"{name}_{number}" for number in count(2))
-            found[name if name not in found else next(free for free in others if free not in found)] = str(
-                path.absolute()
-            )
+            free = name if name not in found else next(each for each in others if each not in found)
+            found[free] = (str(path.absolute()), one.id)
     return found

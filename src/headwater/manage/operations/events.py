@@ -81,15 +81,20 @@ async def stream_events(desk: Desk, request: StreamEvents) -> AsyncGenerator[Tai
         _readers.discard(reader)
 
 
+async def source_named(desk: Desk, text: str) -> str:
+    """The id of the source that a request names by id or slug; empty for no text. Raises Refused when there is none."""
+    if not text:
+        return ""
+    sources = (await desk.workspace()).sources
+    source_id = next((one.id for one in sources if text in (one.id, one.slug)), "")
+    if not source_id:
+        raise invalid("source", f'"source" names no source: {text}')
+    return source_id
+
+
 async def _wanted(desk: Desk, request: StreamEvents) -> Wanted:
-    source_id = ""
-    if request.source:
-        sources = (await desk.workspace()).sources
-        source_id = next((one.id for one in sources if request.source in (one.id, one.slug)), "")
-        if not source_id:
-            raise invalid("source", f'"source" names no source: {request.source}')
     return Wanted(
-        source_id=source_id,
+        source_id=await source_named(desk, request.source),
         type=request.type,
         name=request.event,
         user=request.user,
