@@ -1,10 +1,10 @@
-# Few words: run test lint fix types docs bench. Everything is installed into .venv from the locks.
+# Few words: run test lint fix types docs browser bench. Everything is installed into .venv from the locks.
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: run test lint fix types docs bench lock clean
+.PHONY: run test lint fix types docs browser bench lock clean
 
 run: .venv/.runtime
 	@exec $(BIN)/headwater serve
@@ -26,6 +26,9 @@ fix: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python docs/generate.py
+
+browser: .venv/.dev
+	$(BIN)/python browser/build.py
 
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks

@@ -164,6 +164,7 @@ GONE: Final = Answer(499, b"")
 NOT_FOUND: Final = failure(
     SenderError("There is nothing at this path; see the HTTP tracking API.", code="not_found", status=404)
 )
+UNKNOWN_KEY: Final = failure(SenderError("No source has this write key.", code="not_found", status=404))
 TOO_SLOW: Final = msgspec.structs.replace(
     failure(SenderError("The body did not arrive in time.", code="request_timeout", status=408)),
     extra=(("connection", "close"),),

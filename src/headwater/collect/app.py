@@ -19,6 +19,7 @@ from headwater.collect.intake import Intake
 from headwater.collect.keep import Keeper
 from headwater.collect.routes import CALLS, Route, find
 from headwater.collect.rsgi import Exchange, Headers, Scope
+from headwater.collect.script import FILES, script, script_answer
 from headwater.collect.sdk_settings import public_address, settings_document
 from headwater.collect.tally import Tally
 from headwater.collect.throttle import Budget
@@ -91,13 +92,15 @@ class TrackingApi:
             self._say(exchange, origin, answer)
 
     async def _find_answer(self, scope: Scope, headers: Headers, exchange: Exchange) -> Answer | None:
-        """The JSON answer to anything but a call; None when it was answered with an image."""
+        """The JSON answer to anything but a call; None when it was answered with an image or a script."""
         method = scope.method
         route = find(scope.path)
         if route is None:
             return answers.NOT_FOUND
         if route.form == "health" and method in ("GET", "HEAD"):
             return answers.health(self._keeper.healthy, draining=self.draining)
+        if route.form == "script" and method in ("GET", "HEAD"):
+            return self._show_script(route, headers, exchange)
         if method == "HEAD":
             return answers.SUCCEEDED
         if method != route.method:
@@ -134,7 +137,7 @@ class TrackingApi:
 
     def _sdk_settings(self, write_key: str, scope: Scope, headers: Headers) -> Answer:
         if self._keeper.source(write_key) is None:
-            return answers.failure(SenderError("No source has this write key.", code="not_found", status=404))
+            return answers.UNKNOWN_KEY
         host, scheme = headers.get("host"), scope.scheme
         if self._proxies.trusts(plain_address(scope.client)):
             host = headers.get("x-forwarded-host") or host
@@ -147,6 +150,21 @@ class TrackingApi:
             max_age=self._settings.settings_max_age_seconds,
             known=headers.get("if-none-match"),
         )
+
+    def _show_script(self, route: Route, headers: Headers, exchange: Exchange) -> Answer | None:
+        if route.file not in FILES:
+            return answers.NOT_FOUND
+        if self._keeper.source(route.key) is None:
+            return answers.UNKNOWN_KEY
+        status, lines, body = script_answer(
+            script(route.file),
+            route.version,
+            known=headers.get("if-none-match"),
+            accepted=headers.get("accept-encoding"),
+        )
+        self._tally.statuses[status] += 1
+        exchange.response_bytes(status, lines, body)
+        return None
 
     def _say(self, exchange: Exchange, origin: str | None, answer: Answer, budget: Budget | None = None) -> None:
         self._tally.statuses[answer.status] += 1

@@ -6,19 +6,22 @@ from typing import Final, Literal
 
 import msgspec
 
-Form = Literal["single", "batch", "pixel", "metrics", "settings", "health"]
+Form = Literal["single", "batch", "pixel", "metrics", "settings", "script", "health"]
 
 
 class Route(msgspec.Struct, frozen=True):
     """A path's meaning. `kind` is the event type, or `batch`; `direct` says that clients themselves call it (1.12).
 
-    `key` is the write key that stands in the path of a source's settings.
+    `key` is the write key that stands in the path of a source's settings or script; `file` is the script's name, and
+    `version` that which the path asks for, if any.
     """
 
     form: Form
     kind: str = ""
     direct: bool = False
     key: str = ""
+    file: str = ""
+    version: str = ""
 
     @property
     def method(self) -> str:
@@ -28,6 +31,7 @@ class Route(msgspec.Struct, frozen=True):
 
 _TYPES: Final = {"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 _SETTINGS_PREFIXES: Final = ("/v1/projects/", "/projects/")
+_SCRIPT_PREFIX: Final = "/analytics.js/v1/"
 
 
 def _table() -> dict[str, Route]:
@@ -54,9 +58,22 @@ def find(path: str) -> Route | None:
     """The route of a path, with or without a slash at its end; None for a path that means nothing."""
     route = ROUTES.get(path)
     if route is None:
+        if path.startswith(_SCRIPT_PREFIX):
+            return _find_script(path.removeprefix(_SCRIPT_PREFIX))
         for prefix in _SETTINGS_PREFIXES:
             if path.startswith(prefix):
                 key, slash, rest = path.removeprefix(prefix).rstrip("/").partition("/")
                 if key and slash and rest == "settings":
                     return Route("settings", key=key)
     return route
+
+
+def _find_script(rest: str) -> Route | None:
+    """`<write key>/<file>` or `<write key>/<version>/<file>` (4.1)."""
+    match rest.split("/"):
+        case [key, file] if key and file:
+            return Route("script", key=key, file=file)
+        case [key, version, file] if key and version and file:
+            return Route("script", key=key, file=file, version=version)
+        case _:
+            return None
