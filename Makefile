@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: run test lint fix types docs browser bench lock clean
+.PHONY: run test lint fix types docs browser screenshots bench lock clean
 
 run: .venv/.runtime
 	@exec $(BIN)/headwater serve
@@ -29,6 +29,9 @@ docs: .venv/.dev
 
 browser: .venv/.dev
 	$(BIN)/python browser/build.py
+
+screenshots: .venv/.dev
+	$(BIN)/python docs/screenshots.py
 
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks
