@@ -32,12 +32,12 @@ const isId = (value) => (isText(value) && value !== '') || typeof value === 'num
 const own = (object, name) =>
   object != null && Object.prototype.hasOwnProperty.call(object, name) ? object[name] : undefined;
 
-/** What `work` returns, or `otherwise` when it throws: storage and cookies may be forbidden. */
+/** What `work` returns, or `otherwise` when it throws (called with the error if it is a function). */
 const attempt = (work, otherwise = null) => {
   try {
     return work();
-  } catch {
-    return otherwise;
+  } catch (error) {
+    return isFunction(otherwise) ? otherwise(error) : otherwise;
   }
 };
 
@@ -58,37 +58,25 @@ const uuid = () => {
 /** The parameters of a query, the last of equal names; `fromEntries` cannot reach a prototype. */
 const readQuery = (query) => Object.fromEntries(new URLSearchParams(query));
 
-/** The parameters whose names begin with a prefix, without it. */
-const withPrefix = (parameters, prefix) =>
+/** The parameters whose names hold a mark, named by what remains when as many characters are cut off. */
+const readMarked = (parameters, mark) =>
   Object.fromEntries(
     Object.entries(parameters)
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, value]) => [name.slice(prefix.length), value]),
+      .filter(([name]) => name.includes(mark))
+      .map(([name, value]) => [name.slice(mark.length), value]),
   );
 
 function createEmitter() {
-  const listeners = [];
+  let listeners = [];
+  const on = (name, listener, single) => void listeners.push({ name, listener, single });
+  const once = (name, listener) => on(name, listener, true);
   const off = (name, listener) => {
-    const at = listeners.findIndex((one) => one[0] === name && (one[1] === listener || one[2] === listener));
-    if (at >= 0) listeners.splice(at, 1);
-  };
-  const on = (name, listener, original) => void listeners.push([name, listener, original]);
-  const once = (name, listener) => {
-    const single = (...values) => {
-      off(name, single);
-      listener(...values);
-    };
-    on(name, single, listener);
+    listeners = listeners.filter((one) => one.name !== name || one.listener !== listener);
   };
   const emit = (name, ...values) => {
-    for (const [at, listener] of listeners.slice()) {
-      if (at === name) {
-        try {
-          listener(...values);
-        } catch (error) {
-          complain(error);
-        }
-      }
+    for (const { listener, single } of listeners.filter((one) => one.name === name)) {
+      if (single) off(name, listener);
+      attempt(() => listener(...values), complain);
     }
   };
   return { on, once, off, emit };
@@ -98,11 +86,7 @@ function createEmitter() {
 
 /** Ids are plain text; older versions wrote them as JSON, in quotes. */
 const readStored = (text) =>
-  text == null || text === 'null' || text === 'undefined'
-    ? null
-    : /^["{]/.test(text)
-      ? attempt(() => JSON.parse(text), text)
-      : text;
+  /^["{]/.test(text) ? attempt(() => JSON.parse(text), text) : /^(null|undefined)?$/.test(text) ? null : text;
 
 function createCookies({ maxage = 365, path = '/', sameSite = 'Lax', secure, domain }) {
   const write = (name, value, age, at) =>
@@ -117,9 +101,8 @@ function createCookies({ maxage = 365, path = '/', sameSite = 'Lax', secure, dom
     const found = attempt(() => document.cookie, '')
       .split('; ')
       .find((pair) => pair.startsWith(start));
-    if (found === undefined) return null;
-    const value = found.slice(start.length);
-    return attempt(() => decodeURIComponent(value), value);
+    const value = found?.slice(start.length);
+    return attempt(() => found && decodeURIComponent(value), value);
   };
   /** The widest domain that takes a cookie, so that subdomains share ids; none for `localhost` and addresses. */
   const widest = () => {
@@ -163,7 +146,7 @@ function joinStores(stores) {
   const get = (name) => {
     const values = stores.map((store) => store.get(name));
     const value = values.find((one) => one !== null) ?? null;
-    if (value !== null) stores.forEach((store, at) => isText(value) && values[at] !== value && store.set(name, value));
+    if (isText(value)) stores.forEach((store, at) => values[at] !== value && store.set(name, value));
     return value;
   };
   return { get, set };
@@ -179,18 +162,16 @@ function createSubject(names, settings, options, cookies) {
   const memory = createMemory();
   const all = { localStorage: createLocal(), cookie: cookies, memory };
   const persistent = !options.disableClientPersistence && settings.persist !== false;
-  const chosen = persistent
-    ? (settings.storage?.stores ?? options.storage?.stores ?? ['localStorage', 'cookie', 'memory'])
-    : ['memory'];
+  const chosen = persistent ? (settings.storage ?? options.storage)?.stores : ['memory'];
   const pick = (without) =>
-    joinStores(chosen.filter((name) => name !== without).map((name) => own(all, name) ?? memory));
+    joinStores((chosen ?? Object.keys(all)).filter((name) => name !== without).map((name) => own(all, name) ?? memory));
   const ids = pick(settings.localStorageFallbackDisabled && 'localStorage');
   const facts = pick('cookie');
   const idName = settings.cookie?.key ?? names.id;
   const traitsName = settings.localStorage?.key ?? names.traits;
 
   const textAt = (name) => {
-    const value = settings.disable ? null : ids.get(name);
+    const value = settings.disable || ids.get(name);
     return isText(value) ? value : null;
   };
   const keep = (name, value) => settings.disable || ids.set(name, value == null ? null : String(value));
@@ -291,12 +272,10 @@ function describePage({ c, p, u, s, t, r }) {
 }
 
 /** `utm_campaign` is the name of the campaign, every other `utm_` parameter is named by what follows. */
-const readCampaign = (parameters) =>
-  Object.fromEntries(
-    Object.entries(parameters)
-      .filter(([name]) => name.includes('utm_'))
-      .map(([name, value]) => [name.slice(4) === 'campaign' ? 'name' : name.slice(4), value]),
-  );
+function readCampaign(parameters) {
+  const { campaign: name, ...more } = readMarked(parameters, 'utm_');
+  return { name, ...more };
+}
 
 const AD_NETWORKS = { btid: 'dataxu', urid: 'millennial-media' };
 
@@ -322,7 +301,7 @@ function enrich(event, seen, { cookies, persistent, agentData }) {
     userAgentData: agentData,
     locale: navigator.language,
     library: LIBRARY,
-    timezone: attempt(() => Intl.DateTimeFormat().resolvedOptions().timeZone, undefined),
+    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     ...said,
     page: { ...page, ...said.page },
   };
@@ -331,8 +310,6 @@ function enrich(event, seen, { cookies, persistent, agentData }) {
   if (query && !context.campaign) context.campaign = readCampaign(parameters);
   const click = readAdClick(parameters, cookies, persistent);
   if (isObject(click)) context.referrer = { ...click, ...context.referrer };
-  const amp = cookies.get('_ga');
-  if (isText(amp) && amp.startsWith('amp')) context.amp = { id: amp };
   event.context = context;
 }
 
@@ -378,49 +355,42 @@ function createDelivery({ home, strategy, writeKey, http, persistent, metadata, 
 
   const online = () => navigator.onLine !== false;
 
-  const finish = (entry, name, reason) => {
-    entry.settle?.();
-    emit(name, entry.ctx, reason);
-    if (reason) emit('error', { code: name, reason, ctx: entry.ctx });
+  const finish = ({ ctx, settle }, name, reason) => {
+    settle?.();
+    emit(name, ctx, reason);
+    if (reason) emit('error', { code: name, reason, ctx });
   };
 
-  function push(ctx) {
+  /** Puts an event in the queue; the oldest gives way when there are too many. */
+  function hold(ctx, tries, sends, due, settle) {
     const text = JSON.stringify(ctx.event);
-    const entry = { ctx, text, bytes: bytes(text), tries: 0, limits: 0, sends: 0, due: 0 };
-    if (entry.bytes > MAX_EVENT_BYTES) {
-      finish(entry, 'delivery_failure', 'Exceed payload limit');
-      return undefined;
-    }
-    if (batching) entry.due = Date.now() + (config.timeout ?? 5000);
-    const settled = batching || !online() ? undefined : new Promise((resolve) => (entry.settle = resolve));
-    hold([entry]);
-    const size = queue.reduce((sum, one) => sum + one.bytes, 0);
-    const most = config.keepalive ? 54_000 : MAX_BATCH_BYTES;
-    if (!batching || queue.length >= (config.size ?? 10) || size >= most) run();
-    else schedule();
-    if (!online()) saveSoon();
-    return settled;
+    const entry = { ctx, text, bytes: bytes(text), tries, limits: 0, sends, due, settle };
+    if (entry.bytes > MAX_EVENT_BYTES) finish(entry, 'delivery_failure', 'Exceed payload limit');
+    else if (queue.push(entry) > MAX_WAITING) finish(queue.shift(), 'delivery_failure', 'Too many events wait');
   }
 
-  /** Puts entries in the queue; the oldest give way when there are too many. */
-  function hold(entries) {
-    queue.push(...entries);
-    for (const entry of queue.splice(0, Math.max(0, queue.length - MAX_WAITING))) {
-      finish(entry, 'delivery_failure', 'Too many events wait');
-    }
-  }
+  /** Takes over an event. Settles with the first answer, or at once when none is to be expected. */
+  const push = (ctx) =>
+    new Promise((resolve) => {
+      hold(ctx, 0, 0, batching ? Date.now() + (config.timeout ?? 5000) : 0, resolve);
+      const size = queue.reduce((sum, one) => sum + one.bytes, 0);
+      const most = config.keepalive ? 54_000 : MAX_BATCH_BYTES;
+      if (!batching || queue.length >= (config.size ?? 10) || size >= most) run();
+      else schedule();
+      if (!online()) saveSoon();
+      if (batching || !online()) resolve();
+    });
 
-  /** The next request's worth of entries that may go now. */
-  function take() {
+  /** The next request's worth of entries that may go now; `leaving` holds back those that failed before. */
+  function take(most, many, leaving) {
     const now = Date.now();
     const group = [];
     let size = 0;
     for (const entry of queue) {
-      if (entry.tries && entry.due > now) continue;
-      size += entry.bytes + 200;
-      if (group.length && size > MAX_BATCH_BYTES) break;
+      if (entry.tries && (leaving || entry.due > now)) continue;
+      size += entry.bytes + 300;
+      if (group.length && (!many || size > most)) break;
       group.push(entry);
-      if (!batching) break;
     }
     return group;
   }
@@ -428,7 +398,7 @@ function createDelivery({ home, strategy, writeKey, http, persistent, metadata, 
   /** Sends whatever is not waiting for its next try. */
   function run() {
     if (online() && Date.now() >= silentUntil) {
-      for (let group = take(); group.length && flying.size < MAX_REQUESTS; group = take()) void send(group);
+      for (let group; flying.size < MAX_REQUESTS && (group = take(MAX_BATCH_BYTES, batching)).length; ) void send(group);
     }
     schedule();
   }
@@ -511,8 +481,7 @@ function createDelivery({ home, strategy, writeKey, http, persistent, metadata, 
       } else finish(entry, 'delivery_failure', status ? `HTTP ${status}` : 'The network failed');
     }
     queue.unshift(...again);
-    hold([]);
-    if (persistent && (again.length || saving)) saveSoon();
+    if (again.length || saving) saveSoon();
     schedule();
   }
 
@@ -562,9 +531,7 @@ function createDelivery({ home, strategy, writeKey, http, persistent, metadata, 
       for (const line of Array.isArray(lines) ? lines : []) {
         const [tries, event] = Array.isArray(line) ? line : [];
         if (!isObject(event) || !isText(event.type) || !isText(event.messageId)) continue;
-        const text = JSON.stringify(event);
-        const ctx = new Context(event);
-        hold([{ ctx, text, bytes: bytes(text), tries: Number(tries) || 0, limits: 0, sends: 1, due: 0 }]);
+        hold(new Context(event), +tries || 0, 1, 0);
       }
     }
     if (queue.length) saveSoon();
@@ -574,18 +541,7 @@ function createDelivery({ home, strategy, writeKey, http, persistent, metadata, 
   /** The page is hidden or going: what is fresh leaves in requests that outlive it; the rest goes on the shelf. */
   function leave() {
     if (online() && Date.now() >= silentUntil) {
-      let chunk = [];
-      let size = 0;
-      for (const entry of queue.filter((one) => !one.tries)) {
-        if (chunk.length && size + entry.bytes + 300 > MAX_KEEPALIVE_BYTES) {
-          void send(chunk, true);
-          chunk = [];
-          size = 0;
-        }
-        chunk.push(entry);
-        size += entry.bytes + 300;
-      }
-      if (chunk.length) void send(chunk, true);
+      for (let group; (group = take(MAX_KEEPALIVE_BYTES, true, true)).length; ) void send(group, true);
     }
     save();
     saving = saving || 1;
@@ -618,33 +574,23 @@ class Context {
     this.attempts = 0;
   }
 
-  /** Sets a value at a path with dots. */
+  /** Sets a value at a path with dots; only own properties are walked, so no prototype is reached. */
   updateEvent(path, value) {
     const steps = path.split('.');
-    if (steps.some((step) => /^(__proto__|constructor|prototype)$/.test(step))) return this.event;
     const last = steps.pop();
     let place = this.event;
-    for (const step of steps) place = isObject(place[step]) ? place[step] : (place[step] = {});
+    for (const step of steps) place = own(place, step) ?? (place[step] = {});
     place[last] = value;
-    return this.event;
   }
 
   log() {}
 }
 
-/** What a middleware is given: the event as `obj`, and a reader of paths. */
-const payloadOf = (event) => ({
-  obj: event,
-  json: () => event,
-  type: () => event.type,
-  field: (path) => path.split('.').reduce((place, step) => own(place, step), event),
-});
-
 /** The event that a middleware lets through, or null when it did not call `next`. */
-async function passMiddleware(middleware, event, more) {
+async function passMiddleware(middleware, event) {
   let passed = null;
   const next = (payload) => void (passed = payload === undefined ? event : (payload?.obj ?? null));
-  await middleware({ payload: payloadOf(event), next, integrations: event.integrations, ...more });
+  await middleware({ payload: { obj: event, json: () => event }, next, integrations: event.integrations });
   return passed;
 }
 
@@ -655,24 +601,12 @@ const isWanted = (integrations, name) =>
 function createPlugins(analytics, emit) {
   let plugins = [];
   const sources = [];
-  const filters = [];
   const ofType = (...types) => plugins.filter((plugin) => types.includes(plugin.type));
 
   const call = async (plugin, ctx) => {
     const hook = plugin[ctx.event.type];
     return (isFunction(hook) && (await hook.call(plugin, ctx))) || ctx;
   };
-
-  /** One plugin sees a copy, after the middleware for it, and its errors are its own. */
-  async function reach(plugin, ctx) {
-    let event = copy(ctx.event);
-    for (const [name, middleware] of filters) {
-      if (event && (name === '*' || name === plugin.name)) {
-        event = await passMiddleware(middleware, event, { integration: plugin.name });
-      }
-    }
-    if (event) await call(plugin, new Context(event));
-  }
 
   return {
     async register(...added) {
@@ -681,7 +615,7 @@ function createPlugins(analytics, emit) {
           await plugin.load?.(new Context({ type: 'track', event: 'load', context: {} }), analytics);
           plugins.push(plugin);
         } catch (error) {
-          complain(`${plugin?.name} did not load:`, error);
+          complain(error);
           emit('error', { code: 'load_plugin', reason: error });
           emit('initialization_failure', plugin);
         }
@@ -692,7 +626,6 @@ function createPlugins(analytics, emit) {
       plugins = plugins.filter((one) => !names.includes(one.name));
     },
     addSource: (middleware) => void sources.push(middleware),
-    addFilter: (name, ...middlewares) => middlewares.forEach((one) => filters.push([name, one])),
     ready: () => Promise.all(plugins.map((plugin) => plugin.ready?.())),
 
     /** What becomes of an event before it is sent: the context to send, or null when it was dropped. */
@@ -707,7 +640,7 @@ function createPlugins(analytics, emit) {
     reachDestinations(ctx) {
       for (const plugin of ofType('destination')) {
         if (isWanted(ctx.event.integrations, plugin.name)) {
-          reach(plugin, ctx).catch((error) => complain(`${plugin.name} failed:`, error));
+          call(plugin, new Context(copy(ctx.event))).catch(complain);
         }
       }
     },
@@ -719,19 +652,35 @@ function createPlugins(analytics, emit) {
 
 // The calls
 
-/** `page` and `screen`: one text is a name, two are category and name; then properties and options. */
+/** Of no use here, and still called by pages. */
+const RETIRED = [
+  'addDestinationMiddleware',
+  'initialize',
+  'noConflict',
+  'normalize',
+  'listeners',
+  'log',
+  'addEventListener',
+  'removeListener',
+  'addIntegrationMiddleware',
+];
+
+// How the values of a call are read: the fields of the event, what listeners are told, and the options.
+
+/** One text is a name, two are category and name; then properties and options. */
 function readPage(values) {
   const texts = values.filter(isText);
-  const last = Math.max(...texts.map((text) => values.lastIndexOf(text)), -1);
-  const rest = texts.length ? values.slice(last + 1) : values.filter(isObject);
-  const [category, name] = texts.length > 1 ? texts : [undefined, texts[0]];
-  return { category, name, properties: rest[0], options: rest[1] };
+  const rest = texts.length ? values.slice(values.lastIndexOf(texts[texts.length - 1]) + 1) : values.filter(isObject);
+  const [name, category] = texts.slice(0, 2).reverse();
+  const [properties, said] = rest;
+  return [{ category, name, properties: { ...properties } }, [category, name, properties], said];
 }
 
-/** `identify` and `group`: an id that may be left out or null, then traits and options. */
-function readSubject(values) {
-  const [id, traits, options] = isObject(values[0]) ? [null, ...values] : values;
-  return { id: isId(id) ? String(id) : null, traits, options };
+/** An event's name, properties and options; or an object with the first two, and options. */
+function readTrack([first, second, third]) {
+  const [event, properties, said] = isObject(first) ? [first.event, first.properties, second] : [first, second, third];
+  if (!isText(event) || !event) throw new Error('track: the event needs a name');
+  return [{ event, properties: { ...properties } }, [event, properties], said];
 }
 
 function createAnalytics({ writeKey, options, settings, consent, agentData }) {
@@ -762,12 +711,11 @@ function createAnalytics({ writeKey, options, settings, consent, agentData }) {
         emit,
       })
     : { push() {}, async flush() {} };
-  let patience = 300;
   let talking = false;
 
   /** Puts the parts of a call together (`fields` are those of its type) and hands it on. */
-  function call(type, fields, said, { seen, callback }) {
-    const { integrations, context, userId, anonymousId, timestamp, messageId, ...rest } = isObject(said) ? said : {};
+  function call(type, fields, said, seen, callback) {
+    const { integrations, context, userId, anonymousId, timestamp, messageId, ...rest } = said;
     if (isId(anonymousId)) user.anonymousId(anonymousId);
     const now = Date.now();
     const event = {
@@ -798,7 +746,7 @@ function createAnalytics({ writeKey, options, settings, consent, agentData }) {
     const delivered = isWanted(passed.event.integrations, HOME) ? delivery.push(passed) : undefined;
     if (callback) {
       await Promise.race([delivered, pause(1000)]);
-      await pause(Math.max(0, patience - (Date.now() - began)));
+      await pause(began + analytics.settings.timeout - Date.now());
       attempt(() => callback(passed));
     } else await delivered;
     emit('message_delivered', passed);
@@ -814,60 +762,45 @@ function createAnalytics({ writeKey, options, settings, consent, agentData }) {
     else event.integrations = { ...event.integrations, ...rule?.integrations };
   }
 
-  /** Takes the callback, and what the snippet remembered of the page, out of a call's values. */
-  const sort = (values) => ({
-    seen: values.find(isSnapshot) ?? snapshot(),
-    callback: values.find(isFunction),
-    rest: values.filter((value) => !isFunction(value) && !isSnapshot(value)),
-  });
+  /** An id that may be left out or null, then traits and options; the user or group remembers them. */
+  const readSubject = (subject, name) => (values) => {
+    const [first, traits, said] = isObject(values[0]) ? [null, ...values] : values;
+    const known = subject.identify(isId(first) ? String(first) : null, traits);
+    const id = subject.id() ?? (isId(first) ? String(first) : null);
+    return [{ [name]: id, traits: known }, [id, traits], said];
+  };
 
-  function view(type, values) {
-    const { rest, ...how } = sort(values);
-    const { category, name, properties, options: said } = readPage(rest);
-    const sent = call(type, { category, name, properties: { ...properties } }, said, how);
-    emit(type, category, name, properties, said);
-    return sent;
+  function readAlias(values) {
+    const [to = null, from] = values.filter(isId).map(String);
+    const previousId = from ?? user.id() ?? user.anonymousId();
+    return [{ userId: to, previousId }, [to, from], values.find(isObject)];
   }
 
-  function know(type, values) {
-    const { rest, ...how } = sort(values);
-    const { id, traits, options: said } = readSubject(rest);
-    const subject = type === 'group' ? group : user;
-    const known = subject.identify(id, traits);
-    const named = id ?? subject.id();
-    const sent = call(type, { [type === 'group' ? 'groupId' : 'userId']: named, traits: known }, said, how);
-    emit(type, named, traits, said);
-    return sent;
-  }
+  /** A method of that type of event, which takes its values as `read` does. */
+  const method =
+    (type, read) =>
+    async (...values) => {
+      const callback = values.find(isFunction);
+      const seen = values.find(isSnapshot) ?? snapshot();
+      const [fields, told, said] = read(values.filter((value) => value !== callback && value !== seen));
+      const sent = call(type, fields, isObject(said) ? said : {}, seen, callback);
+      emit(type, ...told, said);
+      return sent;
+    };
+  const changeGroup = method('group', readSubject(group, 'groupId'));
 
   const analytics = {
     initialized: true,
     VERSION: LIBRARY.version,
-    settings: { writeKey, timeout: patience },
+    settings: { writeKey, timeout: 300 },
     options,
 
-    async track(...values) {
-      const { rest, ...how } = sort(values);
-      const [first, second, third] = rest;
-      const [event, properties, said] = isObject(first) ? [first.event, first.properties, second] : [first, second, third];
-      if (!isText(event) || !event) throw new Error('track: the event needs a name');
-      const sent = call('track', { event, properties: { ...properties } }, said, how);
-      emit('track', event, properties, said);
-      return sent;
-    },
-    identify: async (...values) => know('identify', values),
-    page: async (...values) => view('page', values),
-    screen: async (...values) => view('screen', values),
-    group: (...values) => (values.length ? Promise.resolve().then(() => know('group', values)) : group),
-    async alias(...values) {
-      const { rest, ...how } = sort(values);
-      const [to, from] = rest.filter(isId).map(String);
-      const said = rest.find(isObject);
-      const previousId = from ?? user.id() ?? user.anonymousId();
-      const sent = call('alias', { userId: to ?? null, previousId }, said, how);
-      emit('alias', to, from, said);
-      return sent;
-    },
+    track: method('track', readTrack),
+    page: method('page', readPage),
+    screen: method('screen', readPage),
+    identify: method('identify', readSubject(user, 'userId')),
+    alias: method('alias', readAlias),
+    group: (...values) => (values.length ? changeGroup(...values) : group),
 
     user: () => user,
     setAnonymousId: (id) => user.anonymousId(id),
@@ -881,48 +814,32 @@ function createAnalytics({ writeKey, options, settings, consent, agentData }) {
       return callback?.();
     },
     flush: () => delivery.flush(),
-    timeout(ms) {
-      patience = ms;
-      analytics.settings.timeout = ms;
-    },
+    timeout: (ms) => void (analytics.settings.timeout = ms),
     debug(on) {
       talking = on !== false;
       if (!talking) attempt(() => localStorage.removeItem('debug'));
       return analytics;
     },
-    on: (name, listener) => (emitter.on(name, listener), analytics),
-    once: (name, listener) => (emitter.once(name, listener), analytics),
-    off: (name, listener) => (emitter.off(name, listener), analytics),
-    emit,
-
-    // No longer of use, and still called by old pages.
+    ...emitter,
     pageview: (url) => analytics.page(isText(url) ? { path: url } : {}),
-    initialize: () => analytics,
-    noConflict: () => analytics,
-    normalize: (event) => event,
-    listeners: () => [],
-    log() {},
-    addEventListener() {},
-    removeListener() {},
-    addIntegrationMiddleware() {},
   };
+  for (const name of RETIRED) analytics[name] = () => analytics;
 
   const plugins = createPlugins(analytics, emit);
   analytics.register = plugins.register;
   analytics.deregister = plugins.deregister;
   analytics.addSourceMiddleware = plugins.addSource;
-  analytics.addDestinationMiddleware = plugins.addFilter;
-  addTracking(analytics, () => patience);
+  addTracking(analytics);
   return analytics;
 }
 
 // Links and forms
 
-function addTracking(analytics, patience) {
+function addTracking(analytics) {
   /** An element, several of them in an array or a list, or those of jQuery. */
   const elementsOf = (given) => {
     const list = !given ? [] : given instanceof Element ? [given] : Array.from(given.toArray?.() ?? given);
-    for (const one of list) if (!(one instanceof Element)) throw new TypeError('analytics.js: not an element');
+    for (const one of list) if (!(one instanceof Element)) throw new TypeError('not an element');
     return list;
   };
   const told = (value, element) => (isFunction(value) ? value(element) : value);
@@ -931,7 +848,7 @@ function addTracking(analytics, patience) {
     return analytics;
   };
   /** Goes on when the call was sent, or when it takes too long. */
-  const after = (sent, go) => void Promise.race([sent, pause(patience())]).then(go, go);
+  const after = (sent, go) => void Promise.race([sent, pause(analytics.settings.timeout)]).then(go, go);
 
   analytics.trackLink = (links, event, properties, options) =>
     onEach(links, 'click', (element, click) => {
@@ -939,7 +856,7 @@ function addTracking(analytics, patience) {
       const anchor = element.href ? element : element.querySelector('a[href]');
       const address = anchor?.href?.baseVal ?? anchor?.href;
       const stays =
-        anchor?.target === '_blank' || click.ctrlKey || click.metaKey || click.shiftKey || click.altKey || click.button > 0;
+        anchor?.target === '_blank' || click.ctrlKey || click.metaKey || click.shiftKey || click.button > 0;
       if (!address || stays || click.defaultPrevented || !/^https?:/.test(new URL(address, document.baseURI).href)) {
         sent.catch(complain);
         return;
@@ -1005,8 +922,8 @@ function obeyQuery(analytics, rule) {
   const { ajs_aid: aid, ajs_uid: uid, ajs_event: event } = parameters;
   const matches = (pattern, value) => value && (!pattern || new RegExp(pattern).test(value));
   if (matches(rule?.aid, aid)) analytics.setAnonymousId(aid);
-  if (matches(rule?.uid, uid)) void analytics.identify(uid, withPrefix(parameters, 'ajs_trait_'));
-  if (event) void analytics.track(event, withPrefix(parameters, 'ajs_prop_'));
+  if (matches(rule?.uid, uid)) void analytics.identify(uid, readMarked(parameters, 'ajs_trait_'));
+  if (event) void analytics.track(event, readMarked(parameters, 'ajs_prop_'));
 }
 
 async function fetchSettings(address) {
@@ -1024,7 +941,7 @@ async function start(script, name) {
   buffer.starting = true;
   const [, root, keyInAddress] = /^(.*)\/analytics\.js\/v1\/([^/]+)\//.exec(script?.src ?? '') ?? [];
   const writeKey = buffer._writeKey ?? (keyInAddress && decodeURIComponent(keyInAddress));
-  if (!writeKey) throw new Error('there is no write key: neither in the snippet nor in the address of the script');
+  if (!writeKey) throw new Error('there is no write key');
   const options = { ...buffer._loadOptions };
   if (options.initialPageview) buffer.unshift(['page', snapshot()]);
   const consent = options.consent && createConsent(options.consent);
@@ -1039,11 +956,9 @@ async function start(script, name) {
     return;
   }
   await consent?.allow(settings.consentSettings);
-  const hints = navigator.userAgentData;
-  const agentData =
-    (options.highEntropyValuesClientHints &&
-      (await hints?.getHighEntropyValues(options.highEntropyValuesClientHints).catch(() => undefined))) ||
-    (hints && { brands: hints.brands, mobile: hints.mobile, platform: hints.platform });
+  let agentData = navigator.userAgentData;
+  const hints = options.highEntropyValuesClientHints;
+  if (hints) agentData = await agentData?.getHighEntropyValues(hints);
 
   const analytics = createAnalytics({ writeKey, options, settings, consent, agentData });
   const make = async ([method, ...values]) => {
