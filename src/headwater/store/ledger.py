@@ -153,18 +153,20 @@ def series(
     width: int,
     since_minute: int,
     until_minute: int,
-    destination_id: str,
+    destination_id: str | None,
     source_id: str = "",
 ) -> dict[int, dict[str, int]]:
     """Events by step over intervals of `width` minutes: first minute, which is a multiple of it, to step to events.
 
-    An empty destination is the side of the sources, an empty source all of them. Intervals without events are absent.
+    An empty destination is the side of the sources, None is every destination, and an empty source all of them.
+    Intervals without events are absent.
     """
     span = max((one for one in SPANS if width % one == 0), default=1)
     table = ledger if span == 1 else ledger_spans
     first = table.c.minute - table.c.minute % width
     query = sa.select(first, table.c.step, sa.func.sum(table.c.events))
-    query = query.where(*_within(table, span, since_minute, until_minute), table.c.destination_id == destination_id)
+    side = table.c.destination_id != "" if destination_id is None else table.c.destination_id == destination_id
+    query = query.where(*_within(table, span, since_minute, until_minute), side)
     if source_id:
         query = query.where(table.c.source_id == source_id)
     found: dict[int, dict[str, int]] = {}

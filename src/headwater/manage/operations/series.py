@@ -21,8 +21,8 @@ _MINUTE: Final = 60_000
 _DAY: Final = 24 * 60
 _MANY: Final = 120
 _MOST: Final = 2_000
-Granularity = Literal["MINUTE", "HOUR", "DAY"]
-WIDTHS: Final[dict[Granularity, int]] = {"MINUTE": 1, "HOUR": 60, "DAY": _DAY}
+Granularity = Literal["MINUTE", "FIVE_MINUTES", "HOUR", "DAY"]
+WIDTHS: Final[dict[Granularity, int]] = {"MINUTE": 1, "FIVE_MINUTES": 5, "HOUR": 60, "DAY": _DAY}
 """Each granularity in minutes."""
 
 SOURCE_STEPS: Final = (
@@ -50,11 +50,15 @@ class GetLedgerSeries(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     end_time: Annotated[str | None, Meta(description="The moment after the last; now unless given.")] = None
     granularity: Annotated[
         Granularity | None,
-        Meta(description="MINUTE, HOUR or DAY; unless given, the finest with at most 120 points."),
+        Meta(description="MINUTE, FIVE_MINUTES, HOUR or DAY; unless given, the finest with at most 120 points."),
     ] = None
     source_id: Annotated[str | None, Meta(description="Only events of this source.")] = None
     destination_id: Annotated[
         str | None, Meta(description="The steps at this destination; without it, the steps at the sources.")
+    ] = None
+    side: Annotated[
+        Literal["sources", "destinations"] | None,
+        Meta(description="`destinations` gives the steps at all destinations together, when none is named."),
     ] = None
 
 
@@ -90,6 +94,7 @@ async def get_ledger_series(desk: Desk, request: GetLedgerSeries) -> GetLedgerSe
     first, end = since // _MINUTE // width * width, -(-until // (_MINUTE * width)) * width
     if (end - first) // width > _MOST:
         raise invalid("granularity", f'"granularity" is too fine for this span: it would take more than {_MOST} points')
+    at_destinations = bool(request.destination_id) or request.side == "destinations"
     found = await desk.store.read(
         lambda connection: ledger.series(
             connection,
@@ -97,12 +102,12 @@ async def get_ledger_series(desk: Desk, request: GetLedgerSeries) -> GetLedgerSe
             since_minute=first,
             until_minute=end,
             source_id=request.source_id or "",
-            destination_id=request.destination_id or "",
+            destination_id=request.destination_id or (None if at_destinations else ""),
         )
     )
-    steps = DESTINATION_STEPS if request.destination_id else SOURCE_STEPS
+    steps = DESTINATION_STEPS if at_destinations else SOURCE_STEPS
     return GetLedgerSeriesAnswer(
-        side="destinations" if request.destination_id else "sources",
+        side="destinations" if at_destinations else "sources",
         start_time=format_moment(first * _MINUTE),
         end_time=format_moment(end * _MINUTE),
         granularity=granularity,
