@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from headwater.spec.ages import Ages, count_ages
 from headwater.spec.outcome import AttemptNote, Count, OutcomeBatch, SetAside, Step
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ class Passage:
     """
 
     __slots__ = (
+        "_ages",
         "_counts",
         "_done",
         "entered",
@@ -45,7 +48,15 @@ class Passage:
         self.notes: list[AttemptNote] = []
         self.set_aside: list[SetAside] = []
         self._counts: Counter[tuple[str, str, int, str, str]] = Counter()
+        self._ages: dict[tuple[str, str, int], dict[int, int]] = {}
         self._done = asyncio.Event()
+
+    def delivered(self, source_id: str, destination_id: str, at: int, items: Sequence[Item]) -> None:
+        """Count events that were delivered at an instant (milliseconds), and how old they were then."""
+        self.count(source_id, destination_id, at, Step.DELIVERED, "", len(items))
+        ages = self._ages.setdefault((source_id, destination_id, at // 60_000), {})
+        for bucket, events in count_ages([item.received_at for item in items], at).items():
+            ages[bucket] = ages.get(bucket, 0) + events
 
     def count(self, source_id: str, destination_id: str, at: int, step: Step, reason: str, events: int) -> None:
         """Count events that met a step at an instant (milliseconds)."""
@@ -71,8 +82,9 @@ class Passage:
     def outcomes(self, at: int) -> OutcomeBatch:
         """The record of this chunk, at an instant (milliseconds)."""
         counts = [Count(*key, events) for key, events in self._counts.items()]
+        ages = [Ages(*key, buckets) for key, buckets in self._ages.items()]
         return OutcomeBatch(
-            "deliver", self.partition, self.first, self.next - 1, at, counts, self.set_aside, self.notes
+            "deliver", self.partition, self.first, self.next - 1, at, counts, self.set_aside, self.notes, ages
         )
 
 

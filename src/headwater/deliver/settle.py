@@ -97,15 +97,18 @@ class Books:
         portion.passage.notes.append(_own_note(note, work, items, first=offset == 0))
         failed = [index for index in range(len(items)) if offset + index in verdict.items] if verdict.items else []
         if verdict.step is Step.DELIVERED:
-            self._delivered(work.plan, portion, len(items) - len(failed), at)
+            refused = set(failed)
+            taken = [item for index, item in enumerate(items) if index not in refused] if failed else items
+            self._delivered(work.plan, portion, taken, at)
             items = [items[index] for index in failed]
         if items:
             indexes = [offset + index for index in failed or range(len(items))]
             self._park_tried(work.plan, portion, dict(zip(indexes, items, strict=True)), verdict, note, at)
 
-    def _delivered(self, plan: LanePlan, portion: Portion, events: int, at: int) -> None:
-        portion.passage.count(portion.source_id, plan.destination.id, at, Step.DELIVERED, "", events)
-        portion.passage.end(events)
+    def _delivered(self, plan: LanePlan, portion: Portion, items: Sequence[Item], at: int) -> None:
+        if items:
+            portion.passage.delivered(portion.source_id, plan.destination.id, at, items)
+        portion.passage.end(len(items))
 
     def _park_tried(
         self, plan: LanePlan, portion: Portion, items: dict[int, Item], verdict: Verdict, note: AttemptNote, at: int

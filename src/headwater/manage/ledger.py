@@ -1,5 +1,7 @@
 """Keeping the books: outcomes become counts in the store, exactly once.
 
+Beside the ledger, the ages of deliveries and the names of events are counted, in the same transaction.
+
 The place up to which `outcomes` is counted changes in the transaction that adds the counts, so a batch that is read
 again after a crash is not counted again, and of two processes that read the same one counts. The log is told the same
 place, so that it does not forget what is not counted yet.
@@ -17,10 +19,13 @@ import msgspec
 
 from headwater.eventlog import EventLog, Record
 from headwater.eventlog.streams import OUTCOMES
+from headwater.manage.sampling import Sampler
+from headwater.spec.ages import Ages
 from headwater.spec.errors import Unavailable
-from headwater.spec.outcome import Count, Step
-from headwater.store import ledger
+from headwater.spec.outcome import Count, Named, Step
+from headwater.store import ages, ledger, names
 from headwater.store.database import Store
+from headwater.store.names import NameCount
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -36,15 +41,52 @@ _IN = {Step.RECEIVED, Step.MATCHED}
 class _Counted(msgspec.Struct, frozen=True):
     """What the books need of an OutcomeBatch; the rest is passed over unread."""
 
+    at: int
     counts: list[Count]
+    ages: list[Ages] = []
+    names: list[Named] = []
 
 
 _decode = msgspec.msgpack.Decoder(_Counted).decode
 
 
-def tally(records: Iterable[Record]) -> list[Count]:
-    """All counts of some records of `outcomes`."""
-    return [count for record in records for count in _decode(record.value).counts]
+class Gathered(msgspec.Struct, frozen=True):
+    """What some records of `outcomes` say in all. `seen` are the newest of each name, to be looked at."""
+
+    counts: list[Count]
+    newest: dict[tuple[str, str, str], tuple[int, str]]
+    ages: list[Ages]
+    names: list[NameCount]
+    seen: list[Named]
+
+
+def gather(records: Iterable[Record]) -> Gathered:
+    """What is to be counted of some records of `outcomes`."""
+    batches = [_decode(record.value) for record in records]
+    newest: dict[tuple[str, str, str], tuple[int, str]] = {}
+    seen: dict[tuple[str, str, str, bool], Named] = {}
+    for batch in batches:
+        for count in sorted(batch.counts, key=_events):
+            key = (count.source_id, count.destination_id, count.step)
+            if count.events > 0 and batch.at >= newest.get(key, (0, ""))[0]:
+                newest[key] = (batch.at, count.reason)
+        for name in batch.names:
+            seen[name.source_id, name.type, name.name, name.overflow] = name
+    return Gathered(
+        [count for batch in batches for count in batch.counts],
+        newest,
+        [one for batch in batches for one in batch.ages],
+        [
+            NameCount(one.source_id, one.type, one.name, one.events, batch.at, batch.at, one.overflow)
+            for batch in batches
+            for one in batch.names
+        ],
+        list(seen.values()),
+    )
+
+
+def _events(count: Count) -> int:
+    return count.events
 
 
 class Balance:
@@ -71,12 +113,14 @@ class Books:
     def __init__(self, log: EventLog, store: Store) -> None:
         self._log = log
         self._store = store
+        self._sampler = Sampler(log, store)
+        self._seen: dict[int, list[Named]] = {}
         self.balance = Balance()
         self._places: dict[int, int] = {}
 
     async def open(self) -> None:
         """Read the balance, and tell the log where each partition stands, so that it keeps what is not counted."""
-        self.balance = Balance(await self._store.read(ledger.totals))
+        self.balance = await self._stand()
         for partition in self._log.partitions(OUTCOMES):
             self._places[partition] = await self._place(partition)
             await self._log.commit(GROUP, OUTCOMES, partition, self._places[partition])
@@ -87,19 +131,22 @@ class Books:
         chunk = await self._log.read(OUTCOMES, partition, place, max_records=_RECORDS, max_bytes=_BYTES, wait=wait)
         if not chunk.records:
             return 0
-        counts = tally(chunk.records)
+        found = gather(chunk.records)
 
         def write(connection: Connection) -> bool:
             if not ledger.advance(connection, GROUP, partition, place, chunk.next):
                 return False
-            ledger.add(connection, counts)
+            ledger.add(connection, found.counts, found.newest)
+            ages.add(connection, found.ages)
+            names.add(connection, found.names)
             return True
 
         if await self._store.write(write):
-            self.balance.add(counts)
+            self.balance.add(found.counts)
+            self._seen[partition] = found.seen
             self._places[partition] = chunk.next
         else:
-            self.balance = Balance(await self._store.read(ledger.totals))
+            self.balance = await self._stand()
             self._places[partition] = await self._place(partition)
         await self._log.commit(GROUP, OUTCOMES, partition, self._places[partition])
         return len(chunk.records)
@@ -109,6 +156,7 @@ class Books:
         while not stopping.is_set():
             try:
                 folded = await self.fold(partition, wait=_WAIT)
+                await self._sampler.look(partition, self._seen.pop(partition, ()))
             except Unavailable as away:
                 await _rest(stopping, away.retry_after)
                 continue
@@ -116,6 +164,11 @@ class Books:
                 await _rest(stopping, _PAUSE)
         with suppress(Unavailable):
             await self.fold(partition)
+
+    async def _stand(self) -> Balance:
+        """The balance of all that was ever counted."""
+        standing = await self._store.read(ledger.standing)
+        return Balance(Count(one.source_id, one.destination_id, 0, one.step, "", one.events) for one in standing)
 
     async def _place(self, partition: int) -> int:
         return await self._store.read(lambda connection: ledger.cursor(connection, GROUP, partition))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from granian.constants import Interfaces
@@ -22,6 +23,7 @@ from headwater.manage.ledger import Books
 from headwater.manage.operations import OPERATIONS
 from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.settings import ManageSettings, Settings
+from headwater.store import ages
 from headwater.store.database import Store
 from headwater.store.secrets import Secrets
 from headwater.store.snapshot import REFRESH_SECONDS, Snapshot
@@ -60,7 +62,7 @@ async def manage(
         for partition in log.partitions(OUTCOMES):
             tasks.create_task(books.keep(partition, stopping), name=f"ledger-{partition}")
         tasks.create_task(_measure(log, books, stopping), name="measure")
-        tasks.create_task(_forget(log, settings.log.retention_hours, stopping), name="trim")
+        tasks.create_task(_forget(log, store, settings.log.retention_hours, stopping), name="trim")
 
 
 async def _serve(desk: Desk, settings: ManageSettings, faces: Faces, stopping: asyncio.Event) -> None:
@@ -100,10 +102,12 @@ async def _measure(log: EventLog, books: Books, stopping: asyncio.Event) -> None
         await _rest(stopping, _MEASURE_SECONDS)
 
 
-async def _forget(log: EventLog, hours: int, stopping: asyncio.Event) -> None:
+async def _forget(log: EventLog, store: Store, hours: int, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
+        now = time.time_ns() // 1_000_000
         with suppress(Unavailable):
-            await log.trim(time.time_ns() // 1_000_000 - hours * 3_600_000)
+            await log.trim(now - hours * 3_600_000)
+            await store.write(partial(ages.forget, now_minute=now // 60_000))
         await _rest(stopping, _TRIM_SECONDS)
 
 

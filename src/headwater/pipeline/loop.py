@@ -73,12 +73,14 @@ class Walk:
         self._partition = partition
         self._seen = seen
         self._plan: Plan | None = None
+        self._place = 0
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until told to stop. A log that is away is waited for; nothing is lost meanwhile."""
         try:
             await self._seen.catch_up(self._log, self._partition)
             position = await self._log.committed(GROUP, COLLECTED, self._partition)
+            _, self._place = await self._log.bounds(PROCESSED, self._partition)
             while not stopping.is_set():
                 try:
                     position = await self._step(position)
@@ -105,6 +107,7 @@ class Walk:
             partition=self._partition,
             now=int(time.time() * 1000),
             find_duplicates=self._seen.screen(),
+            place=self._place,
         )
         await self._commit(work, chunk.next)
         _count(work, time.perf_counter() - started)
@@ -135,6 +138,7 @@ class Walk:
             appends.insert(0, Append(PROCESSED, work.records))
         firsts = await self._log.transact(self._partition, appends, [Commit(GROUP, COLLECTED, position)])
         if work.records:
+            self._place = firsts[0] + len(work.records)
             self._seen.remember(work.message_ids, work.moments, firsts[0])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -38,11 +38,13 @@ def bucket_of(ms: float) -> int:
     return min(bisect_left(BOUNDS, ms), BUCKETS - 1)
 
 
-def count_ages(received: Iterable[int], at: int) -> dict[int, int]:
+def count_ages(received: Sequence[int], at: int) -> dict[int, int]:
     """The histogram of events received at these instants and accepted at `at` (milliseconds): bucket to events.
 
     Events of one request share their instant, so each is looked up once.
     """
+    if len(received) == 1:
+        return {bucket_of(at - received[0]): 1}
     found: dict[int, int] = {}
     for moment, events in Counter(received).items():
         bucket = bucket_of(at - moment)

@@ -6,6 +6,8 @@ count that a row *starts* from is pending, `parked_reason`, in the minute of `pa
 by whoever parks, in the outcomes of the chunk of the log that the event came in. So a row that is inserted as failed at
 once is moved from pending to failed here, and the chunk counts it as pending all the same.
 
+A delivery that ends as delivered also counts in `ages`, there and then: how old it is was not known to its chunk.
+
 Everything is safe to repeat: a row is inserted once for a destination, partition and position, and only a row that
 still waits can end or be put off.
 """
@@ -19,8 +21,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from headwater.spec.ages import Ages, bucket_of
 from headwater.spec.outcome import Count, Step
-from headwater.store import ledger
+from headwater.store import ages, ledger
 from headwater.store.schema import parked
 
 if TYPE_CHECKING:
@@ -107,16 +110,21 @@ def park(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
     for page in _pages(deliveries):
         new.update(connection.execute(statement, [msgspec.structs.asdict(each) for each in page]).scalars())
     moves: list[Count] = []
+    newest: dict[tuple[str, str, str], tuple[int, str]] = {}
     for each in deliveries:
         if each.state != "waiting" and each.id in new:
             moves += _move(each, (Step.PENDING, each.parked_reason, each.parked_at))
-    ledger.add(connection, moves)
+            _note(newest, (each.source_id, each.destination_id, STEPS[each.state]), each.counted_at, each.reason)
+    ledger.add(connection, moves, newest)
     return len(new)
 
 
 def settle(connection: Connection, changes: Sequence[Change]) -> int:
     """End deliveries or put them off, as far as they still wait. Returns how many did."""
     settled = 0
+    moves: list[Count] = []
+    newest: dict[tuple[str, str, str], tuple[int, str]] = {}
+    delivered: list[Ages] = []
     for page in _pages(changes):
         wanted = {change.id: change for change in page}
         query = sa.select(parked).where(parked.c.id.in_(list(wanted)), parked.c.state == "waiting").with_for_update()
@@ -124,9 +132,22 @@ def settle(connection: Connection, changes: Sequence[Change]) -> int:
         pairs = [(row, wanted[row["id"]]) for row in rows]
         if pairs:
             _update(connection, pairs)
-            ledger.add(connection, [move for row, change in pairs for move in _moved(row, change)])
+        for row, change in pairs:
+            key = (row["source_id"], row["destination_id"])
+            moves += _moved(row, change)
+            _note(newest, (*key, STEPS[change.state]), change.at, change.reason)
+            if change.state == "delivered":
+                delivered.append(Ages(*key, change.at // 60_000, {bucket_of(change.at - row["received_at"]): 1}))
         settled += len(pairs)
+    ledger.add(connection, moves, newest)
+    ages.add(connection, delivered)
     return settled
+
+
+def _note(newest: dict[tuple[str, str, str], tuple[int, str]], key: tuple[str, str, str], at: int, reason: str) -> None:
+    """Remember the newest at a step."""
+    if at >= newest.get(key, (0, ""))[0]:
+        newest[key] = (at, reason)
 
 
 def release(connection: Connection, ids: Iterable[str], due_at: int) -> None:

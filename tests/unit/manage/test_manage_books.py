@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.eventlog import Record
-from headwater.manage.ledger import Balance, tally
+from headwater.manage.ledger import Balance, gather
 from headwater.manage.operations.ledger import accounts_of
 from headwater.spec.outcome import AttemptNote, Count, OutcomeBatch, SetAside, Step, encode_outcomes
 
@@ -50,7 +50,7 @@ def test_counts_are_read_without_what_stands_beside_them() -> None:
         [SetAside(0, Step.FAILED_ON_INGEST, "bad_request", payload=b"x")],
         [AttemptNote("d", [0], 1, 1, Step.DELIVERED)],
     )
-    assert tally([Record(b"", b"", encode_outcomes(batch))] * 2) == [count, count]
+    assert gather([Record(b"", b"", encode_outcomes(batch))] * 2).counts == [count, count]
 
 
 def test_accounts_say_what_their_reasons_mean() -> None:
