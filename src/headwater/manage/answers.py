@@ -37,7 +37,7 @@ class Logos(Shape, frozen=True, kw_only=True):
 
 
 class Option(Shape, frozen=True, kw_only=True):
-    """A setting, as the catalogue describes it."""
+    """A setting, as the catalogue describes it. `choices` are Headwater's own: the values it may have, if not any."""
 
     name: str
     type: str
@@ -45,6 +45,7 @@ class Option(Shape, frozen=True, kw_only=True):
     description: str
     default_value: Any
     label: str
+    choices: list[str] = []
 
 
 class WorkspaceShape(Shape, frozen=True, kw_only=True):

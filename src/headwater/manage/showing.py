@@ -62,6 +62,7 @@ def show_options(fields: Sequence[Field]) -> list[Option]:
             description=field.description,
             default_value=None if field.secret else field.default,
             label=field.label,
+            choices=list(field.choices),
         )
         for field in fields
     ]

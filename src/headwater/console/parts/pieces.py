@@ -74,6 +74,13 @@ def table(
     heads: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = (), label: str = ""
 ) -> ui.html:
     """A plain table. Cells are text or `Html`; `right` are the columns of numbers."""
+    return html(table_html(heads, rows, right=right, label=label))
+
+
+def table_html(
+    heads: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = (), label: str = ""
+) -> Html:
+    """The HTML of a plain table, to set the content of one that stands."""
     side = [' class="right"' if index in right else "" for index in range(len(heads))]
     head = "".join(f"<th{side[index]}>{escape(text)}</th>" for index, text in enumerate(heads))
     body = "".join(
@@ -82,7 +89,7 @@ def table(
     )
     named = f' aria-label="{escape(label)}"' if label else ""
     inside = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-    return html(f'<div class="wide"><table class="plain"{named}>{inside}</table></div>')
+    return Html(f'<div class="wide"><table class="plain"{named}>{inside}</table></div>')
 
 
 def pretty(value: JSON) -> Html:
