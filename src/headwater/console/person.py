@@ -13,6 +13,7 @@ from headwater.manage.operation import Operation
 from headwater.manage.operations import OPERATIONS
 from headwater.manage.reading import read
 from headwater.manage.scopes import allows
+from headwater.spec.errors import SenderError
 
 R = TypeVar("R", bound=msgspec.Struct)
 A = TypeVar("A")
@@ -31,6 +32,14 @@ class Person:
     def may(self, scope: str) -> bool:
         """May this person do what needs that scope?"""
         return allows(self.scopes, scope)
+
+    async def present(self) -> bool:
+        """Is this person still signed in?"""
+        try:
+            await self._front.admit(OPERATIONS["get_session"], self._headers)
+        except SenderError as error:
+            return error.status != 401
+        return True
 
     async def ask(self, run: Callable[[Desk, R], Awaitable[A]], request: R) -> A:
         """Ask an operation, given as its function. Raises what the operation refuses the request with."""

@@ -47,6 +47,22 @@
     setTimeout(() => element.classList.remove("copied"), 1200);
   });
 
+  // Pages rest while nobody looks at them, and a page whose session has ended while it was cut off asks to sign in.
+  const seen = () => {
+    if (window.did_handshake) emitEvent("shown", !document.hidden);
+    else if (document.hidden) setTimeout(seen, 1000);
+  };
+  document.addEventListener("visibilitychange", seen);
+  document.addEventListener("DOMContentLoaded", () => {
+    if (document.hidden) seen();
+    const refused = async () => {
+      const answer = await fetch(location.href, { redirect: "manual", cache: "no-store" }).catch(() => null);
+      if (answer?.type === "opaqueredirect") location.reload();
+    };
+    const follow = () => (window.socket ? window.socket.on("connect_error", refused) : setTimeout(follow, 50));
+    if (!document.body.classList.contains("sign-in")) follow();
+  });
+
   // `g` and a letter go to a page of the menu; `/` goes to the first search field.
   let leading = false;
   document.addEventListener("keydown", (event) => {

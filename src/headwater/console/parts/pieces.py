@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from nicegui import ui
 
+from headwater.console.parts.leaving import leave_if_ended
 from headwater.manage.problems import explain
 from headwater.spec.wire import JSON
 
@@ -129,7 +130,8 @@ def attempt(work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]
         try:
             return await work(*arguments)
         except Exception as error:
-            say(error)
+            if not await leave_if_ended(error):
+                say(error)
             return None
 
     return run
