@@ -10,7 +10,10 @@ import aiohttp
 import pytest
 from manage_house import ADMIN, ManageHouse, running
 
-from headwater.eventlog.streams import PROCESSED
+from headwater.eventlog import Chunk
+from headwater.eventlog.backends.memory import MemoryLog
+from headwater.eventlog.streams import PROCESSED, Stream
+from headwater.manage.feeds import Feeds
 from headwater.manage.tail import BEHIND, Missed, Seen, Wanted, tail
 
 BEARER = {"Authorization": f"Bearer {ADMIN}"}
@@ -154,7 +157,7 @@ def test_a_reader_of_the_newest_that_is_too_slow_is_moved_on_and_told(tmp_path: 
         stopping = asyncio.Event()
         total = BEHIND + 2_000
         await house.process("s", *(f"m{number}" for number in range(total)))
-        events = tail(house.log, Wanted(), {0: 0}, stopping, newest=True)
+        events = Feeds().follow(house.log, Wanted(), {0: 0}, stopping)
         seen, missed = 0, 0
         async for found in events:
             match found:
@@ -180,7 +183,7 @@ def test_a_reader_that_named_its_place_misses_nothing(tmp_path: Path) -> None:
         house = ManageHouse(tmp_path)
         total = BEHIND + 2_000
         await house.process("s", *(f"m{number}" for number in range(total)))
-        events = tail(house.log, Wanted(), {0: 0}, asyncio.Event(), newest=False)
+        events = tail(house.log, Wanted(), {0: 0}, asyncio.Event())
         places: list[int] = []
         async for found in events:
             if isinstance(found, Seen):
@@ -213,5 +216,72 @@ def test_a_reader_who_does_not_read_holds_up_nobody(tmp_path: Path) -> None:
             assert end == 4_000
             writer.close()
             del reader
+
+    asyncio.run(scenario())
+
+
+def test_readers_of_the_newest_share_one_reading_of_the_log(tmp_path: Path) -> None:
+    class Counting(MemoryLog):
+        reads = 0
+
+        async def read(self, stream: Stream, partition: int, position: int, **how: Any) -> Chunk:
+            chunk = await super().read(stream, partition, position, **how)
+            self.reads += bool(chunk.records)
+            return chunk
+
+    async def scenario() -> None:
+        house = ManageHouse(tmp_path)
+        house.log = log = Counting()
+        feeds, stopping = Feeds(), asyncio.Event()
+        readers = [feeds.follow(log, Wanted(), {0: 0}, stopping) for _ in range(20)]
+        first = [asyncio.ensure_future(anext(reader)) for reader in readers]
+        await asyncio.sleep(0)
+        await house.process("s", "m1", "m2")
+        assert [seen.position for seen in await asyncio.gather(*first) if isinstance(seen, Seen)] == [0] * 20
+        rest = await asyncio.gather(*(anext(reader) for reader in readers))
+        assert [seen.position for seen in rest if isinstance(seen, Seen)] == [1] * 20
+        assert log.reads == 1
+        late = feeds.follow(log, Wanted(), {0: 1}, stopping)
+        assert [seen.position for seen in [await anext(late)] if isinstance(seen, Seen)] == [1]
+        for reader in [*readers, late]:
+            await reader.aclose()
+        house.store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_sample_is_of_the_newest_and_what_is_passed_over_is_told(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        house = ManageHouse(tmp_path)
+        await house.process("s", *(f"m{number}" for number in range(20_000)))
+        events = Feeds().follow(house.log, Wanted(), {0: 0}, asyncio.Event(), sample=50)
+        seen, missed, last = 0, 0, 0
+        async for found in events:
+            match found:
+                case Seen():
+                    seen += 1
+                    last = found.position
+                case Missed():
+                    missed += found.events
+                case None:
+                    if seen + missed == 20_000:
+                        break
+        await events.aclose()
+        assert 50 <= seen < 500
+        assert last == 19_999
+        house.store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_sampled_reader_gets_everything_while_that_is_little(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house, aiohttp.ClientSession(headers=BEARER) as session:
+            source = await house.source()
+            async with session.get(house.url("/headwater/events/stream?sample=50")) as response:
+                await response.content.readany()
+                await house.process(source, "m1", "m2")
+                assert [event["messageId"] for _, _, event in await read(response, 2)] == ["m1", "m2"]
+            assert (await house.ask("GET", "/headwater/events/stream?sample=-1")).status == 422
 
     asyncio.run(scenario())

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from headwater.eventlog import EventLog
+from headwater.manage.feeds import Feeds
 from headwater.manage.passwords import Passwords
 from headwater.manage.throttle import Throttle
 from headwater.spec.settings import Settings
@@ -80,6 +81,7 @@ class Desk:
     settle_seconds: float = 0.0
     passwords: Passwords = field(default_factory=Passwords)
     throttle: Throttle = field(default_factory=Throttle)
+    feeds: Feeds = field(default_factory=Feeds)
 
     async def workspace(self) -> Workspace:
         """The configuration as it is now, including what another process changed a moment ago."""

@@ -15,6 +15,7 @@ from litestar.exceptions import WebSocketDisconnect
 
 from headwater.spec.wire import encode
 
+_SEND_BYTES = 65_536
 Socket = WebSocket[Any, Any, Any]
 
 
@@ -37,11 +38,26 @@ async def begun(answers: Answers) -> Tailed:
 
 
 async def frames(first: Tailed, answers: Answers) -> AsyncGenerator[bytes]:
-    """Server-sent events; a comment is a sign of life."""
+    """Server-sent events; a comment is a sign of life.
+
+    What comes at once leaves at once, up to a sign of life or some size: sending costs more than all else.
+    """
     yield _frame(first)
+    held: list[bytes] = []
+    size = 0
     async with aclosing(answers):
         async for answer in answers:
-            yield _frame(answer)
+            if answer.kind == "idle" and held:
+                frame = b""
+            else:
+                frame = _frame(answer)
+                held.append(frame)
+            size += len(frame)
+            if answer.kind == "idle" or size > _SEND_BYTES:
+                yield b"".join(held)
+                held, size = [], 0
+    if held:
+        yield b"".join(held)
 
 
 def _frame(answer: Tailed) -> bytes:

@@ -1,8 +1,7 @@
-"""Processed events as they come, for people who look.
+"""Processed events as they come, for one who asked for a place and gets everything from there.
 
-Each reader reads the log itself, at its own pace: what it has not taken stays where it is, so a slow reader holds up
-nobody and fills no memory. One that follows the newest and falls far behind is moved on, and told how much it missed;
-one that asked for a place gets everything from there.
+Each such reader reads the log itself, at its own pace: what it has not taken stays where it is, so a slow reader holds
+up nobody and fills no memory. Those who follow the newest share one reading (`manage/feeds.py`).
 """
 
 from __future__ import annotations
@@ -68,39 +67,28 @@ def pick(partition: int, chunk: Chunk, wanted: Wanted) -> list[Seen]:
 
 def pick_one(partition: int, position: int, record: Record, wanted: Wanted) -> Seen | None:
     """The event of a record, if it is wanted."""
-    header = decode_processed(record.header)
-    if matches(header, wanted) and (not wanted.text or wanted.text in record.value.lower()):
-        return Seen(partition, position, header, record.value)
-    return None
+    seen = Seen(partition, position, decode_processed(record.header), record.value)
+    return seen if is_wanted(seen, wanted) else None
+
+
+def is_wanted(seen: Seen, wanted: Wanted) -> bool:
+    """Is the event wanted, by its header and the text in its body?"""
+    return matches(seen.header, wanted) and (not wanted.text or wanted.text in seen.body.lower())
 
 
 async def tail(
-    log: EventLog,
-    wanted: Wanted,
-    starts: Mapping[int, int],
-    stopping: asyncio.Event,
-    *,
-    newest: bool,
+    log: EventLog, wanted: Wanted, starts: Mapping[int, int], stopping: asyncio.Event
 ) -> AsyncGenerator[Seen | Missed | None]:
-    """Wanted events from these positions on (by partition), until told to stop; None now and then as a sign of life.
-
-    With `newest` a reader that is far behind is moved on.
-    """
+    """Wanted events from these positions on (by partition), until told to stop; None now and then as a sign of life."""
     reads = {_read(log, partition, position): partition for partition, position in starts.items()}
     try:
         while not stopping.is_set():
             done, _ = await asyncio.wait(reads, timeout=_WAIT, return_when=asyncio.FIRST_COMPLETED)
             for read in done:
                 partition, chunk = reads.pop(read), read.result()
-                place = chunk.next
                 for seen in pick(partition, chunk, wanted):
                     yield seen
-                if newest and len(chunk.records) == _CHUNK:
-                    _, end = await log.bounds(PROCESSED, partition)
-                    if end - place > BEHIND:
-                        yield Missed(partition, end - _CHUNK - place)
-                        place = end - _CHUNK
-                reads[_read(log, partition, place)] = partition
+                reads[_read(log, partition, chunk.next)] = partition
             yield None
     finally:
         for read in reads:

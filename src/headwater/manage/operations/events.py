@@ -36,6 +36,14 @@ class StreamEvents(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     last_event_id: Annotated[
         str, Meta(description="The id of the last event had; the header Last-Event-ID does the same.")
     ] = ""
+    sample: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="At most so many events a second, of the newest; 0 is all. What is passed over is missed.",
+        ),
+    ] = 0
 
 
 class TailedEvent(Shape, frozen=True, kw_only=True, omit_defaults=True):
@@ -68,7 +76,11 @@ async def stream_events(desk: Desk, request: StreamEvents) -> AsyncGenerator[Tai
     had = {partition: start - 1 for partition, start in starts.items()}
     try:
         yield _IDLE
-        async with aclosing(tail(desk.log, wanted, starts, desk.stopping, newest=newest)) as events:
+        if newest or request.sample:
+            coming = desk.feeds.follow(desk.log, wanted, starts, desk.stopping, sample=request.sample)
+        else:
+            coming = tail(desk.log, wanted, starts, desk.stopping)
+        async with aclosing(coming) as events:
             async for found in events:
                 match found:
                     case Seen():
