@@ -186,7 +186,13 @@ def test_every_change_is_in_the_trail_with_who_made_it(tmp_path: Path) -> None:
             trail = (await house.ask("GET", "/audit-events")).data
             types = [event["type"] for event in reversed(trail["events"])]
             assert types == [type for _, expected in done for type in expected]
-            elsewhere = {"redrive_deliveries", "create_session", "delete_session", "change_own_password"}
+            elsewhere = {
+                "redrive_deliveries",
+                "preview_delivery",
+                "create_session",
+                "delete_session",
+                "change_own_password",
+            }
             assert {name for name, _ in done} == {one.name for one in OPERATIONS.values() if one.changes} - elsewhere
             admin = (await house.ask("GET", "/headwater/tokens")).data["tokens"][0]["id"]
             assert {event["actor"] for event in trail["events"]} == {admin}
@@ -223,6 +229,13 @@ async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
     await house.ask("DELETE", one)
     token = (await house.ask("POST", "/headwater/tokens", {"name": "T", "scopes": ["*"]})).data["token"]["id"]
     await house.ask("DELETE", f"/headwater/tokens/{token}")
+    body = {"email": "ada@acme.test", "name": "Ada", "password": "correct horse", "permissions": []}
+    user = (await house.ask("POST", "/headwater/users", body)).data["user"]["id"]
+    owner = {"permissions": [{"roleId": "workspace-owner"}]}
+    await house.ask("POST", f"/users/{user}/permissions", owner)
+    await house.ask("PUT", f"/users/{user}/permissions", owner)
+    await house.ask("PUT", f"/headwater/users/{user}/password", {"password": "staple battery"})
+    await house.ask("DELETE", f"/users?userIds={user}")
     return [
         ("create_source", ["Source Created"]),
         ("update_source", ["Source Modified", "Source Disabled", "Source Settings Modified"]),
@@ -244,4 +257,9 @@ async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
         ("delete_source", ["Source Deleted"]),
         ("create_token", ["Token Created"]),
         ("delete_token", ["Token Deleted"]),
+        ("create_user", ["User Created"]),
+        ("add_permissions_to_user", ["User Policy Updated"]),
+        ("replace_permissions_for_user", ["User Policy Updated"]),
+        ("set_password_of_user", ["User Password Changed"]),
+        ("delete_users", ["User Removed"]),
     ]

@@ -60,9 +60,10 @@ def create_user(
     return made
 
 
-def find_user(connection: Connection, user_id: str) -> User:
-    """A user, who stays as they are until the transaction ends. Raises SenderError 404."""
-    row = connection.execute(sa.select(users).where(users.c.id == user_id).with_for_update()).mappings().first()
+def find_user(connection: Connection, user_id: str, *, keep: bool = True) -> User:
+    """A user, who stays as they are until the transaction ends if they are to be kept so. Raises SenderError 404."""
+    query = sa.select(users).where(users.c.id == user_id)
+    row = connection.execute(query.with_for_update() if keep else query).mappings().first()
     if row is None:
         raise SenderError("There is no such user.", code="not_found", status=404)
     return _user(row)

@@ -2,7 +2,7 @@
 
 A field that the path holds is an argument; the others are options by their names. A field with fields of its own is
 given as JSON, as `name=value` pairs (each its own `--option`), or both, later ones winning; `@FILE` reads the JSON from
-a file. Of a query, the page is `--count` and `--cursor`.
+a file. Of a query, the page is `--count` and `--cursor`. A secret need not stand on the command line (`secrets.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from headwater.manage.operation import Operation
 
 _PAGE = "pagination"
+UNSEEN = "TEXT|-"
+"""What stands for the text of a secret in help."""
+
 _SCALARS: tuple[tuple[type[inspect.Type], type], ...] = (
     (inspect.BoolType, bool),
     (inspect.IntType, int),
@@ -31,7 +34,10 @@ _SCALARS: tuple[tuple[type[inspect.Type], type], ...] = (
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """One option or argument. `form` is how its text is read: `scalar`, `list`, `items` or `object`."""
+    """One option or argument. `form` is how its text is read: `scalar`, `list`, `items` or `object`.
+
+    A `secret` is not shown while it is typed, and is asked for when it is required and was not given.
+    """
 
     name: str
     wire: str
@@ -40,6 +46,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     required: bool
     sentence: str
     in_path: bool
+    secret: bool = False
 
     @property
     def flag(self) -> str:
@@ -61,9 +68,9 @@ def parameter(field: Field) -> python.Parameter:
         info = typer.Argument(help=escape(field.sentence) or None, metavar=field.name.upper(), show_default=False)
         return python.Parameter(field.name, python.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, info])
     flags = f"{field.flag}/--no{field.flag[1:]}" if field.kind is bool and field.form == "scalar" else field.flag
-    metavar = {"items": "JSON", "object": "NAME=VALUE|JSON"}.get(field.form)
-    option = typer.Option(flags, help=escape(field.sentence) or None, show_default=False, metavar=metavar)
-    if field.required:
+    metavar = UNSEEN if field.secret else {"items": "JSON", "object": "NAME=VALUE|JSON"}.get(field.form)
+    option = typer.Option(flags, help=escape(_told(field)) or None, show_default=False, metavar=metavar)
+    if field.required and not field.secret:
         return python.Parameter(field.name, python.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, option])
     return python.Parameter(
         field.name, python.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
@@ -123,7 +130,7 @@ def _of_struct(struct: type[msgspec.Struct], path: Sequence[str], prefix: str = 
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
     for field in info.fields:
-        kind, sentence = _plain(field.type)
+        kind, sentence, secret = _plain(field.type)
         if field.name == _PAGE and isinstance(kind, inspect.StructType):
             yield from _of_struct(kind.cls, (), f"{field.encode_name}.")
             continue
@@ -136,24 +143,34 @@ def _of_struct(struct: type[msgspec.Struct], path: Sequence[str], prefix: str = 
             required=field.required or field.encode_name in path,
             sentence=sentence,
             in_path=field.encode_name in path,
+            secret=secret,
         )
 
 
-def _plain(kind: inspect.Type) -> tuple[inspect.Type, str]:
-    """The type without its annotations and without `None` and `UNSET`, and its sentence."""
-    sentence = ""
+def _told(field: Field) -> str:
+    if not field.secret:
+        return field.sentence
+    asked = "Asked for when absent" if field.required else "- asks for it"
+    return f"{field.sentence} {asked}; - reads standard input where there is no terminal."
+
+
+def _plain(kind: inspect.Type) -> tuple[inspect.Type, str, bool]:
+    """The type without its annotations and without `None` and `UNSET`, its sentence, and whether it is a secret."""
+    sentence, secret = "", False
     while True:
         if isinstance(kind, inspect.Metadata):
-            sentence = sentence or str((kind.extra_json_schema or {}).get("description", ""))
+            told = kind.extra_json_schema or {}
+            sentence = sentence or str(told.get("description", ""))
+            secret = secret or told.get("format") == "password"
             kind = kind.type
         elif isinstance(kind, inspect.UnionType):
             nothing = (inspect.NoneType,)
             left = [one for one in kind.types if not isinstance(one, nothing)]
             if len(left) != 1:
-                return kind, sentence
+                return kind, sentence, secret
             kind = left[0]
         else:
-            return kind, sentence
+            return kind, sentence, secret
 
 
 def _form(kind: inspect.Type) -> tuple[str, Any]:

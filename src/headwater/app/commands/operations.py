@@ -13,6 +13,7 @@ from rich.markup import escape
 from headwater.app.commands import flags, output
 from headwater.app.commands.client import Client, find_house, path_to
 from headwater.app.commands.fields import Field, fields, parameter, query, read_object, values
+from headwater.app.commands.secrets import with_secrets
 
 if TYPE_CHECKING:
     from headwater.manage.operation import Operation
@@ -89,7 +90,7 @@ def _shared(operation: Operation) -> Iterator[inspect.Parameter]:
 
 
 def _run(operation: Operation, made: Sequence[Field], typed: Mapping[str, Any]) -> None:
-    given = values(made, typed)
+    given = values(made, with_secrets(made, typed))
     path = path_to(operation.path, {name: str(given.pop(name)) for name in operation.path_fields if name in given})
     house = find_house(url=typed["url_"], token=typed.get("token_", ""), data=typed["data_"])
     client = Client.of_house(house)
@@ -126,7 +127,7 @@ def _help(name: str, operation: Operation, made: Sequence[Field]) -> str:
     words = [
         f"headwater {name}",
         *(field.name.upper() for field in made if field.in_path),
-        *(_sample(field) for field in made if field.required and not field.in_path),
+        *(_sample(field) for field in made if field.required and not (field.in_path or field.secret)),
     ]
     called = f"{operation.method} {operation.path}; {operation.needs}"
     return escape(f"{operation.sentence}\n\n\b\nExample:\n  {' '.join(words)}\n\n\b\n{called}")

@@ -9,6 +9,7 @@ import typer
 import typer.main
 from rich.text import Text
 
+from headwater.app.commands.fields import UNSEEN
 from headwater.app.commands.operations import names
 
 _HEAD = """\
@@ -80,7 +81,7 @@ def _prose(help: str) -> Iterator[str]:
 
 def _rows(command: Any, context: typer.Context) -> Iterator[str]:
     for one in command.get_params(context):
-        if getattr(one, "hidden", False) or _TOLD & set(one.opts):
+        if getattr(one, "hidden", False) or (_TOLD & set(one.opts) and one.metavar != UNSEEN):
             continue
         is_option = any(name.startswith("-") for name in one.opts)
         words = "`, `".join((*one.opts, *one.secondary_opts)) if is_option else one.metavar or one.name.upper()

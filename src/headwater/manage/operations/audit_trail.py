@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
@@ -13,7 +13,10 @@ from headwater.manage.operation import operation
 from headwater.manage.paging import Page, Pagination, page_of
 from headwater.manage.spans import moment
 from headwater.spec.timestamps import format_moment
-from headwater.store import audit
+from headwater.store import audit, users
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 
 class ListAuditEvents(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -26,8 +29,8 @@ class ListAuditEvents(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     pagination: Annotated[Pagination, Meta(description="Which page.")] = Pagination()
 
 
-class AuditEvent(Shape, frozen=True, kw_only=True):
-    """One change; the actor is the id of the token that made it."""
+class AuditEvent(Shape, frozen=True, kw_only=True, omit_defaults=True):
+    """One change. The actor is the id of the user or token who made it; the e-mail is of a user who is still one."""
 
     id: str
     timestamp: str
@@ -36,6 +39,7 @@ class AuditEvent(Shape, frozen=True, kw_only=True):
     resource_id: str
     resource_type: str
     resource_name: str
+    actor_email: str | None = None
 
 
 class ListAuditEventsAnswer(Shape, frozen=True, kw_only=True):
@@ -51,8 +55,9 @@ async def list_audit_events(desk: Desk, request: ListAuditEvents) -> ListAuditEv
     since = moment("startTime", request.start_time, 0)
     until = moment("endTime", request.end_time, 2**62)
     kind = request.resource_type.upper() if request.resource_type is not None else None
-    found, total = await desk.store.read(
-        lambda connection: audit.entries(
+
+    def look(connection: Connection) -> tuple[list[audit.Entry], int, dict[str, str]]:
+        found, total = audit.entries(
             connection,
             since=since,
             until=until,
@@ -61,11 +66,14 @@ async def list_audit_events(desk: Desk, request: ListAuditEvents) -> ListAuditEv
             offset=request.pagination.offset(),
             count=request.pagination.count,
         )
-    )
-    return ListAuditEventsAnswer(events=[_show(one) for one in found], pagination=page_of(request.pagination, total))
+        return found, total, users.emails(connection, {one.actor for one in found})
+
+    found, total, emails = await desk.store.read(look)
+    shown = [_show(one, emails.get(one.actor)) for one in found]
+    return ListAuditEventsAnswer(events=shown, pagination=page_of(request.pagination, total))
 
 
-def _show(entry: audit.Entry) -> AuditEvent:
+def _show(entry: audit.Entry, email: str | None) -> AuditEvent:
     return AuditEvent(
         id=entry.id,
         timestamp=format_moment(entry.at),
@@ -74,4 +82,5 @@ def _show(entry: audit.Entry) -> AuditEvent:
         resource_id=entry.resource_id,
         resource_type=entry.resource_type,
         resource_name=entry.resource_name,
+        actor_email=email,
     )
