@@ -293,7 +293,8 @@ function enrich(event, seen, { cookies, persistent, agentData }) {
   const page = describePage(seen);
   const said = event.context;
   if (event.type === 'page') {
-    event.properties = { ...page, ...event.properties, ...(event.name ? { name: event.name } : {}) };
+    event.properties = { ...page, ...event.properties };
+    for (const name of ['category', 'name']) event.properties[name] = event[name] ?? event.properties[name];
     for (const name of Object.keys(page)) page[name] = event.properties[name];
   }
   const context = {
@@ -707,7 +708,7 @@ function createAnalytics({ writeKey, options, settings, consent, agentData }) {
         writeKey: home.apiKey ?? writeKey,
         http: { ...options.integrations?.[HOME]?.httpConfig, ...settings.integrations?.[HOME]?.httpConfig },
         persistent,
-        metadata: { bundled: [], unbundled: home.unbundledIntegrations ?? [], bundledIds: [] },
+        metadata: { bundled: [HOME], unbundled: home.unbundledIntegrations ?? [], bundledIds: [] },
         emit,
       })
     : { push() {}, async flush() {} };
