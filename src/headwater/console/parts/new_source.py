@@ -1,0 +1,76 @@
+"""The dialog that adds a source, and the button that opens it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from nicegui import ui
+
+from headwater.console.parts.pieces import html, say
+from headwater.console.person import Person
+from headwater.manage.operations.catalog import PageOfCatalog, get_sources_catalog
+from headwater.manage.operations.sources import CreateSource, create_source
+from headwater.manage.problems import explain
+
+
+async def new_source(person: Person) -> None:
+    """A button that asks for a name and a kind, makes the source and goes to its page."""
+    catalog = await person.ask(get_sources_catalog, PageOfCatalog())
+    kinds = {one.id: one.name for one in catalog.sources_catalog}
+    with ui.dialog() as dialog, ui.card().classes("form").style("width: 440px"):
+        form = _Form(person, kinds)
+        with ui.element("div").classes("row-line").style("justify-content: flex-end"):
+            ui.button("Cancel", on_click=dialog.close).props("flat")
+            ui.button("Add source", on_click=form.send)
+    ui.button("Add source", icon="add", on_click=dialog.open)
+
+
+class _Form:
+    """The fields of the dialog."""
+
+    def __init__(self, person: Person, kinds: dict[str, str]) -> None:
+        self._person = person
+        html("<h2>Add a source</h2>")
+        self._name = ui.input("Name", on_change=self._suggest).props("outlined dense autofocus maxlength=255")
+        self._name.on("keydown.enter", self.send)
+        self._kind = ui.select(kinds, label="Kind", value="javascript", with_input=True).props("outlined dense")
+        self._slug = ui.input("Short name").props("outlined dense maxlength=100")
+        html('<div class="hint">Names its schema in warehouses. Letters, digits, dots, dashes and underscores.</div>')
+        self._suggested = ""
+
+    def _suggest(self) -> None:
+        """A short name from the name, until somebody writes another."""
+        self._name.error = None
+        if self._slug.value in ("", self._suggested):
+            self._suggested = slug_of(self._name.value or "")
+            self._slug.value = self._suggested
+
+    async def send(self) -> None:
+        """Make the source and go to its page; what is wrong stands beside its field."""
+        name, slug = (self._name.value or "").strip(), (self._slug.value or "").strip()
+        self._name.error = None if name else "A source needs a name."
+        self._slug.error = None if slug else "Give a short name."
+        if not name or not slug:
+            return
+        wanted = CreateSource(slug=slug, name=name, metadata_id=str(self._kind.value))
+        try:
+            made = await self._person.ask(create_source, wanted)
+        except Exception as error:
+            self._show(error)
+            return
+        ui.navigate.to(f"/sources/{made.source.id}")
+
+    def _show(self, error: Exception) -> None:
+        fields = {"name": self._name, "slug": self._slug, "metadataId": self._kind}
+        problems = [one for one in explain(error)[1] if one.field in fields]
+        for problem in problems:
+            fields[problem.field or ""].error = problem.message
+        if not problems:
+            say(error)
+
+
+def slug_of(name: str) -> str:
+    """A short name for a name: plain letters and digits with dashes between; empty when there are none."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:100].rstrip("-")
