@@ -20,6 +20,7 @@ const MAX_EVENT_BYTES = 32_768;
 const MAX_BATCH_BYTES = 450_000;
 const MAX_KEEPALIVE_BYTES = 60_000; // browsers allow 64 KiB for all such requests together
 const MAX_REQUESTS = 6;
+const MAX_ANSWER_MS = 60_000;
 
 // Small words
 
@@ -117,13 +118,13 @@ function createCookies({ maxage = 365, path = '/', sameSite = 'Lax', secure, dom
     }
     return '';
   };
-  const at = domain ?? widest();
   return {
     get: (name) => readStored(read(name)),
-    set: (name, value) =>
-      value === null
-        ? write(name, '', 0, at)
-        : write(name, isText(value) ? value : JSON.stringify(value), maxage * 86_400, at),
+    set(name, value) {
+      domain ??= widest();
+      if (value === null) write(name, '', 0, domain);
+      else write(name, isText(value) ? value : JSON.stringify(value), maxage * 86_400, domain);
+    },
   };
 }
 
@@ -399,7 +400,7 @@ function createDelivery({ home, strategy, writeKey, http, persistent, metadata, 
   /** Sends whatever is not waiting for its next try. */
   function run() {
     if (online() && Date.now() >= silentUntil) {
-      for (let group; flying.size < MAX_REQUESTS && (group = take(MAX_BATCH_BYTES, batching)).length; ) void send(group);
+      for (let group; flying.size < MAX_REQUESTS && (group = take(MAX_BATCH_BYTES, batching)).length; ) send(group);
     }
     schedule();
   }
@@ -411,49 +412,48 @@ function createDelivery({ home, strategy, writeKey, http, persistent, metadata, 
     timer = setTimeout(run, Math.max(0, due - Date.now()));
   }
 
-  const write = (entry, more) =>
-    entry.text.slice(0, -1) +
-    ',' +
-    JSON.stringify({ ...more, _metadata: { ...metadata, ...(entry.sends && { retryCount: entry.sends }) } }).slice(1);
+  /** JSON text of an object with more members at its end. */
+  const extend = (text, more) => text.slice(0, -1) + ',' + JSON.stringify(more).slice(1);
+
+  const write = ({ text, sends }) => extend(text, { _metadata: { ...metadata, ...(sends && { retryCount: sends }) } });
 
   /** One request. `leaving`: the page may be gone before the answer. */
-  async function send(group, leaving = false) {
+  function send(group, leaving) {
     queue = queue.filter((entry) => !group.includes(entry));
-    const sentAt = new Date().toISOString();
     const single = !batching && group.length === 1;
-    const body = single
-      ? write(group[0], { writeKey, sentAt })
-      : `{"writeKey":${JSON.stringify(writeKey)},"sentAt":"${sentAt}","batch":[${group.map((entry) => write(entry)).join()}]}`;
-    const url = single ? `${base}/${group[0].ctx.event.type[0]}` : `${base}/b`;
+    const envelope = { writeKey, sentAt: new Date().toISOString() };
+    const lines = group.map(write);
+    const body = extend(single ? lines[0] : `{"batch":[${lines}]}`, envelope);
+    const url = `${base}/${single ? group[0].ctx.event.type[0] : 'b'}`;
     const size = bytes(body);
-    const outlives = (leaving || (config.keepalive ?? !batching)) && outliving + size <= MAX_KEEPALIVE_BYTES;
-    const flight = { group, outlives };
-    flying.add(flight);
-    if (outlives) outliving += size;
+    const wished = leaving || (canOutlive && (config.keepalive ?? !batching));
+    const outlives = wished && outliving + size <= MAX_KEEPALIVE_BYTES;
     const before = Math.max(...group.map((entry) => entry.sends));
     for (const entry of group) {
       entry.since ??= Date.now();
       entry.sends += 1;
     }
-    flight.landed = transfer(url, body, before, leaving || outlives).then((answer) => {
+    const flight = { group, outlives };
+    flying.add(flight);
+    if (outlives) outliving += size;
+    flight.landed = transfer(url, body, before, leaving, leaving || outlives).then((answer) => {
       flying.delete(flight);
       if (outlives) outliving -= size;
       land(group, answer);
     });
-    await flight.landed;
   }
 
   /** The answer of the house: `{status, after}`; status 0 when there was none. */
-  async function transfer(url, body, before, keepalive) {
-    if (keepalive && !canOutlive && before === 0) {
-      const data = new Blob([body], { type: 'text/plain' });
-      if (attempt(() => navigator.sendBeacon(url, data), false)) return { status: 200 };
+  async function transfer(url, body, before, leaving, keepalive) {
+    if (leaving && !canOutlive && navigator.sendBeacon(url, new Blob([body], { type: 'text/plain' }))) {
+      return { status: 200 };
     }
     const custom = isFunction(config.headers) ? config.headers() : config.headers;
     const headers = { 'Content-Type': 'text/plain', ...custom, ...(before && { 'X-Retry-Count': String(before) }) };
     const { credentials, priority } = config;
+    const signal = AbortSignal.timeout?.(MAX_ANSWER_MS);
     try {
-      const response = await fetch(url, { method: 'POST', body, headers, keepalive, credentials, priority });
+      const response = await fetch(url, { method: 'POST', body, headers, keepalive, credentials, priority, signal });
       const after = response.headers.get('Retry-After') ?? '';
       return { status: response.status, after: /^\d+$/.test(after) ? Math.min(after, rates.maxRetryInterval) : null };
     } catch {
@@ -542,7 +542,7 @@ function createDelivery({ home, strategy, writeKey, http, persistent, metadata, 
   /** The page is hidden or going: what is fresh leaves in requests that outlive it; the rest goes on the shelf. */
   function leave() {
     if (online() && Date.now() >= silentUntil) {
-      for (let group; (group = take(MAX_KEEPALIVE_BYTES, true, true)).length; ) void send(group, true);
+      for (let group; (group = take(MAX_KEEPALIVE_BYTES, true, true)).length; ) send(group, true);
     }
     save();
     saving = saving || 1;
@@ -596,8 +596,7 @@ async function passMiddleware(middleware, event) {
 }
 
 /** Whether an event may go to a destination, by its `integrations`. */
-const isWanted = (integrations, name) =>
-  Boolean(own(integrations, name) ?? own(integrations, 'All') ?? true) && own(integrations, name) !== false;
+const isWanted = (integrations, name) => own(integrations, name) ?? own(integrations, 'All') ?? true;
 
 function createPlugins(analytics, emit) {
   let plugins = [];
@@ -635,7 +634,8 @@ function createPlugins(analytics, emit) {
         ctx.event = await passMiddleware(middleware, ctx.event);
         if (!ctx.event) return null;
       }
-      for (const plugin of [...ofType('before'), ...ofType('enrichment')]) ctx = await call(plugin, ctx);
+      for (const plugin of ofType('before')) ctx = await call(plugin, ctx);
+      for (const plugin of ofType('enrichment')) ctx = (await call(plugin, ctx).catch(complain)) ?? ctx;
       return ctx;
     },
     reachDestinations(ctx) {
@@ -646,7 +646,7 @@ function createPlugins(analytics, emit) {
       }
     },
     async conclude(ctx) {
-      for (const plugin of ofType('after', 'utility')) await attempt(() => call(plugin, ctx));
+      for (const plugin of ofType('after', 'utility')) await call(plugin, ctx).catch(complain);
     },
   };
 }
@@ -748,7 +748,7 @@ function createAnalytics({ writeKey, options, settings, consent, agentData }) {
     if (callback) {
       await Promise.race([delivered, pause(1000)]);
       await pause(began + analytics.settings.timeout - Date.now());
-      attempt(() => callback(passed));
+      attempt(() => callback(passed), complain);
     } else await delivered;
     emit('message_delivered', passed);
     await plugins.conclude(passed);
