@@ -92,3 +92,16 @@ def ago_html(at: str | int | None, now: int, zone: str) -> str:
     passed = (now - milliseconds) / 1000
     text = "just now" if passed < 1 else f"{span(passed)} ago"
     return f'<time datetime="{instant.isoformat()}" title="{title}">{text}</time>'
+
+
+def in_html(at: str | int | None, now: int, zone: str) -> str:
+    """How long until a moment, with the moment itself on hover; `now` for one that has passed, a dash for none."""
+    milliseconds = parse_moment(at) if isinstance(at, str) else at
+    if milliseconds is None:
+        return "–"
+    instant = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    local = instant.astimezone(zone_of(zone)).strftime("%Y-%m-%d %H:%M:%S")
+    title = escape(f"{local} ({instant.strftime('%H:%M:%S')} UTC)")
+    left = (milliseconds - now) / 1000
+    text = "now" if left < 1 else f"in {span(left)}"
+    return f'<time datetime="{instant.isoformat()}" title="{title}">{text}</time>'

@@ -1,0 +1,102 @@
+"""The delivery overview of a destination: a funnel, a chart over time, and the reasons with samples (8.3)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from nicegui import ui
+from nicegui.events import ValueChangeEventArguments
+
+from headwater.console.parts.charts import Series, chart, series_options
+from headwater.console.parts.funnel import funnel, sums
+from headwater.console.parts.patched import Patched
+from headwater.console.parts.pieces import attempt, heading
+from headwater.console.parts.polling import poll
+from headwater.console.parts.reasons import Reasons
+from headwater.console.person import Person
+from headwater.manage.operations.ledger import GetLedger, get_ledger
+from headwater.manage.operations.series import GetLedgerSeries, Granularity, SeriesPoint, get_ledger_series
+from headwater.spec.outcome import Step
+from headwater.spec.timestamps import format_moment, parse_moment
+
+_MINUTE: Final = 60_000
+WINDOWS: Final[dict[int, tuple[str, Granularity]]] = {
+    10: ("10 min", "MINUTE"),
+    60: ("1 h", "MINUTE"),
+    24 * 60: ("24 h", "HOUR"),
+    7 * 24 * 60: ("7 d", "HOUR"),
+    14 * 24 * 60: ("14 d", "HOUR"),
+}
+"""The windows of time in minutes, each with its name and how finely its chart is drawn."""
+
+_LINES: Final = (
+    (Step.DELIVERED, "Delivered", "var(--good)"),
+    (Step.FAILED_DELIVERY, "Failed", "var(--bad)"),
+    (Step.PENDING, "Pending", "var(--warn)"),
+    (Step.FILTERED_AT_DESTINATION, "Filtered", "var(--soft)"),
+)
+
+
+class Delivery:
+    """The overview of one destination, brought up to date while somebody looks at it."""
+
+    def __init__(self, person: Person, destination_id: str) -> None:
+        self._person = person
+        self._destination_id = destination_id
+        self._minutes = 60
+        self._as_percent = True
+        self._steps: dict[str, int] = {}
+        with ui.element("div").classes("row-line"):
+            window = ui.toggle({at: name for at, (name, _) in WINDOWS.items()}, value=self._minutes)
+            ui.element("div").classes("grow")
+            unit = ui.toggle({True: "Percent", False: "Count"}, value=True)
+            for one in (window, unit):
+                one.props("dense unelevated no-caps").classes("choice")
+        self._funnel = Patched()
+        heading("Over time")
+        self._chart = chart(chart_of([]), height=210, label="Delivered, failed, pending and filtered events over time")
+        heading("Reasons")
+        self._reasons = Reasons(person, destination_id)
+        window.on_value_change(attempt(self._set_window))
+        unit.on_value_change(self._set_unit)
+
+    async def start(self) -> None:
+        """Show the figures of now, and from then on."""
+        await self._look()
+        poll(5.0, self._look)
+
+    async def _set_window(self, event: ValueChangeEventArguments[Any]) -> None:
+        self._minutes = int(event.value)
+        await self._look()
+
+    def _set_unit(self, event: ValueChangeEventArguments[Any]) -> None:
+        self._as_percent = bool(event.value)
+        self._funnel.show(funnel(self._steps, as_percent=self._as_percent))
+
+    async def _look(self) -> None:
+        minutes = self._minutes
+        since = format_moment(int(time.time() * 1000) - minutes * _MINUTE)
+        books = await self._person.ask(get_ledger, GetLedger(start_time=since, destination_id=self._destination_id))
+        wanted = GetLedgerSeries(start_time=since, granularity=WINDOWS[minutes][1], destination_id=self._destination_id)
+        series = await self._person.ask(get_ledger_series, wanted)
+        if minutes != self._minutes:
+            return
+        self._steps = sums(books.accounts)
+        self._funnel.show(funnel(self._steps, as_percent=self._as_percent))
+        self._reasons.show([reason for account in books.accounts for reason in account.reasons], self._steps)
+        options = chart_of(series.points)
+        if options["series"] != self._chart.options["series"]:
+            self._chart.options.update(options)
+            self._chart.update()
+
+
+def chart_of(points: list[SeriesPoint]) -> dict[str, Any]:
+    """The chart of a series: bars of what became of the events in each interval, one on the other."""
+    places = [parse_moment(point.time) for point in points]
+    series = [
+        # What leaves pending is counted where it left, so an interval can have less than none of it.
+        Series(name=name, values=[max(0, point.steps.get(step, 0)) for point in points], colour=colour)
+        for step, name, colour in _LINES
+    ]
+    return series_options(places, series, kind="bar", stacked=True)
