@@ -1,74 +1,18 @@
-"""analytics.js in a real browser: the classic snippet with only its host changed, sending to a running collect role."""
+"""The calls of analytics.js in a real browser: the classic snippet with only its host changed, and a collect role."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from browser_house import Scene
-from chromium import Watch, watched_page
-from playwright.sync_api import Browser, Page
+from browser_house import KEY, ROOT, Scene
+from chromium import watched_page
+from playwright.sync_api import Browser
+from visits import READY, Visit, visit
 
 from headwater.contracts.doubles import Answer
 from headwater.contracts.house import until
-
-READY = "window.analytics && window.analytics.initialized === true"
-
-
-class Visit:
-    """A page that a test looks at, and what came of it."""
-
-    def __init__(self, scene: Scene, page: Page, watch: Watch, mark: str) -> None:
-        self.scene, self.page, self.watch, self.mark = scene, page, watch, mark
-
-    def do(self, code: str, given: Any = None) -> Any:
-        """Run JavaScript in the page; promises are waited for."""
-        return self.page.evaluate(code, given)
-
-    def events(self, count: int) -> list[dict[str, Any]]:
-        """The first events of this page, in the order of their time."""
-        return sorted(self.scene.await_events(self.mark, count), key=lambda event: event["timestamp"])
-
-    def called(self, code: str) -> dict[str, Any]:
-        """The event that a call makes."""
-        before = len(self.scene.of(self.mark))
-        self.do(code)
-        return self.scene.await_events(self.mark, before + 1)[-1]
-
-    def stored(self) -> dict[str, str]:
-        return json.loads(self.do("JSON.stringify(localStorage)"))
-
-    def cookies(self) -> dict[str, str]:
-        return {one["name"]: one["value"] for one in self.page.context.cookies()}
-
-
-@contextmanager
-def visit(
-    browser: Browser, scene: Scene, mark: str, *, query: str = "", before: str = "", hosts: Any = (), **page: str
-) -> Generator[Visit]:
-    """Open a page of its own and wait for the library; `before` runs in the page before everything else."""
-    address = scene.put_page(mark, **page)
-    with watched_page(browser, hosts=hosts) as (opened, watch):
-        if before:
-            opened.add_init_script(before)
-        opened.goto(address + query)
-        opened.wait_for_function(READY)
-        yield Visit(scene, opened, watch, mark)
-
-
-def to_site(scene: Scene, mark: str, more: str = "") -> str:
-    """Load options that send to the site, which answers under a path of the test's own."""
-    host = scene.site.url(f"/{mark}-api").removeprefix("http://")
-    quick = "httpConfig:{backoffConfig:{baseBackoffInterval:0.02}}"
-    return f"{{integrations:{{'Segment.io':{{apiHost:'{host}',protocol:'http',{quick},{more}}}}}}}"
-
-
-def bodies(scene: Scene, path: str) -> list[Any]:
-    return [request.json() for request in scene.site.at(path) if request.method == "POST"]
-
 
 # Calls
 
@@ -529,6 +473,20 @@ def test_a_bare_script_tag_finds_its_key_in_its_own_address(browser: Browser, sc
         assert page.evaluate("typeof window.analytics") == "undefined"
 
 
+def test_the_snippet_of_the_how_to_page_works(browser: Browser, scene: Scene) -> None:
+    page_of_docs = (ROOT / "docs" / "how-to" / "browser.md").read_text()
+    snippet = page_of_docs.partition("```html\n")[2].partition("```")[0]
+    snippet = snippet.replace("http://127.0.0.1:8080", f"http://{scene.collect_host}").replace("YOUR_WRITE_KEY", KEY)
+    calls = "analytics.on('page', () => {}); analytics.track('E', {}, {mark: 'docs'});"
+    address = scene.put("/docs", f"<html><head>{snippet}<script>{calls}</script></head><body></body></html>")
+    with watched_page(browser) as (page, _):
+        page.goto(address)
+        assert scene.await_events("docs", 1)[0]["event"] == "E"
+        page.evaluate("analytics.track('later', {}, {mark: 'docs'})")
+        assert scene.await_events("docs", 2)[1]["context"]["page"]["path"] == "/docs"
+        assert "page" in {event["type"] for event in scene.events() if event["context"]["page"]["path"] == "/docs"}
+
+
 def test_a_first_page_call_can_be_an_option(browser: Browser, scene: Scene) -> None:
     with visit(browser, scene, "initial", options="{initialPageview: true}", first="analytics.track('E')") as seen:
         assert {event["type"] for event in seen.events(2)} == {"page", "track"}
@@ -566,138 +524,3 @@ def test_a_form_is_submitted_after_its_call(browser: Browser, scene: Scene) -> N
         seen.page.click("button")
         seen.page.wait_for_url("**/thanks?q=1*")
         assert seen.events(1)[0]["properties"] == {"q": "1"}
-
-
-# Delivery
-
-
-@pytest.mark.parametrize(
-    ("answers", "counts"),
-    [
-        ([Answer(503), Answer(503), Answer(200)], [None, "1", "2"]),
-        ([Answer(429, {"Retry-After": "0"}), Answer(200)], [None, "1"]),
-        ([Answer(429, {"Retry-After": "soon"}), Answer(200)], [None, "1"]),
-        ([Answer(mischief="garbage"), Answer(200)], [None, "1"]),
-        ([Answer(400), Answer(200)], [None]),
-        ([Answer(501), Answer(200)], [None]),
-        ([Answer(304), Answer(200)], [None]),
-    ],
-    ids=["503", "429", "429 without a number", "no HTTP", "400", "501", "3xx"],
-)
-def test_what_may_succeed_later_is_tried_again(
-    browser: Browser, scene: Scene, answers: list[Answer], counts: list[str | None], request: Any
-) -> None:
-    mark = f"again-{request.node.callspec.id.replace(' ', '-')}"
-    scene.site.script(f"/{mark}-api/t", *answers)
-    names = "['delivery_success', 'delivery_failure']"
-    done = f"new Promise(done => {names}.forEach(name => analytics.on(name, () => done(name))))"
-    with visit(browser, scene, mark, options=to_site(scene, mark), first="") as seen:
-        outcome = seen.do(f"(async () => {{ const done = {done}; analytics.track('E'); return done }})()")
-        seen.watch.errors.clear()
-        tries = scene.site.at(f"/{mark}-api/t")
-        assert [request.headers.get("x-retry-count") for request in tries] == counts
-        assert len({request.json()["messageId"] for request in tries}) == 1
-        assert len({request.json()["timestamp"] for request in tries}) == 1
-        retries = [request.json()["_metadata"].get("retryCount") for request in tries]
-        assert retries == [count and int(count) for count in counts]
-        assert outcome == ("delivery_failure" if answers[0].status in (400, 501) else "delivery_success")
-
-
-def test_after_ten_tries_an_event_is_given_up(browser: Browser, scene: Scene) -> None:
-    scene.site.script("/tenth-api/t", Answer(500))
-    fast = "retryQueue: true, deliveryStrategy: {config: {maxRetries: 2}}"
-    with visit(browser, scene, "tenth", options=to_site(scene, "tenth", fast), first="") as seen:
-        reason = seen.do("new Promise(done => { analytics.on('error', e => done(e.reason)); analytics.track('E') })")
-        seen.watch.errors.clear()
-        assert reason == "HTTP 500"
-        assert len(scene.site.at("/tenth-api/t")) == 3
-
-
-def test_events_of_an_offline_page_arrive_when_it_is_online(browser: Browser, scene: Scene) -> None:
-    with visit(browser, scene, "offline", first="") as seen:
-        seen.page.context.set_offline(True)
-        seen.do("analytics.track('A'); analytics.track('B')")
-        seen.page.wait_for_function("Object.keys(localStorage).some(name => name.startsWith('headwater-queue:'))")
-        before = seen.do("new Date().toISOString()")
-        assert scene.of("offline") == []
-        seen.page.context.set_offline(False)
-        events = seen.events(2)
-        assert [event["event"] for event in events] == ["A", "B"]
-        assert all(event["timestamp"] <= before <= event["sentAt"] for event in events)
-        seen.page.wait_for_function("!Object.keys(localStorage).some(name => name.startsWith('headwater-queue:'))")
-
-
-def test_what_a_page_could_not_send_is_sent_by_the_next(browser: Browser, scene: Scene) -> None:
-    scene.site.script("/left-api/t", Answer(503))
-    slow = to_site(scene, "left").replace("0.02", "60")
-    with visit(browser, scene, "left", options=slow, first="analytics.track('A')") as seen:
-        seen.page.wait_for_function("Object.keys(localStorage).some(name => name.startsWith('headwater-queue:'))")
-        seen.watch.errors.clear()
-        scene.site.script("/left-api/t", Answer(200))
-        scene.put_page("next", options=to_site(scene, "left"), first="")
-        seen.page.goto(scene.site.url("/next"))
-        until(lambda: len(bodies(scene, "/left-api/t")) == 2, seconds=5)
-        first, second = bodies(scene, "/left-api/t")
-        assert (first["messageId"], first["timestamp"]) == (second["messageId"], second["timestamp"])
-        assert second["_metadata"]["retryCount"] == 1
-
-
-def test_what_was_left_by_others_is_taken_as_data_alone(browser: Browser, scene: Scene) -> None:
-    lines = """[[1, {"type": "track", "messageId": "kept", "event": "K", "context": {"mark": "strange"},
-      "anonymousId": "x", "timestamp": "2026-01-01T00:00:00Z"}],
-      [2, "text"], null, 5, [1, {"type": 5}], {"__proto__": []}]"""
-    before = f"localStorage.setItem('headwater-queue:a-write-key:x', {json.dumps(lines)});"
-    before += "localStorage.setItem('headwater-queue:a-write-key:y', 'not JSON');"
-    with visit(browser, scene, "strange", before=before, first="") as seen:
-        assert [event["messageId"] for event in seen.events(1)] == ["kept"]
-        seen.page.wait_for_function("localStorage.length === 0")
-
-
-def test_batches_leave_when_they_are_full_or_flushed(browser: Browser, scene: Scene) -> None:
-    batching = "deliveryStrategy: {strategy: 'batching', config: {size: 3, timeout: 60000, headers: {'X-Mine': '1'}}}"
-    with visit(browser, scene, "batch", options=to_site(scene, "batch", batching), first="") as seen:
-        seen.do("['A', 'B', 'C', 'D'].forEach(name => analytics.track(name))")
-        until(lambda: scene.site.at("/batch-api/b"), seconds=5)
-        seen.do("analytics.flush()")
-        until(lambda: len(scene.site.at("/batch-api/b")) == 2, seconds=5)
-        first, second = bodies(scene, "/batch-api/b")
-        assert [event["event"] for event in first["batch"]] == ["A", "B", "C"]
-        assert [event["event"] for event in second["batch"]] == ["D"]
-        assert first.keys() == {"writeKey", "batch", "sentAt"}
-        assert all("sentAt" not in event for event in first["batch"])
-        assert scene.site.at("/batch-api/b")[0].headers["x-mine"] == "1"
-
-
-def test_batches_leave_after_their_time(browser: Browser, scene: Scene) -> None:
-    batching = "deliveryStrategy: {strategy: 'batching', config: {timeout: 30}}"
-    with visit(browser, scene, "timed", options=to_site(scene, "timed", batching), first="analytics.track('A')"):
-        until(lambda: scene.site.at("/timed-api/b"), seconds=5)
-        assert [event["event"] for event in bodies(scene, "/timed-api/b")[0]["batch"]] == ["A"]
-
-
-def test_an_event_that_is_too_large_is_refused_in_the_page(one_page: Visit) -> None:
-    heard = "analytics.once('error', error => done(error.reason))"
-    call = "analytics.track('E', {x: 'x'.repeat(33000)})"
-    assert one_page.do(f"new Promise(done => {{ {heard}; {call} }})") == "Exceed payload limit"
-
-
-def received(scene: Scene, path: str) -> set[str]:
-    return {event["event"] for body in bodies(scene, path) for event in body["batch"]}
-
-
-@pytest.mark.parametrize("before", ["", "delete Request.prototype.keepalive"], ids=["keepalive", "beacon"])
-def test_a_page_that_goes_loses_nothing(browser: Browser, scene: Scene, before: str) -> None:
-    mark = "leaving-beacon" if before else "leaving"
-    batching = "deliveryStrategy: {strategy: 'batching', config: {size: 1000, timeout: 60000}}"
-    scene.put(f"/{mark}-away", "away")
-    scene.put_page(f"{mark}-back", options=to_site(scene, mark, batching), first="")
-    names = {f"E{number}" for number in range(30)}
-    with visit(browser, scene, mark, before=before, options=to_site(scene, mark, batching), first="") as seen:
-        seen.do("for (let n = 0; n < 30; n++) analytics.track('E' + n, {x: 'x'.repeat(4000)})")
-        seen.page.goto(scene.site.url(f"/{mark}-away"))
-        until(lambda: scene.site.at(f"/{mark}-api/b"), seconds=5)
-        sizes = [len(request.body) for request in scene.site.at(f"/{mark}-api/b")]
-        assert max(sizes) <= 65_536
-        seen.page.goto(scene.site.url(f"/{mark}-back"))
-        until(lambda: received(scene, f"/{mark}-api/b") == names, seconds=10)
-        seen.watch.errors.clear()
