@@ -35,6 +35,16 @@ class Attempted(msgspec.Struct, frozen=True):
     response: Response | None = None
 
 
+class Previewed(msgspec.Struct, frozen=True):
+    """The requests that would be made, their secrets hidden; why no further one is made when the action refuses; and
+    the items that it does not send: index to why.
+    """
+
+    requests: list[Request]
+    refusal: NoAnswer | None = None
+    failed: dict[int, str] = {}
+
+
 class _Ended(msgspec.Struct, frozen=True):
     result: Result
 
@@ -66,13 +76,8 @@ async def attempt(
     return Attempted(verdict, time.perf_counter() - started, request, response)
 
 
-def preview(
-    definition: DestinationDefinition, settings: dict[str, Any], items: Sequence[Item]
-) -> tuple[list[Request], NoAnswer | None]:
-    """The requests that would be made if each were answered with an empty 200, their secrets hidden.
-
-    With them comes why the action makes no request, or no further one, when it refuses. `settings` are in the clear.
-    """
+def preview(definition: DestinationDefinition, settings: dict[str, Any], items: Sequence[Item]) -> Previewed:
+    """What would be sent if each request were answered with an empty 200. `settings` are in the clear."""
     hidden = hidden_forms(definition, settings)
     made: list[Request] = []
     response: Response | None = None
@@ -81,21 +86,21 @@ def preview(
         for _ in range(_MAX_STEPS):
             step = _advance(steps, response)
             if isinstance(step, _Ended):
-                break
+                return Previewed(made, failed=step.result or {})
             made.append(redacted(step, hidden))
             response = Response(200, {"content-type": "application/json"}, b"{}")
     except NoAnswer as error:
-        return made, error
-    return made, None
+        return Previewed(made, error)
+    return Previewed(made)
 
 
 def dry_run(definition: DestinationDefinition, settings: dict[str, Any], items: Sequence[Item]) -> list[Request]:
-    """As `preview`, for settings that are to be checked. Raises SetupError for settings or events that cannot work."""
+    """The requests of a preview. Raises SetupError for settings or events that cannot work."""
     definition.check(settings)
-    made, refusal = preview(definition, settings, items)
-    if refusal is not None:
-        raise SetupError(refusal.detail) from refusal
-    return made
+    found = preview(definition, settings, items)
+    if found.refusal is not None:
+        raise SetupError(found.refusal.detail) from found.refusal
+    return found.requests
 
 
 def _advance(steps: Steps, response: Response | None) -> Request | _Ended:

@@ -22,7 +22,13 @@ events and is told how many.
     reading.py      from query text and JSON to a request Struct, with all problems at once
     http.py         the application, read off the registry
     openapi.py      the document, read off the registry
-    tail.py         processed events as they come
+    tail.py         processed events as they come, from a place on
+    feeds.py        the newest events, read once for all who look
+    overview.py     what needs attention
+    lags.py         who is behind in the log
+    disk.py         what takes room in the data folder
+    previewing.py   an event on its way to one destination, for trial
+    sampling.py     what is in events, looked at now and then
     trail.py        what became of one event
     ledger.py       the fold of outcomes into the books
     loop.py         the role

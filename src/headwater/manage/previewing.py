@@ -154,13 +154,14 @@ def _tried_dry(plan: LanePlan, item: Item, made: bytes, checks: list[Check]) -> 
     from headwater.deliver.attempt import preview as dry
     from headwater.deliver.redact import redact
 
-    requests, refusal = dry(plan.definition, plan.settings, [item])
-    if refusal is None:
-        checks.append(Check("request"))
+    found = dry(plan.definition, plan.settings, [item])
+    if found.refusal is not None:
+        check = Check("request", found.refusal.reason, Step.FAILED_DELIVERY, redact(found.refusal.detail, plan.hidden))
+    elif found.failed:
+        check = Check("request", "MESSAGE_REJECTED", Step.FAILED_DELIVERY, next(iter(found.failed.values())))
     else:
-        detail = redact(refusal.detail, plan.hidden)
-        checks.append(Check("request", refusal.reason, Step.FAILED_DELIVERY, detail))
-    return Made(made, checks, [_shown(one) for one in requests])
+        check = Check("request")
+    return Made(made, [*checks, check], [_shown(one) for one in found.requests])
 
 
 async def _sent(desk: Desk, plan: LanePlan, item: Item, made: bytes, checks: list[Check]) -> Made:

@@ -1,8 +1,8 @@
 """How old events were when something happened to them: a histogram in fixed buckets, and the quantiles read off it.
 
 Bucket `n` holds the ages above `BOUNDS[n - 1]` and up to `BOUNDS[n]` milliseconds; the first takes everything up to
-1 ms and the last everything above the one before, so that an age of days counts as one of 24 hours. Bounds grow by the
-same factor, 1.7 in all, so a quantile is off by a fifth at most.
+1 ms and the last everything above the one before, so that an age of days counts as one of 24 hours. Each bound
+is 1.6 times the one before, so a quantile is off by less than that.
 """
 
 from __future__ import annotations

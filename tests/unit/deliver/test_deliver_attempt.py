@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headwater.deliver.attempt import Attempted, attempt, dry_run
+from headwater.deliver.attempt import Attempted, attempt, dry_run, preview
 from headwater.deliver.classify import NoAnswer
 from headwater.spec.destination import Action, Batch, DestinationDefinition, Item, Request, Response, Steps
 from headwater.spec.errors import SenderError, SetupError
@@ -104,3 +104,24 @@ def test_failed_items_outside_the_batch_do_not_exist() -> None:
 
 def test_a_dry_run_makes_no_request_and_shows_all() -> None:
     assert [request.method for request in dry_run(define(upsert), {}, [ITEM])] == ["GET", "PUT"]
+
+
+def test_a_preview_shows_the_requests_before_the_one_that_cannot_be_made() -> None:
+    def steps(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
+        yield Request("GET", "https://example.com/?token=secret")
+        raise SenderError("No email.")
+
+    found = preview(define(steps), {}, [ITEM])
+    assert [request.url for request in found.requests] == ["https://example.com/?token=[redacted]"]
+    assert found.refusal is not None
+    assert (found.refusal.reason, found.refusal.detail) == ("MESSAGE_REJECTED", "No email.")
+    assert preview(define(upsert), {}, [ITEM]).refusal is None
+
+
+def test_a_preview_tells_why_an_action_sends_nothing() -> None:
+    def steps(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
+        return {0: "It was there before."}
+        yield Request("GET", "https://example.com/")
+
+    found = preview(define(steps), {}, [ITEM])
+    assert (found.requests, found.refusal, found.failed) == ([], None, {0: "It was there before."})
