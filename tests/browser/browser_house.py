@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "scenarios"), str(ROOT / "browser")]
 
 import build  # noqa: E402
-from collect_house import KEY, CollectHouse, collect_house  # noqa: E402
+from collect_house import KEY, CollectHouse, GatedLog, collect_house  # noqa: E402
 
 HTML = {"content-type": "text/html; charset=utf-8"}
 SCRIPT = {"content-type": "text/javascript; charset=utf-8"}
@@ -34,6 +34,7 @@ class Scene:
 
     def __init__(self, folder: Path) -> None:
         self.collect: CollectHouse
+        self.log = GatedLog()
         self.site = Recorder()
         self._loop = asyncio.new_event_loop()
         self._open = threading.Event()
@@ -53,7 +54,7 @@ class Scene:
             self._open.set()
 
     async def _run(self, folder: Path) -> None:
-        async with collect_house(folder, settings_max_age_seconds=0) as self.collect, self.site:
+        async with collect_house(folder, self.log, settings_max_age_seconds=0) as self.collect, self.site:
             self._open.set()
             await self._closing.wait()
 

@@ -186,3 +186,14 @@ def test_headers_of_the_page_go_along(browser: Browser, scene: Scene) -> None:
         headers = scene.site.at("/headers-api/t")[0].headers
         assert (headers["x-mine"], headers["content-type"]) == ("yes", "text/plain")
         assert "authorization" not in headers
+
+
+def test_an_event_refused_while_the_log_is_away_arrives_when_it_is_back(browser: Browser, scene: Scene) -> None:
+    with visit(browser, scene, "away", first="") as seen:
+        scene.log.away = True
+        retried = "new Promise(done => analytics.once('delivery_retry', () => done('later')))"
+        assert seen.do(f"(() => {{ const heard = {retried}; analytics.track('A'); return heard }})()") == "later"
+        scene.log.away = False
+        event = seen.events(1)[0]
+        assert (event["event"], event["_metadata"]["retryCount"]) == ("A", 1)
+        seen.watch.expect("503")

@@ -94,7 +94,7 @@ class Run:
         return re.sub(r"^(ours|theirs)$", "mark", value)
 
 
-def official_page(scene: Scene, mark: str) -> str:
+def official_page(scene: Scene, mark: str, options: str = "{}") -> str:
     """A page whose snippet loads the official client; settings and everything else are those of the collect role."""
     bundles = packages() / "@segment" / "analytics-next" / "dist" / "umd"
     for file in bundles.glob("*.js"):
@@ -102,7 +102,7 @@ def official_page(scene: Scene, mark: str) -> str:
     scene.put(f"/analytics.js/v1/{KEY}/analytics.min.js", (bundles / "standalone.js").read_bytes(), SCRIPT)
     scene.put(f"/v1/projects/{KEY}/settings", settings_of(scene), JSON_TYPE)
     site = scene.site.url("").removeprefix("http://")
-    return scene.put_page(mark, first=f"analytics._cdn = 'http://{site}'", script_host=site)
+    return scene.put_page(mark, first=f"analytics._cdn = 'http://{site}'", script_host=site, options=options)
 
 
 def settings_of(scene: Scene) -> bytes:
@@ -158,3 +158,24 @@ def test_the_official_client_works_with_nothing_but_the_settings_of_the_house(br
     with watched_page(browser) as (page, _):
         page.goto(scene.put("/npm", f"<script src='{source}'></script><script>{load}</script>"))
         assert sorted(event["type"] for event in scene.await_events("npm", 3)) == ["identify", "page", "track"]
+
+
+def batch_of(browser: Browser, address: str) -> Any:
+    """The body of the first batch that a page sends."""
+    with watched_page(browser) as (page, _):
+        with page.expect_request("**/v1/b") as request:
+            page.goto(address)
+            page.wait_for_function("window.analytics.initialized")
+            page.evaluate("analytics.track('A', {a: 1}); analytics.identify('u')")
+        return request.value.post_data_json
+
+
+def test_both_clients_send_the_same_batches(browser: Browser, scene: Scene) -> None:
+    strategy = "{strategy: 'batching', config: {size: 2}}"
+    options = f"{{integrations: {{'Segment.io': {{deliveryStrategy: {strategy}}}}}}}"
+    ours = batch_of(browser, scene.put_page("ours-batch", first="", options=options))
+    theirs = batch_of(browser, official_page(scene, "theirs-batch", options))
+    assert ours.keys() == theirs.keys()
+    # The official client repeats the envelope's key in every event.
+    assert [event.keys() | {"writeKey"} for event in ours["batch"]] == [event.keys() for event in theirs["batch"]]
+    assert [event["integrations"] for event in ours["batch"]] == [event["integrations"] for event in theirs["batch"]]

@@ -1,9 +1,9 @@
 """HTTP to the log: accepts a request of the tracking API, appends its body, answers 200 only when it is durable.
 
 What comes in: the requests of Segment's clients as they are (contract: connections 1, clients 1-3): single calls,
-batches, the pixel, metrics of the browser library, and the question for a source's settings. What goes out: one record
-of `collected` a request (and partition) with spec.event.CollectedHeader; the body is the sender's, decompressed, and
-mended only where it would not be JSON otherwise.
+batches, the pixel, metrics of the browser library, and the questions for a source's settings and for `analytics.js`,
+which is built from `browser/`. What goes out: one record of `collected` a request (and partition) with
+spec.event.CollectedHeader; the body is the sender's, decompressed, and mended only where it is not JSON.
 
 What it promises:
 

@@ -352,8 +352,9 @@ function createDelivery({ home, strategy, writeKey, http, persistent, metadata, 
   const flying = new Set();
   let outliving = 0; // bytes of requests that outlive the page
   let silentUntil = 0;
-  let timer = 0;
-  let saving = 0;
+  let timer;
+  let saving;
+  let troubled = false; // from the first trouble on the shelf is kept up to date
 
   const online = () => navigator.onLine !== false;
 
@@ -482,7 +483,7 @@ function createDelivery({ home, strategy, writeKey, http, persistent, metadata, 
       } else finish(entry, 'delivery_failure', status ? `HTTP ${status}` : 'The network failed');
     }
     queue.unshift(...again);
-    if (again.length || saving) saveSoon();
+    if (again.length || troubled) saveSoon();
     schedule();
   }
 
@@ -516,8 +517,8 @@ function createDelivery({ home, strategy, writeKey, http, persistent, metadata, 
     attempt(() => (lines.length ? localStorage.setItem(shelf, `[${lines}]`) : localStorage.removeItem(shelf)));
   }
 
-  /** From the first trouble on the shelf is kept up to date, a moment after each change. */
   function saveSoon() {
+    troubled = true;
     clearTimeout(saving);
     saving = setTimeout(save, 50);
   }
@@ -545,7 +546,7 @@ function createDelivery({ home, strategy, writeKey, http, persistent, metadata, 
       for (let group; (group = take(MAX_KEEPALIVE_BYTES, true, true)).length; ) send(group, true);
     }
     save();
-    saving = saving || 1;
+    troubled = true;
   }
 
   addEventListener('pagehide', leave);
@@ -933,6 +934,10 @@ async function fetchSettings(address) {
   return response.json();
 }
 
+/**
+ * Fetches the settings, waits for consent, takes the place of the snippet's array as `window[name]`, and makes up for
+ * the calls that wait in it: first those that say how others are to be treated.
+ */
 async function start(script, name) {
   const buffer = (window[name] = window[name] ?? []);
   if (buffer.initialized || buffer.starting) {
@@ -949,7 +954,8 @@ async function start(script, name) {
   await consent?.begin();
 
   const cdn = options.cdnURL ?? buffer._cdn ?? root ?? new URL(script?.src || location.href).origin;
-  const fetched = options.cdnSettings ?? (await fetchSettings(`${cdn}/v1/projects/${encodeURIComponent(writeKey)}/settings`));
+  const address = `${cdn}/v1/projects/${encodeURIComponent(writeKey)}/settings`;
+  const fetched = options.cdnSettings ?? (await fetchSettings(address));
   const settings = options.updateCDNSettings?.(fetched) ?? fetched;
   if (isFunction(options.disable) ? options.disable(settings) : options.disable) {
     buffer.length = 0;
@@ -959,7 +965,7 @@ async function start(script, name) {
   await consent?.allow(settings.consentSettings);
   let agentData = navigator.userAgentData;
   const hints = options.highEntropyValuesClientHints;
-  if (hints) agentData = await agentData?.getHighEntropyValues(hints);
+  if (hints) agentData = await agentData?.getHighEntropyValues(hints).catch(() => agentData);
 
   const analytics = createAnalytics({ writeKey, options, settings, consent, agentData });
   const make = async ([method, ...values]) => {
@@ -970,7 +976,7 @@ async function start(script, name) {
     }
   };
   const taken = (...methods) => {
-    const lines = buffer.filter((line) => methods.includes(line[0]));
+    const lines = buffer.filter((line) => methods.includes(line?.[0]));
     for (const line of lines) buffer.splice(buffer.indexOf(line), 1);
     return lines;
   };
