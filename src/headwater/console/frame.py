@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from headwater.console.guard import SIGN_IN
+from headwater.console.parts.attention import attention
 from headwater.console.person import Person
 from headwater.manage.problems import explain
 from headwater.spec.errors import SenderError
@@ -90,6 +91,7 @@ def _surround(person: Person, path: str, title: str) -> None:
             sanitize=False,
         )
         ui.element("div").classes("grow")
+        attention(person)
         ui.html(
             '<button class="plain" data-theme-toggle title="Light or dark" aria-label="Light or dark">◐</button>'
             '<form method="post" action="/console/sign-out"><button class="plain" '

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from nicegui import ui
 
 from headwater.console.frame import Entry, page
+from headwater.console.parts import attention
 from headwater.console.parts.charts import Series, chart, series_options
 from headwater.console.parts.figures import count
 from headwater.console.parts.flow import flow
@@ -100,6 +101,7 @@ class _View:
             person.ask(get_ledger_series, _series(self._minutes, "destinations")),
         )
         now = time.time_ns() // 1_000_000
+        attention.note(seen.problems)
         self._problems.show(banner(seen.problems))
         self._tiles.show(overview_tiles(seen, self._minutes))
         self._draw(points(came, went, _SPANS[self._minutes][2]))

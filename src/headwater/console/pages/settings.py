@@ -18,7 +18,7 @@ from headwater.manage.operations.house import GetHouse, GetHouseAnswer, get_hous
 from headwater.manage.operations.sessions import GetSession, SessionShape, get_session
 from headwater.manage.operations.workspaces import GetWorkspace, get_workspace
 
-_PAGES = (("API explorer", "/docs"), ("OpenAPI document", "/openapi.json"), ("Metrics for Prometheus", "/metrics"))
+_PAGES = (("API explorer", "/docs"), ("OpenAPI document", "/openapi.json"), ("Metrics", "/metrics"))
 
 
 @page("/settings", title="Settings", scope="workspace:read", menu=Entry("settings", 90, key=","))

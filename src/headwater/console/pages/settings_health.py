@@ -22,10 +22,10 @@ from headwater.manage.operations.overview import (
 
 _LATE_SECONDS = 60.0
 _WORDS = {
-    "pipeline": "Pipeline: checks, enriches and routes what was received",
-    "deliver": "Deliver: sends events to destinations",
-    "archive": "Archive: writes events to Parquet files",
-    "ledger": "Ledger: adds up the outcomes",
+    "pipeline": ("Pipeline", "checks, enriches and routes what was received"),
+    "deliver": ("Deliver", "sends events to destinations"),
+    "archive": ("Archive", "writes events to Parquet files"),
+    "ledger": ("Ledger", "adds up the outcomes"),
 }
 
 
@@ -64,21 +64,23 @@ def _state(is_bad: bool, word: str = "unavailable") -> tuple[str, Tone]:
 
 
 def _readers(readers: Sequence[ReaderOverview], warehouses: Sequence[WarehouseOverview]) -> Html:
-    names = {f"warehouse:{one.id}": f"Warehouse {one.name}: loads events into tables" for one in warehouses}
+    names = {f"warehouse:{one.id}": (one.name, "loads events into the tables of a warehouse") for one in warehouses}
     most = max((one.records for one in readers), default=0)
     rows = [
         (
-            names.get(one.reader) or _WORDS.get(one.reader, one.reader),
-            one.stream,
-            Html(f'<meter class="lag" min="0" max="{max(1, most)}" value="{one.records}"></meter>'),
-            count(one.records),
+            _reader(*(names.get(one.reader) or _WORDS.get(one.reader, (one.reader, "")))),
             _oldest(one.oldest_seconds),
+            count(one.records),
+            Html(f'<meter class="lag" min="0" max="{max(1, most)}" value="{one.records}"></meter>'),
+            one.stream,
         )
         for one in readers
     ]
-    return table_html(
-        ("Reader", "Stream", "Behind", "Records", "Oldest waits since"), rows, right=(3, 4), label="Readers"
-    )
+    return table_html(("Reader", "Oldest waits for", "Records", "Behind", "Stream"), rows, right=(2,), label="Readers")
+
+
+def _reader(name: str, what: str) -> Html:
+    return Html(f'{safe(name)}<div class="soft">{safe(what)}</div>')
 
 
 def _oldest(seconds: float | None) -> Html:

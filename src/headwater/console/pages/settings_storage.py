@@ -94,14 +94,14 @@ def _parts(parts: Sequence[StoragePart]) -> str:
     rows = [
         (
             one.part,
-            Html(f'<meter class="lag" min="0" max="{max(1, most)}" value="{one.bytes}"></meter>'),
-            size(one.bytes),
+            Html(f'<span class="nowrap">{size(one.bytes)}</span>'),
             count(one.files),
+            Html(f'<meter class="lag" min="0" max="{max(1, most)}" value="{one.bytes}"></meter>'),
         )
         for one in sorted(parts, key=lambda one: -one.bytes)
     ]
-    heads = ("Part", "", "Size", "Files")
-    return f"<h2>Parts</h2>{table_html(heads, rows, right=(2, 3), label='Parts of the data folder')}"
+    heads = ("Part", "Size", "Files", "")
+    return f"<h2>Parts</h2>{table_html(heads, rows, right=(1, 2), label='Parts of the data folder')}"
 
 
 def _archive(archive: ArchiveKept) -> str:

@@ -14,9 +14,10 @@ from headwater.console.parts.pieces import say
 log = logging.getLogger("headwater.console")
 
 
-def poll(seconds: float, work: Callable[[], Awaitable[None]]) -> ui.timer:
+def poll(seconds: float, work: Callable[[], Awaitable[object]], *, first: float | None = None) -> ui.timer:
     """Do this every so many seconds from now on, but not while the browser's tab is hidden or gone.
 
+    `first` is how many seconds after the page is there it is done the first time, if that shall be sooner.
     The first refusal in a row is told to the person; when their session has ended they are led to sign in again.
     """
     failing = False
@@ -42,5 +43,7 @@ def poll(seconds: float, work: Callable[[], Awaitable[None]]) -> ui.timer:
             await once()
 
     timer = ui.timer(seconds, once, immediate=False)
+    if first is not None:
+        ui.timer(first, once, once=True)
     ui.on("shown", shown)
     return timer
