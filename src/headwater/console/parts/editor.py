@@ -36,6 +36,18 @@ class Editor(ui.codemirror):
         self.props["role"] = "group"
         ui.context.client.on_connect(lambda: self.client.run_javascript(_FOLLOW % self.id))
 
+    def point_at(self, place: tuple[int, int] | None) -> None:
+        """Underline what stands at a line and column (from 1), or nothing."""
+        lines = (self.value or "").split("\n")
+        if place is None or not 1 <= place[0] <= len(lines) or not lines[place[0] - 1]:
+            self.decorations = []
+            return
+        before = sum(len(line) + 1 for line in lines[: place[0] - 1])
+        start = min(place[1] - 1, len(lines[place[0] - 1]) - 1)
+        word = len(lines[place[0] - 1][start:].split(" ")[0]) or 1
+        span = {"kind": "mark", "from": before + start, "to": before + start + word, "class": "wrong-here"}
+        self.decorations = [span]
+
     def insert(self, text: str) -> None:
         """Put a text where the cursor is, in place of what is selected."""
         self.client.run_javascript(_INSERT % (self.id, json.dumps(text)))
