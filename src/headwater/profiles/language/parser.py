@@ -13,7 +13,6 @@ from headwater.profiles.language.cursor import Cursor
 from headwater.profiles.language.lexer import Token
 from headwater.profiles.language.tree import (
     AllUsers,
-    And,
     AnyUser,
     Between,
     Compare,
@@ -25,7 +24,6 @@ from headwater.profiles.language.tree import (
     ExpiresAfter,
     Literal,
     Not,
-    Or,
     Place,
     Property,
     Query,
@@ -52,7 +50,6 @@ MAX_DEPTH = 64
 MAX_EXPRESSIONS = 50
 """Primary expressions in a query: comparisons, wherever they stand, or the one scalar of a trait (3.13)."""
 
-_CONDITIONS = (Compare, Not, AnyUser, AllUsers, And, Or)
 _UNITS: dict[str, Unit] = {form: unit for unit in get_args(Unit) for form in (unit, f"{unit}s")}
 _READINGS: dict[Reducer, tuple[Reading, ...]] = {
     "max": ("number", "string"),
@@ -82,7 +79,7 @@ class _Parser(Cursor):
     def query(self) -> Query:
         body = self._or()
         if self._here.kind != "end":
-            self._refuse(_COMPLETE if isinstance(body, _CONDITIONS) else self._wants_comparison())
+            self._refuse(_COMPLETE if isinstance(body, Condition) else self._wants_comparison())
         return Query(body, Text(self._text))
 
     # Junctions. A part that must be a condition is checked as soon as something shows that it must be.
@@ -133,7 +130,7 @@ class _Parser(Cursor):
         return inside
 
     def _condition(self, part: Condition | Scalar) -> Condition:
-        if not isinstance(part, _CONDITIONS):
+        if not isinstance(part, Condition):
             self._refuse(self._wants_comparison())
         return part
 
@@ -313,12 +310,12 @@ class _Parser(Cursor):
             self._expect("]", "a comma or `]`")
         return tuple(found)
 
-    def _literal(self) -> Literal:
+    def _literal(self, *, inside: bool = False) -> Literal:
         token = self._here
         place = Place(token.start)
-        if token.kind == "word" and token.text == "literal":
+        if token.kind == "word" and token.text == "literal" and not inside:
             self._opened(token)
-            found = self._literal()
+            found = self._literal(inside=True)
             self._closed()
             return found
         for word, value in (("true", True), ("false", False)):

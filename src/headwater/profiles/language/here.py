@@ -1,0 +1,29 @@
+"""What a question is asked of: a profile's state and traits at an instant, and the event that is being looked at.
+
+Whoever answers a question that time alone may answer otherwise notes when. Only what was asked can have mattered, so
+the earliest note is when the whole answer may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Here:
+    """Changes while a query is answered: `entry` and `parent` are the event looked at and the one around it."""
+
+    __slots__ = ("due", "entry", "now", "parent", "state", "traits")
+
+    def __init__(self, state: Any, traits: Mapping[str, Any], now: int) -> None:
+        self.state = state
+        self.traits = traits
+        self.now = now
+        self.due: int | None = None
+        self.entry: Any = None
+        self.parent: Any = None
+
+    def note(self, instant: int) -> None:
+        """The answer just given may be another at this instant, which lies after now."""
+        if self.due is None or instant < self.due:
+            self.due = instant
