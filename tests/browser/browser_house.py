@@ -83,7 +83,7 @@ class Scene:
         return [event for event in self.events() if event["context"].get("mark") == mark]
 
     def await_events(self, mark: str, count: int) -> list[dict[str, Any]]:
-        until(lambda: len(self.of(mark)) >= count, seconds=10, what=f"for {count} events of {mark}")
+        until(lambda: len(self.of(mark)) >= count, seconds=30, what=f"for {count} events of {mark}")
         return self.of(mark)
 
     # Pages

@@ -90,7 +90,7 @@ def test_what_a_page_could_not_send_is_sent_by_the_next(browser: Browser, scene:
         scene.site.script("/left-api/t", Answer(200))
         scene.put_page("next", options=to_site(scene, "left"), first="")
         seen.page.goto(scene.site.url("/next"))
-        until(lambda: len(bodies(scene, "/left-api/t")) == 2, seconds=5)
+        until(lambda: len(bodies(scene, "/left-api/t")) == 2, seconds=30)
         first, second = bodies(scene, "/left-api/t")
         assert (first["messageId"], first["timestamp"]) == (second["messageId"], second["timestamp"])
         assert second["_metadata"]["retryCount"] == 1
@@ -111,9 +111,9 @@ def test_batches_leave_when_they_are_full_or_flushed(browser: Browser, scene: Sc
     batching = "deliveryStrategy: {strategy: 'batching', config: {size: 3, timeout: 60000, headers: {'X-Mine': '1'}}}"
     with visit(browser, scene, "batch", options=to_site(scene, "batch", batching), first="") as seen:
         seen.do("['A', 'B', 'C', 'D'].forEach(name => analytics.track(name))")
-        until(lambda: scene.site.at("/batch-api/b"), seconds=5)
+        until(lambda: scene.site.at("/batch-api/b"), seconds=30)
         seen.do("analytics.flush()")
-        until(lambda: len(scene.site.at("/batch-api/b")) == 2, seconds=5)
+        until(lambda: len(scene.site.at("/batch-api/b")) == 2, seconds=30)
         first, second = bodies(scene, "/batch-api/b")
         assert [event["event"] for event in first["batch"]] == ["A", "B", "C"]
         assert [event["event"] for event in second["batch"]] == ["D"]
@@ -125,7 +125,7 @@ def test_batches_leave_when_they_are_full_or_flushed(browser: Browser, scene: Sc
 def test_batches_leave_after_their_time(browser: Browser, scene: Scene) -> None:
     batching = "deliveryStrategy: {strategy: 'batching', config: {timeout: 30}}"
     with visit(browser, scene, "timed", options=to_site(scene, "timed", batching), first="analytics.track('A')"):
-        until(lambda: scene.site.at("/timed-api/b"), seconds=5)
+        until(lambda: scene.site.at("/timed-api/b"), seconds=30)
         assert [event["event"] for event in bodies(scene, "/timed-api/b")[0]["batch"]] == ["A"]
 
 
@@ -150,11 +150,11 @@ def test_a_page_that_goes_loses_nothing(browser: Browser, scene: Scene, before: 
     with visit(browser, scene, mark, before=before, options=to_site(scene, mark, batching), first="") as seen:
         seen.do("for (let n = 0; n < 30; n++) analytics.track('E' + n, {x: 'x'.repeat(4000)})")
         seen.page.goto(scene.site.url(f"/{mark}-away"))
-        until(lambda: scene.site.at(f"/{mark}-api/b"), seconds=5)
+        until(lambda: scene.site.at(f"/{mark}-api/b"), seconds=30)
         sizes = [len(request.body) for request in scene.site.at(f"/{mark}-api/b")]
         assert max(sizes) <= 65_536
         seen.page.goto(scene.site.url(f"/{mark}-back"))
-        until(lambda: received(scene, f"/{mark}-api/b") == names, seconds=10)
+        until(lambda: received(scene, f"/{mark}-api/b") == names, seconds=30)
         seen.watch.errors.clear()
 
 
@@ -165,7 +165,7 @@ def test_a_page_that_is_only_hidden_sends_and_goes_on(browser: Browser, scene: S
     with visit(browser, scene, "hidden", options=to_site(scene, "hidden", batching), first="") as seen:
         seen.do("for (let n = 0; n < 40; n++) analytics.track('E' + n, {x: 'x'.repeat(4000)})")
         seen.do(hide)
-        until(lambda: len(received(scene, "/hidden-api/b")) == 40, seconds=10)
+        until(lambda: len(received(scene, "/hidden-api/b")) == 40, seconds=30)
         seen.page.wait_for_function("!Object.keys(localStorage).some(name => name.startsWith('headwater-queue:'))")
 
 
@@ -182,7 +182,7 @@ def test_what_waits_for_a_limited_house_waits_as_long_as_it_is_told(browser: Bro
 def test_headers_of_the_page_go_along(browser: Browser, scene: Scene) -> None:
     config = "deliveryStrategy: {config: {headers: () => ({'X-Mine': 'yes'}), keepalive: false}}"
     with visit(browser, scene, "headers", options=to_site(scene, "headers", config), first="analytics.track('A')"):
-        until(lambda: scene.site.at("/headers-api/t"), seconds=5)
+        until(lambda: scene.site.at("/headers-api/t"), seconds=30)
         headers = scene.site.at("/headers-api/t")[0].headers
         assert (headers["x-mine"], headers["content-type"]) == ("yes", "text/plain")
         assert "authorization" not in headers
