@@ -75,8 +75,8 @@ class _View:
         """Place everything, without figures yet."""
         with ui.element("div").classes("row-line beside-title"):
             names = {minutes: name for minutes, (name, _, _) in _SPANS.items()}
-            choice = ui.toggle(names, value=self._minutes, on_change=attempt(self._choose))
-            choice.props('dense no-caps unelevated aria-label="Over which time"').classes("spans")
+            self._choice = ui.toggle(names, value=self._minutes, on_change=attempt(self._choose))
+            self._choice.props('dense no-caps unelevated aria-label="Over which time"').classes("spans")
         self._problems = Patched().classes("stack")
         self.first = ui.element("div")
         self._figures = ui.element("div").classes("stack")
@@ -87,8 +87,8 @@ class _View:
             self._flow = Patched().classes("card")
         self._tables = Patched().classes("stack")
 
-    async def _choose(self, event: object) -> None:
-        self._minutes = int(getattr(event, "value", 60))
+    async def _choose(self) -> None:
+        self._minutes = int(self._choice.value or 60)
         ui.navigate.history.replace(f"/console/?span={self._minutes}")
         await self.refresh()
 

@@ -26,7 +26,7 @@ _KINDS = {
     "TOKEN": "Tokens",
     "USER": "People",
 }
-_PLACES = {"SOURCE": "/sources/{}", "DESTINATION": "/destinations/{}", "WAREHOUSE": "/warehouse"}
+_PLACES = {"SOURCE": "/sources/{}", "DESTINATION": "/destinations/{}", "WAREHOUSE": "/warehouse/{}"}
 
 
 @page("/settings/audit", title="Settings", scope="audit:read")

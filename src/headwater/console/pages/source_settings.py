@@ -5,8 +5,9 @@ from __future__ import annotations
 from nicegui import ui
 
 from headwater.console.frame import page
+from headwater.console.parts.beside import beside
 from headwater.console.parts.confirm import confirm
-from headwater.console.parts.pieces import attempt, copyable, heading, html, say
+from headwater.console.parts.pieces import attempt, copyable, heading, html
 from headwater.console.parts.source_head import source_head
 from headwater.console.parts.source_labels import source_labels
 from headwater.console.person import Person
@@ -20,7 +21,6 @@ from headwater.manage.operations.sources import (
     remove_write_key_from_source,
     update_source,
 )
-from headwater.manage.problems import explain
 
 
 @page("/sources/{source_id}/settings", title="Settings", scope="sources:write")
@@ -42,20 +42,13 @@ def _names(person: Person, shown: SourceShape) -> None:
             "name; what is loaded stays where it is.</div>"
         )
 
-        async def save() -> None:
-            name.error = slug.error = None
+        async def change() -> None:
             wanted = UpdateSource(source_id=shown.id, name=(name.value or "").strip(), slug=(slug.value or "").strip())
-            try:
-                await person.ask(update_source, wanted)
-            except Exception as error:
-                fields = {"name": name, "slug": slug}
-                problems = [one for one in explain(error)[1] if one.field in fields]
-                for problem in problems:
-                    fields[problem.field or ""].error = problem.message
-                if not problems:
-                    say(error)
-                return
+            await person.ask(update_source, wanted)
             ui.navigate.reload()
+
+        async def save() -> None:
+            await beside(change, name=name, slug=slug)
 
         ui.button("Save", on_click=save).style("align-self: flex-start")
 

@@ -49,7 +49,7 @@ def warehouses_table(warehouses: Sequence[WarehouseOverview], now: int, zone: st
     """Warehouses: how the last load went, and how many events are not in them yet."""
     rows = [
         (
-            _named(one.name, "/warehouse", "" if one.enabled else "switched off"),
+            _named(one.name, f"/warehouse/{one.id}", "" if one.enabled else "switched off"),
             one.engine,
             _load(one.last_load),
             count(one.last_load.rows) if one.last_load else "–",

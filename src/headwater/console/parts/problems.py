@@ -11,8 +11,8 @@ from headwater.manage.operations.overview import ProblemShape
 MOST = 4
 """So many problems are shown at once; the others can be unfolded."""
 
+_OWN = {"source": "/sources", "destination": "/destinations", "warehouse": "/warehouse"}
 _PLACES = {
-    "warehouse": "/warehouse",
     "reader": "/settings/health",
     "store": "/settings/health",
     "log": "/settings/health",
@@ -23,8 +23,8 @@ _PLACES = {
 
 def place_of(problem: ProblemShape) -> str:
     """The page on which a problem can be looked into."""
-    if problem.kind in ("source", "destination") and problem.id:
-        return f"/{problem.kind}s/{problem.id}"
+    if problem.kind in _OWN and problem.id:
+        return f"{_OWN[problem.kind]}/{problem.id}"
     return _PLACES.get(problem.kind, "/")
 
 
