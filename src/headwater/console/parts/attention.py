@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
 from typing import Final
 
 import msgspec
+from nicegui import ui
 
 from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import Html
@@ -48,7 +49,7 @@ def attention(person: Person) -> None:
     Who may not see it has no mark; yet also their page learns so that their session has ended.
     """
     if not person.may("ledger:read"):
-        poll(_SECONDS, partial(person.ask, get_session, GetSession()))
+        _once_there(partial(poll, _SECONDS, partial(person.ask, get_session, GetSession())))
         return
     shown = Patched(mark(_seen.problems)).classes("attention-place")
 
@@ -58,7 +59,21 @@ def attention(person: Person) -> None:
                 note((await person.ask(get_overview, GetOverview(span=_ASKED_MINUTES))).problems)
         shown.show(mark(_seen.problems))
 
-    poll(_SECONDS, look, first=0.3)
+    _once_there(partial(poll, _SECONDS, look, first=0.3))
+
+
+def _once_there(work: Callable[[], object]) -> None:
+    """Do this when the browser is there. A timer that is made before sends the page off without its content."""
+    client = ui.context.client
+    begun = False
+
+    def begin() -> None:
+        nonlocal begun
+        if not begun:
+            begun = True
+            work()
+
+    client.on_connect(begin)
 
 
 def mark(problems: Sequence[ProblemShape]) -> Html:
