@@ -7,11 +7,11 @@ import unicodedata
 
 from nicegui import ui
 
-from headwater.console.parts.pieces import html, say
+from headwater.console.parts.beside import beside
+from headwater.console.parts.pieces import html
 from headwater.console.person import Person
 from headwater.manage.operations.catalog import PageOfCatalog, get_sources_catalog
 from headwater.manage.operations.sources import CreateSource, create_source
-from headwater.manage.problems import explain
 
 
 async def new_source(person: Person) -> None:
@@ -54,20 +54,12 @@ class _Form:
         if not name or not slug:
             return
         wanted = CreateSource(slug=slug, name=name, metadata_id=str(self._kind.value))
-        try:
-            made = await self._person.ask(create_source, wanted)
-        except Exception as error:
-            self._show(error)
-            return
-        ui.navigate.to(f"/sources/{made.source.id}")
 
-    def _show(self, error: Exception) -> None:
-        fields = {"name": self._name, "slug": self._slug, "metadataId": self._kind}
-        problems = [one for one in explain(error)[1] if one.field in fields]
-        for problem in problems:
-            fields[problem.field or ""].error = problem.message
-        if not problems:
-            say(error)
+        async def make() -> None:
+            made = await self._person.ask(create_source, wanted)
+            ui.navigate.to(f"/sources/{made.source.id}")
+
+        await beside(make, name=self._name, slug=self._slug, metadataId=self._kind)
 
 
 def slug_of(name: str) -> str:

@@ -37,7 +37,8 @@ _FACTS: Final = ("campaign", "referrer", "location", "browser", "os", "device")
 def step_html(title: str, tone: Tone, at: str, body: str) -> str:
     """One step of the way, with a mark in the colour of how it went."""
     when = f'<span class="soft number">{at}</span>' if at else ""
-    return f'<li class="step {tone}"><div class="row-line"><b>{safe(title)}</b>{when}</div>{body}</li>'
+    kind = f"step tone-{tone}" if tone else "step"
+    return f'<li class="{kind}"><div class="row-line"><b>{safe(title)}</b>{when}</div>{body}</li>'
 
 
 def received_html(received: ReceivedShape | None, event: JSON, sources: Mapping[str, str], zone: str) -> str:
