@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import wraps
 from html import escape
 from typing import Any, Literal
 
@@ -11,8 +13,10 @@ from nicegui import ui
 
 from headwater.console.parts.leaving import leave_if_ended
 from headwater.manage.problems import explain
+from headwater.spec.errors import HeadwaterError
 from headwater.spec.wire import JSON
 
+log = logging.getLogger("headwater.console")
 Tone = Literal["", "good", "warn", "bad", "accent"]
 
 
@@ -116,8 +120,10 @@ async def loading(height: int, build: Callable[[], Awaitable[None]]) -> None:
 
 
 def say(error: Exception) -> None:
-    """Tell the person at once what is wrong with what they did."""
+    """Tell the person at once what is wrong with what they did; what is a bug of ours goes to the log."""
     _, problems, _ = explain(error)
+    if not isinstance(error, HeadwaterError):
+        log.error("a page failed", exc_info=error)
     ui.notify(
         "\n".join(problem.message for problem in problems), type="negative", multi_line=True, close_button="Close"
     )
@@ -126,6 +132,7 @@ def say(error: Exception) -> None:
 def attempt(work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """A handler of a click, whose refusals are told to the person and do not end the page."""
 
+    @wraps(work)
     async def run(*arguments: Any) -> Any:
         try:
             return await work(*arguments)
