@@ -59,7 +59,9 @@ def fill(house: RunningHouse, refusing: int) -> dict[str, str]:
         call["traits" if kind == "identify" else "properties"] = properties
         house.send(f"/v1/{kind}", call)
     house.send("/v1/track", {"userId": "user-1", "messageId": "shot-bad", "event": "Broken", "properties": "no object"})
-    until(lambda: house.query("select count(*) from archive")[0][0] >= 400, seconds=60, what="for the archive")
+    until(
+        lambda: house.ask("GET", "/headwater/storage")["archive"]["events"] >= 400, seconds=60, what="for the archive"
+    )
     time.sleep(3)
     return {"source_id": house.source_id(), "destination_id": failing, "message_id": "shot-7", "slug": "webhook"}
 
