@@ -28,7 +28,7 @@ async def destination_head(person: Person, destination_id: str, part: str) -> De
     """Show the head, and give the destination. Raises what the operation refuses, such as an id that is not known."""
     use_styles("delivery.css")
     one = (await person.ask(get_destination, OneDestination(destination_id=destination_id))).destination
-    headline(one.name, above=("Destinations", "/destinations"), beside=[_state(one)])
+    destination_title(one)
     with ui.element("div").classes("row-line head"):
         html(await _origin(person, one))
         ui.element("div").classes("grow")
@@ -39,6 +39,11 @@ async def destination_head(person: Person, destination_id: str, part: str) -> De
     place = f"/destinations/{one.id}"
     sections([(title, place + end) for title, end in _PARTS], place + part)
     return one
+
+
+def destination_title(one: DestinationShape) -> None:
+    """Show the name and state at the head of the page."""
+    headline(one.name, above=("Destinations", "/destinations"), beside=[_state(one)])
 
 
 def _state(one: DestinationShape) -> Html:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nicegui import ui
 
 from headwater.console.parts.confirm import confirm
+from headwater.console.parts.destination_head import destination_title
 from headwater.console.parts.pieces import attempt, heading, html, notice, safe
 from headwater.console.parts.settings_form import SettingsForm
 from headwater.console.person import Person
@@ -20,34 +21,41 @@ from headwater.spec.errors import SenderError
 
 def destination_settings(person: Person, one: DestinationShape) -> None:
     """The form, and below it how to remove the destination."""
-    may = person.may("destinations:write")
     if one.metadata.status == "UNAVAILABLE":
         notice("This destination is no longer in the catalogue; its settings cannot be changed.", tone="warning")
-    with ui.element("div").classes("card"):
-        if one.metadata.description:
-            html(f'<p class="soft">{safe(one.metadata.description)}</p>')
-        with ui.element("div").classes("form"):
-            name = ui.input("Name *", value=one.name).props("outlined dense hide-bottom-space maxlength=255")
-        form = SettingsForm(one.metadata.options, one.settings)
-
-        async def save() -> None:
-            called = (name.value or "").strip()
-            name.error = None if called else "Needed."
-            wanted = form.changes()
-            if wanted is None or not called:
-                return
-            change = UpdateDestination(destination_id=one.id, name=called, settings=wanted)
-            try:
-                await person.ask(update_destination, change)
-            except SenderError as error:
-                form.refuse(error)
-                return
-            ui.notify("Saved.", type="positive")
-            ui.navigate.reload()
-
-        ui.button("Save", on_click=attempt(save)).set_enabled(may)
-    if may:
+    place = ui.element("div").classes("card")
+    with place:
+        _form(person, one, place)
+    if person.may("destinations:write"):
         _removal(person, one)
+
+
+def _form(person: Person, one: DestinationShape, place: ui.element) -> None:
+    if one.metadata.description:
+        html(f'<p class="soft">{safe(one.metadata.description)}</p>')
+    with ui.element("div").classes("form"):
+        name = ui.input("Name *", value=one.name).props("outlined dense hide-bottom-space maxlength=255")
+    form = SettingsForm(one.metadata.options, one.settings)
+
+    async def save() -> None:
+        called = (name.value or "").strip()
+        name.error = None if called else "Needed."
+        wanted = form.changes()
+        if wanted is None or not called:
+            return
+        change = UpdateDestination(destination_id=one.id, name=called, settings=wanted)
+        try:
+            after = (await person.ask(update_destination, change)).destination
+        except SenderError as error:
+            form.refuse(error)
+            return
+        destination_title(after)
+        place.clear()
+        with place:
+            _form(person, after, place)
+        ui.notify("Saved.", type="positive")
+
+    ui.button("Save", on_click=attempt(save)).set_enabled(person.may("destinations:write"))
 
 
 def _removal(person: Person, one: DestinationShape) -> None:

@@ -31,33 +31,41 @@ from headwater.spec.errors import SenderError, SetupError
 
 async def warehouse_settings(person: Person, one: WarehouseShape) -> None:
     """The form, the sources, and below them how to remove the warehouse."""
+    place = ui.element("div").classes("card")
+    with place:
+        _form(person, one, place)
     may = person.may("warehouses:write")
-    with ui.element("div").classes("card"):
-        html(f'<p class="soft">{safe(one.metadata.description)}</p>')
-        with ui.element("div").classes("form"):
-            name = ui.input("Name *", value=one.name).props("outlined dense hide-bottom-space maxlength=255")
-        form = SettingsForm(one.metadata.options, one.settings)
-
-        async def save() -> None:
-            called = (name.value or "").strip()
-            name.error = None if called else "Needed."
-            wanted = form.changes()
-            if wanted is None or not called:
-                return
-            try:
-                await person.ask(update_warehouse, UpdateWarehouse(warehouse_id=one.id, name=called, settings=wanted))
-            except (SenderError, SetupError) as error:
-                form.refuse(error)
-                return
-            ui.notify("Saved.", type="positive")
-            ui.navigate.reload()
-
-        with ui.element("div").classes("row-line"):
-            ui.button("Save", on_click=attempt(save)).set_enabled(may)
-            _check(person, one)
     await _sources(person, one, may=may)
     if may:
         _removal(person, one)
+
+
+def _form(person: Person, one: WarehouseShape, place: ui.element) -> None:
+    html(f'<p class="soft">{safe(one.metadata.description)}</p>')
+    with ui.element("div").classes("form"):
+        name = ui.input("Name *", value=one.name).props("outlined dense hide-bottom-space maxlength=255")
+    form = SettingsForm(one.metadata.options, one.settings)
+
+    async def save() -> None:
+        called = (name.value or "").strip()
+        name.error = None if called else "Needed."
+        wanted = form.changes()
+        if wanted is None or not called:
+            return
+        change = UpdateWarehouse(warehouse_id=one.id, name=called, settings=wanted)
+        try:
+            after = (await person.ask(update_warehouse, change)).warehouse
+        except (SenderError, SetupError) as error:
+            form.refuse(error)
+            return
+        place.clear()
+        with place:
+            _form(person, after, place)
+        ui.notify("Saved.", type="positive")
+
+    with ui.element("div").classes("row-line"):
+        ui.button("Save", on_click=attempt(save)).set_enabled(person.may("warehouses:write"))
+        _check(person, one)
 
 
 def _check(person: Person, one: WarehouseShape) -> None:
