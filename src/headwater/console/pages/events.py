@@ -8,6 +8,7 @@ from headwater.console.frame import Entry, page
 from headwater.console.parts.event_feed import Wanted
 from headwater.console.parts.event_rows import trace_path
 from headwater.console.parts.live_events import live_events
+from headwater.console.parts.pieces import html, link
 from headwater.console.person import Person
 
 
@@ -26,6 +27,7 @@ def _trace_field() -> None:
         if wanted := (field.value or "").strip():
             ui.navigate.to(trace_path(wanted))
 
+    html(link("Refused events", "/refused"))
     with ui.element("div").classes("row-line trace-field"):
         field = ui.input(placeholder="messageId").props("outlined dense").on("keydown.enter", go)
         field.props["aria-label"] = "messageId to trace"

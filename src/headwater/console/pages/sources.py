@@ -39,7 +39,7 @@ async def sources(person: Person) -> None:
         said = ui.label().classes("soft grow")
         if person.may("sources:write"):
             await new_source(person)
-    view = _List(person, said, Patched())
+    view = _List(person, said, Patched().classes("source-list"))
     await view.refresh()
     if person.may("ledger:read"):
         poll(_REFRESH_SECONDS, view.refresh)

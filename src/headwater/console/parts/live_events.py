@@ -22,10 +22,7 @@ from headwater.manage.operations.sources import ListSources, list_sources
 from headwater.manage.paging import Pagination
 
 _ALL = Pagination(count=1_000)
-_NOTHING = (
-    "<b>No events yet</b>What comes is shown at once. Events that the house refused are not here: "
-    "trace them by their messageId."
-)
+_NOTHING = "<b>No events yet</b>What comes is shown at once. Events that were refused are not here, but under Refused."
 
 
 async def live_events(

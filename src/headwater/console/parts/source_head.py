@@ -22,7 +22,7 @@ async def source_head(person: Person, source_id: str, part: str = "") -> SourceS
     path = f"/sources/{source.id}"
     parts = [("Set up", path), ("Schema", f"{path}/schema")]
     if person.may("events:read"):
-        parts.append(("Debugger", f"{path}/debugger"))
+        parts += [("Debugger", f"{path}/debugger"), ("Refused", f"{path}/refused")]
     if person.may("sources:write"):
         parts.append(("Settings", f"{path}/settings"))
     sections(parts, f"{path}{part}")
