@@ -45,7 +45,7 @@ def accumulator(by: Reducer, reading: Reading, least: int) -> Accumulator:
         case "first":
             return _at_the_end(lambda one, other: one < other)
         case "last":
-            return _at_the_end(lambda one, other: one > other)
+            return _at_the_end(lambda one, other: one >= other)  # of several in one list the last
         case "mode":
             add = _tally(_number_text if reading == "number" else text)
             return Accumulator(dict, add, _merge_tallies, _most_frequent(least, numeric=reading == "number"))

@@ -110,7 +110,7 @@ def moment(value: Any) -> int | None:
 
 def exists(value: Any) -> bool:
     """Is there a value? NaN is none."""
-    return value is not None and value == value
+    return value is not None and (type(value) is not float or -_LARGEST <= value <= _LARGEST)
 
 
 def equal(one: Any, other: Any) -> bool:
@@ -136,6 +136,10 @@ def order(one: Any, other: Any) -> int | None:
     left, right = number(one), number(other)
     if left is not None and right is not None:
         return (left > right) - (left < right)
-    if type(one) is str and type(other) is str:
-        return (one > other) - (one < other)
-    return None
+    one, other = _letters(one), _letters(other)
+    return None if one is None or other is None else (one > other) - (one < other)
+
+
+def _letters(value: Any) -> str | None:
+    """Text, lists and objects as text; numbers and truth have another order."""
+    return value if type(value) is str else json(value) if isinstance(value, list | dict) else None
