@@ -76,7 +76,7 @@ class _View:
         with ui.element("div").classes("row-line beside-title"):
             names = {minutes: name for minutes, (name, _, _) in _SPANS.items()}
             self._choice = ui.toggle(names, value=self._minutes, on_change=attempt(self._choose))
-            self._choice.props('dense no-caps unelevated aria-label="Over which time"').classes("spans")
+            self._choice.props('dense no-caps unelevated role=group aria-label="Over which time"').classes("spans")
         self._problems = Patched().classes("stack")
         self.first = ui.element("div")
         self._figures = ui.element("div").classes("stack")

@@ -19,6 +19,8 @@ _DAY: Final = 86_400_000
 _LASTS: Final = {0: "without end", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 _WHOLE: Final = {EVERYTHING: "Everything", READ_ALL: "Read everything", "": "Only what is chosen below"}
 
+_WORDS: Final = {"name": "A name, please.", "scopes": "Choose at least one below."}
+
 
 def new_token(person: Person, made: Callable[[], Awaitable[None]]) -> None:
     """A dialog for a token's name, scopes and end; `made` is called once there is one."""
@@ -70,7 +72,7 @@ class _Form:
             self._chosen[resource.id] = str(event.value or "")
 
         toggle = ui.toggle(rights, value="", on_change=choose).classes("spans")
-        toggle.props(f'dense no-caps unelevated aria-label="{resource.name}"')
+        toggle.props(f'dense no-caps unelevated role=group aria-label="{resource.name}"')
 
     async def _send(self) -> None:
         whole = str(self._whole.value or "")
@@ -83,7 +85,7 @@ class _Form:
         async def make() -> None:
             answer.append(await self._person.ask(create_token, wanted))
 
-        if await beside(make, name=self._name, scopes=self._whole):
+        if await beside(make, _WORDS, name=self._name, scopes=self._whole):
             self._show(answer[0].text)
             await self._made()
 

@@ -10,6 +10,8 @@ from headwater.console.person import Person
 from headwater.manage.operations.sessions import ChangeOwnPassword, change_own_password
 from headwater.manage.passwords import SHORTEST
 
+TOO_SHORT = f"At least {SHORTEST} characters, please."
+
 
 def password_field(label: str, *, known: bool = False) -> ui.input:
     """A field for a password; `known` is for the one that they have."""
@@ -22,7 +24,8 @@ def own_password(person: Person) -> None:
 
     async def send() -> None:
         wanted = ChangeOwnPassword(current=current.value or "", password=new.value or "")
-        if await beside(lambda: person.ask(change_own_password, wanted), current=current, password=new):
+        words = {"password": TOO_SHORT}
+        if await beside(lambda: person.ask(change_own_password, wanted), words, current=current, password=new):
             ui.run_javascript("location.assign('/console/sign-in')")
 
     with ui.element("section").classes("card"):

@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import ui
 
 from headwater.console.parts.beside import beside
-from headwater.console.parts.own_password import password_field
+from headwater.console.parts.own_password import TOO_SHORT, password_field
 from headwater.console.parts.pieces import html, safe
 from headwater.console.person import Person
 from headwater.manage.granting import PermissionInput
@@ -24,6 +24,11 @@ from headwater.manage.operations.users import (
 )
 from headwater.manage.passwords import SHORTEST
 
+_WORDS = {
+    "email": "An e-mail address, please, such as ada@example.com.",
+    "name": "A name, please.",
+    "password": TOO_SHORT,
+}
 Look = Callable[[], Awaitable[None]]
 
 
@@ -53,7 +58,7 @@ def new_person(person: Person, roles: Sequence[RoleShape], look: Look) -> None:
             password=password.value or "",
             permissions=given.chosen(),
         )
-        return await beside(lambda: person.ask(create_user, wanted), email=email, name=name, password=password)
+        return await beside(lambda: person.ask(create_user, wanted), _WORDS, email=email, name=name, password=password)
 
     with _dialog("Add a person", "Add person", send, look, "They can sign in now."):
         email = ui.input("E-mail").props("outlined dense autofocus type=email autocomplete=off maxlength=254")
@@ -78,7 +83,7 @@ def change_password(person: Person, user: UserShape, look: Look) -> None:
 
     async def send() -> bool:
         wanted = SetPasswordOfUser(user_id=user.id, password=password.value or "")
-        return await beside(lambda: person.ask(set_password_of_user, wanted), password=password)
+        return await beside(lambda: person.ask(set_password_of_user, wanted), _WORDS, password=password)
 
     with _dialog(f"Password of {user.name}", "Set password", send, look, "The password counts from now on."):
         ui.label("Their sessions end; tell them the new password yourself.").classes("soft")
