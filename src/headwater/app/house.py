@@ -119,6 +119,7 @@ def _first_start(connection: Connection, settings: Settings) -> FirstStart | Non
     )
     workspaces.create_workspace(connection, slug="headwater", name="Headwater")
     workspaces.create_source(connection, slug="first_source", name="First source", write_key=made.write_key)
+    workspaces.create_space(connection, slug="default", name="Default")
     if settings.warehouse.default_duckdb:
         workspaces.create_warehouse(connection, engine="duckdb", name="DuckDB")
     tokens.create_token(connection, name="Admin", scopes=[tokens.ADMIN], token=made.admin_token)

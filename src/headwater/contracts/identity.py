@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headwater.profiles.identity.view import Known
-from headwater.spec.graph import Changes, Link, Merge, NewProfile, Violation
+from headwater.spec.graph import Changes, Component, Known, Link, Merge, NewProfile, Violation
 
 
 class GraphInMemory:
@@ -63,3 +62,14 @@ class GraphInMemory:
         for key, link in self.links.items():
             found.setdefault(self.canonical[link.profile_id], set()).add(key)
         return {frozenset(keys) for keys in found.values()}
+
+    def component(self, root: str) -> Component:
+        """Everything about one canonical profile."""
+        members = {node: self.nodes[node].created_at for node, one in self.canonical.items() if one == root}
+        return Component(
+            root,
+            self.nodes[root].collection,
+            members,
+            tuple(link for link in self.links.values() if link.profile_id in members),
+            tuple(merge for merge in self.merges.values() if merge.left_id in members),
+        )

@@ -110,6 +110,40 @@ class GroupLink(msgspec.Struct, frozen=True):
     cause: Cause
 
 
+class Known(msgspec.Struct):
+    """A canonical profile, with all that merges brought to it, as far as decisions need it.
+
+    `links` are its identifiers: the profile each was first given to, and when. `members` are the profiles that are one
+    with it, itself included; `apart` those that must never be. `version` is the stored one; 0 for a profile that is not
+    stored yet.
+    """
+
+    id: str
+    created_at: int
+    version: int
+    links: dict[str, tuple[str, int]]
+    members: set[str]
+    apart: set[str]
+
+    @property
+    def age(self) -> tuple[int, str]:
+        """Of several profiles the one with the lowest survives a merge (1.8)."""
+        return self.created_at, self.id
+
+
+class Component(msgspec.Struct, frozen=True):
+    """Everything about one person or company: its profiles (id to the moment it was made), links and merges.
+
+    `merges` are those in force and those undone that touch it.
+    """
+
+    canonical_id: str
+    collection: Collection
+    profiles: dict[str, int]
+    links: tuple[Link, ...]
+    merges: tuple[Merge, ...]
+
+
 class Violation(msgspec.Struct, frozen=True):
     """An identifier that was left out, or an event kept out. `profile_id` is where the event went, if anywhere."""
 

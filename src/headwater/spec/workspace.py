@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from headwater.spec.space import Space
+
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Where events come from. `settings` are what the owner set for it; `events_per_second` 0 means without limit."""
@@ -77,3 +79,4 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sources: tuple[Source, ...] = ()
     destinations: tuple[Destination, ...] = ()
     warehouses: tuple[Warehouse, ...] = ()
+    spaces: tuple[Space, ...] = ()

@@ -251,3 +251,96 @@ loads = sa.Table(
     sa.Column("notices", sa.JSON, nullable=False),
 )
 """The history of warehouse loads: `state` is running, success, partial or failure."""
+
+spaces = sa.Table(
+    "spaces",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("slug", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("identifiers", sa.JSON, nullable=False),
+    sa.Column("alias", sa.Text, nullable=False),
+    sa.Column("all_sources", sa.Boolean, nullable=False),
+    sa.Column("source_ids", sa.JSON, nullable=False),
+    sa.Column("rewired", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+"""`identifiers` are the rules of each identifier type (spec.space); `rewired` grows with every merge undone."""
+
+profiles = sa.Table(
+    "profiles",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("space_id", sa.Text, nullable=False),
+    sa.Column("collection", sa.Text, nullable=False),
+    sa.Column("canonical_id", sa.Text, nullable=False, index=True),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""`canonical_id` is the oldest profile that merges connect it with, its own id if there is none.
+
+`version` grows, in the canonical profile, whenever what belongs to it changes.
+"""
+
+identifiers = sa.Table(
+    "identifiers",
+    metadata,
+    sa.Column("space_id", sa.Text, primary_key=True),
+    sa.Column("identifier", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), primary_key=True),
+    sa.Column("profile_id", sa.Text, nullable=False, index=True),
+    sa.Column("added_at", sa.BigInteger, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""`identifier` is `type:value`, `profile_id` the profile that it was first given to; that never changes."""
+
+merges = sa.Table(
+    "merges",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("space_id", sa.Text, nullable=False),
+    sa.Column("left", sa.Text, nullable=False),
+    sa.Column("right", sa.Text, nullable=False),
+    sa.Column("left_id", sa.Text, nullable=False, index=True),
+    sa.Column("right_id", sa.Text, nullable=False, index=True),
+    sa.Column("survivor_id", sa.Text, nullable=False),
+    sa.Column("merged_id", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("undone_at", sa.BigInteger, nullable=True),
+)
+"""Each merge as spec.graph.Merge has it. One that is undone stays, and is in force no more."""
+
+kept_apart = sa.Table(
+    "kept_apart",
+    metadata,
+    sa.Column("low_id", sa.Text, primary_key=True),
+    sa.Column("high_id", sa.Text, primary_key=True, index=True),
+    sa.Column("merge_id", sa.Text, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+)
+"""Two profiles that must never be one, because their merge was undone."""
+
+group_links = sa.Table(
+    "group_links",
+    metadata,
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True, index=True),
+    sa.Column("cause", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Who belongs to which company, both as the profiles that the identifiers were first given to."""
+
+violations = sa.Table(
+    "violations",
+    metadata,
+    sa.Column("space_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("identifier", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("profile_id", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The newest identifiers that were left out and events that were kept out; ids sort by their moments."""

@@ -12,12 +12,14 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from headwater.spec.errors import SenderError, SetupError
+from headwater.spec.space import Space
 from headwater.spec.workspace import Destination, Source, Warehouse, Workspace
-from headwater.store.schema import destinations, sources, warehouses, workspaces, write_keys
+from headwater.store.schema import destinations, sources, spaces, warehouses, workspaces, write_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +72,7 @@ def load(connection: Connection) -> Workspace:
         sources=tuple(_source(found, keys[found["id"]]) for found in _rows(connection, sources)),
         destinations=tuple(_destination(found) for found in _rows(connection, destinations)),
         warehouses=tuple(_warehouse(found) for found in _rows(connection, warehouses)),
+        spaces=tuple(_space(found) for found in _rows(connection, spaces)),
     )
 
 
@@ -135,12 +138,16 @@ def update_source(connection: Connection, source_id: str, **columns: Any) -> Sou
 
 
 def delete_source(connection: Connection, source_id: str) -> None:
-    """Remove a source with its write keys and destinations, and take it off the lists of the warehouses."""
+    """Remove a source with its write keys and destinations, and take it off the lists of warehouses and spaces."""
     _delete(connection, sources, source_id, "source")
     for row in _rows(connection, warehouses):
         lists = {name: [one for one in row[name] if one != source_id] for name in ("source_ids", "without_source_ids")}
         if any(lists[name] != row[name] for name in lists):
             connection.execute(warehouses.update().where(warehouses.c.id == row["id"]).values(**lists))
+    for row in _rows(connection, spaces):
+        if source_id in row["source_ids"]:
+            left = [one for one in row["source_ids"] if one != source_id]
+            connection.execute(spaces.update().where(spaces.c.id == row["id"]).values(source_ids=left))
 
 
 def create_write_key(connection: Connection, source_id: str, write_key: str | None = None) -> str:
@@ -272,6 +279,29 @@ def connect_warehouse(connection: Connection, warehouse_id: str, source_id: str,
     return update_warehouse(connection, warehouse_id, source_ids=named, without_source_ids=left_out)
 
 
+def create_space(
+    connection: Connection, *, slug: str, name: str, all_sources: bool = True, rules: Mapping[str, Any] | None = None
+) -> Space:
+    """Make a space; `rules` are further columns, such as identifiers. Raises SenderError 409 for a slug in use."""
+    plain = Space(id="spa_" + "".join(secrets.choice(_LETTERS) for _ in range(27)), slug=slug, name=name)
+    space = msgspec.structs.replace(plain, all_sources=all_sources, created_at=now(), **(rules or {}))
+    columns = {field: msgspec.to_builtins(getattr(space, field)) for field in space.__struct_fields__}
+    _insert(connection, spaces, f'The slug "{slug}" is used by another space.', **columns)
+    return find_space(connection, space.id)
+
+
+def find_space(connection: Connection, space_id: str) -> Space:
+    """One space, held against changes by others until the transaction ends. Raises SenderError 404."""
+    return _space(_find(connection, spaces, space_id, "space"))
+
+
+def update_space(connection: Connection, space_id: str, **columns: Any) -> Space:
+    """Change columns of a space and return it as it is then. Raises SenderError 404, or 409 for a slug in use."""
+    plain = {name: msgspec.to_builtins(value) for name, value in columns.items()}
+    _update(connection, spaces, space_id, "space", plain)
+    return find_space(connection, space_id)
+
+
 def _source(row: Any, keys: list[str]) -> Source:
     return Source(
         id=row["id"],
@@ -303,6 +333,11 @@ def _warehouse(row: Any) -> Warehouse:
         without_source_ids=tuple(row["without_source_ids"]),
         created_at=row["created_at"],
     )
+
+
+def _space(row: Any) -> Space:
+    fields = {Space.__struct_encode_fields__[Space.__struct_fields__.index(name)]: row[name] for name in row}
+    return msgspec.convert(fields, Space)
 
 
 def _rows(connection: Connection, table: sa.Table) -> list[Any]:

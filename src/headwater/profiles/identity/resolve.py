@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from headwater.profiles.identity.extract import Extract, Found, Rules, compile_extract, compile_rules
-from headwater.profiles.identity.view import Known, View
+from headwater.profiles.identity.view import View
 from headwater.spec.event import Event
 from headwater.spec.graph import (
     MAX_IDENTIFIERS,
@@ -27,6 +27,7 @@ from headwater.spec.graph import (
     Cause,
     Changes,
     GroupLink,
+    Known,
     Link,
     Merge,
     NewProfile,

@@ -10,32 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-import msgspec
-
-from headwater.spec.graph import Changes
+from headwater.spec.graph import Changes, Known
 
 T = TypeVar("T")
-
-
-class Known(msgspec.Struct):
-    """A canonical profile, with all that merges brought to it.
-
-    `links` are its identifiers: the profile each was first given to, and when. `members` are the profiles that are one
-    with it, itself included; `apart` those that must never be. `version` is the stored one; 0 for a profile that this
-    view made. Moments are milliseconds since 1970.
-    """
-
-    id: str
-    created_at: int
-    version: int
-    links: dict[str, tuple[str, int]]
-    members: set[str]
-    apart: set[str]
-
-    @property
-    def age(self) -> tuple[int, str]:
-        """Of several profiles the one with the lowest survives a merge (1.8)."""
-        return self.created_at, self.id
 
 
 class Graph(Protocol):

@@ -1,0 +1,161 @@
+"""One person or company of the identity graph, whole: to be shown, explained, searched for and taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from headwater.spec.errors import SenderError
+from headwater.spec.graph import Cause, Component, GroupLink, Link, Merge, Violation
+from headwater.store import workspace as workspaces
+from headwater.store.graph import owners, pages, pairs_apart
+from headwater.store.schema import group_links, identifiers, kept_apart, merges, profiles, spaces, violations
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+_read_cause = msgspec.json.Decoder(Cause).decode
+_LAST: Final = "\U0010ffff"
+_LONGEST: Final = 600
+
+
+def canonical(connection: Connection, space_id: str, name: str) -> str | None:
+    """The canonical profile of a profile's id or of an identifier (`type:value`); None when there is none."""
+    if "\0" in name:
+        return None
+    query = sa.select(profiles.c.canonical_id).where(profiles.c.id == name, profiles.c.space_id == space_id)
+    found = connection.execute(query).scalar()
+    return found or owners(connection, space_id, [name]).get(name)
+
+
+def component(connection: Connection, canonical_id: str) -> Component:
+    """Everything about a canonical profile. Raises SenderError 404 when there is none."""
+    query = sa.select(profiles).where(profiles.c.canonical_id == canonical_id).order_by(profiles.c.id)
+    rows = list(connection.execute(query).mappings())
+    if not rows:
+        raise SenderError("There is no such profile.", code="not_found", status=404)
+    ids = [row["id"] for row in rows]
+    links: list[Link] = []
+    found: dict[str, Merge] = {}
+    for page in pages(ids):
+        query = sa.select(identifiers.c.identifier, identifiers.c.profile_id, identifiers.c.cause)
+        links += [
+            Link(row[0], row[1], _read_cause(row[2]))
+            for row in connection.execute(query.where(identifiers.c.profile_id.in_(page)))
+        ]
+        touching = sa.or_(merges.c.left_id.in_(page), merges.c.right_id.in_(page))
+        for row in connection.execute(sa.select(merges).where(touching)).mappings():
+            found[row["id"]] = _merge(row)
+    return Component(
+        canonical_id,
+        rows[0]["collection"],
+        {row["id"]: int(row["created_at"]) for row in rows},
+        tuple(sorted(links, key=lambda link: (link.cause.at, link.identifier))),
+        tuple(sorted(found.values(), key=lambda merge: (merge.cause.at, merge.id))),
+    )
+
+
+def find_merge(connection: Connection, space_id: str, merge_id: str) -> Merge | None:
+    """One merge of a space."""
+    query = sa.select(merges).where(merges.c.id == merge_id, merges.c.space_id == space_id)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else _merge(row)
+
+
+def search(connection: Connection, space_id: str, prefixes: Sequence[str], *, exact: bool, limit: int) -> list[str]:
+    """Canonical profiles with an identifier that is one of these, or begins with one; oldest identifiers first."""
+    prefixes = [each for each in prefixes if "\0" not in each and len(each) <= _LONGEST]
+    if exact:
+        return list(dict.fromkeys(owners(connection, space_id, prefixes).values()))[:limit]
+    found: dict[str, None] = {}
+    joined = identifiers.join(profiles, profiles.c.id == identifiers.c.profile_id)
+    for prefix in prefixes:
+        query = sa.select(profiles.c.canonical_id).select_from(joined).where(identifiers.c.space_id == space_id)
+        query = query.where(identifiers.c.identifier >= prefix, identifiers.c.identifier < prefix + _LAST)
+        found |= dict.fromkeys(connection.execute(query.order_by(identifiers.c.identifier).limit(limit)).scalars())
+    return list(found)[:limit]
+
+
+def newest(connection: Connection, space_id: str, collection: str, limit: int) -> list[str]:
+    """The canonical profiles made last."""
+    query = sa.select(profiles.c.id).where(profiles.c.space_id == space_id, profiles.c.collection == collection)
+    query = query.where(profiles.c.canonical_id == profiles.c.id).order_by(profiles.c.id.desc())
+    return list(connection.execute(query.limit(limit)).scalars())
+
+
+def groups(connection: Connection, ids: Iterable[str], *, of_users: bool) -> list[tuple[str, GroupLink]]:
+    """The companies of a person's profiles, or the people of a company's, each with the canonical profile there."""
+    here, there = group_links.c.user_id, group_links.c.account_id
+    if not of_users:
+        here, there = there, here
+    found: list[tuple[str, GroupLink]] = []
+    joined = group_links.join(profiles, profiles.c.id == there)
+    for page in pages(ids):
+        query = sa.select(profiles.c.canonical_id, group_links).select_from(joined).where(here.in_(page)).limit(1_000)
+        for row in connection.execute(query).mappings():
+            link = GroupLink(row["user_id"], row["account_id"], _read_cause(row["cause"]))
+            found.append((row["canonical_id"], link))
+    return found
+
+
+def list_violations(
+    connection: Connection, space_id: str, *, kind: str = "", before: str = "", limit: int = 100
+) -> list[Violation]:
+    """Violations, newest first; `before` is the id of the last one of the page before."""
+    query = sa.select(violations).where(violations.c.space_id == space_id)
+    if kind:
+        query = query.where(violations.c.kind == kind)
+    if before:
+        query = query.where(violations.c.id < before)
+    rows = connection.execute(query.order_by(violations.c.id.desc()).limit(limit)).mappings()
+    return [_violation(row) for row in rows]
+
+
+def split(connection: Connection, space_id: str, merge: Merge, roots: Mapping[str, str], at: int) -> None:
+    """Undo a merge: `roots` are the canonical profiles of all profiles that were one with it, from now on.
+
+    The two sides are kept apart, and whoever remembers parts of the graph is told to forget them.
+    """
+    connection.execute(merges.update().where(merges.c.id == merge.id).values(undone_at=at))
+    for profile_id, root in roots.items():
+        values = {"canonical_id": root, "version": profiles.c.version + 1}
+        connection.execute(profiles.update().where(profiles.c.id == profile_id).values(**values))
+    low, high = sorted((merge.left_id, merge.right_id))
+    if (low, high) not in pairs_apart(connection, [low]):
+        connection.execute(kept_apart.insert().values(low_id=low, high_id=high, merge_id=merge.id, at=at))
+    _rewire(connection, space_id)
+
+
+def let_together(connection: Connection, space_id: str, merge: Merge) -> bool:
+    """Lift what keeps the two sides of an undone merge apart; False when nothing does."""
+    low, high = sorted((merge.left_id, merge.right_id))
+    gone = connection.execute(kept_apart.delete().where(kept_apart.c.low_id == low, kept_apart.c.high_id == high))
+    if gone.rowcount:
+        _rewire(connection, space_id)
+    return bool(gone.rowcount)
+
+
+def hold(connection: Connection, canonical_id: str) -> None:
+    """Hold a canonical profile, with all that merges brought to it, against changes until the transaction ends."""
+    query = sa.select(profiles.c.id).where(profiles.c.canonical_id == canonical_id).order_by(profiles.c.id)
+    connection.execute(query.with_for_update()).all()
+
+
+def _rewire(connection: Connection, space_id: str) -> None:
+    connection.execute(spaces.update().where(spaces.c.id == space_id).values(rewired=spaces.c.rewired + 1))
+    workspaces.touch(connection)
+
+
+def _merge(row: Any) -> Merge:
+    fields: dict[str, Any] = {name: row[name] for name in Merge.__struct_fields__}
+    fields["cause"] = _read_cause(row["cause"])
+    return Merge(**fields)
+
+
+def _violation(row: Any) -> Violation:
+    fields: dict[str, Any] = {name: row[name] for name in Violation.__struct_fields__}
+    fields["cause"] = _read_cause(row["cause"])
+    return Violation(**fields)
