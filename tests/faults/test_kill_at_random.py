@@ -8,11 +8,13 @@ import itertools
 import json
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -222,6 +224,11 @@ def _check(house: RunningHouse, acknowledged: set[str], destination: str) -> Non
     at_destination = _steps(house, destination)
     routed = {one for one in archived if one.startswith("load") or one in Hook.seen}
     assert at_destination["matched"] == at_destination["delivered"] == len(routed)
+    names = house.ask("GET", f"/headwater/sources/{house.source_id()}/schema")["events"]
+    assert sum(one["events"] for one in names) == at_source["processed"], "the names of events are not exact"
+    with closing(sqlite3.connect(house.folder / "data" / "store.sqlite")) as store:
+        (aged,) = store.execute("SELECT sum(events) FROM ages WHERE span = 60").fetchone()
+    assert aged == at_destination["delivered"], "the ages of deliveries are not exact"
 
 
 def _steps(house: RunningHouse, destination: str | None) -> dict[str, int]:

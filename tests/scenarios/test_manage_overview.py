@@ -8,8 +8,10 @@ from typing import Any
 from manage_house import ManageHouse, running
 
 from headwater.eventlog import Record
-from headwater.eventlog.streams import OUTCOMES, PROCESSED
+from headwater.eventlog.backends.memory import MemoryLog
+from headwater.eventlog.streams import OUTCOMES, PROCESSED, Stream
 from headwater.spec.ages import Ages, bucket_of
+from headwater.spec.errors import Unavailable
 from headwater.spec.outcome import Count, OutcomeBatch, Step, encode_outcomes
 from headwater.spec.timestamps import format_moment
 from headwater.store import loads
@@ -104,6 +106,28 @@ def test_the_overview_tells_who_is_behind_and_what_failed(tmp_path: Path) -> Non
             off = await house.ask("PATCH", f"/warehouses/{warehouse}", {"enabled": False})
             assert off.status == 200
             assert [one["id"] for one in (await overview(house))["problems"]] == ["deliver", "archive"]
+
+    asyncio.run(scenario())
+
+
+def test_a_log_that_is_away_is_a_problem_and_the_rest_is_shown(tmp_path: Path) -> None:
+    class Away(MemoryLog):
+        away = False
+
+        async def bounds(self, stream: Stream, partition: int) -> tuple[int, int]:
+            if self.away:
+                raise Unavailable("The log is away.")
+            return await super().bounds(stream, partition)
+
+    async def scenario() -> None:
+        house = ManageHouse(tmp_path)
+        house.log = log = Away()
+        async with running(house):
+            await house.source()
+            log.away = True
+            found = await overview(house)
+            assert [(one["kind"], one["what"]) for one in found["problems"]] == [("log", "The log is unavailable.")]
+            assert (len(found["sources"]), found["readers"]) == (1, [])
 
     asyncio.run(scenario())
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from headwater.spec.ages import Ages, count_ages
+from headwater.spec.ages import BUCKETS, Ages, add_ages, bucket_of
 from headwater.spec.outcome import AttemptNote, Count, OutcomeBatch, SetAside, Step
 
 if TYPE_CHECKING:
@@ -48,15 +48,19 @@ class Passage:
         self.notes: list[AttemptNote] = []
         self.set_aside: list[SetAside] = []
         self._counts: Counter[tuple[str, str, int, str, str]] = Counter()
-        self._ages: dict[tuple[str, str, int], dict[int, int]] = {}
+        self._ages: dict[tuple[str, str, int], list[int]] = {}
         self._done = asyncio.Event()
 
     def delivered(self, source_id: str, destination_id: str, at: int, items: Sequence[Item]) -> None:
         """Count events that were delivered at an instant (milliseconds), and how old they were then."""
-        self.count(source_id, destination_id, at, Step.DELIVERED, "", len(items))
-        ages = self._ages.setdefault((source_id, destination_id, at // 60_000), {})
-        for bucket, events in count_ages([item.received_at for item in items], at).items():
-            ages[bucket] = ages.get(bucket, 0) + events
+        key = (source_id, destination_id, at // 60_000)
+        ages = self._ages.get(key)
+        if ages is None:
+            ages = self._ages[key] = [0] * BUCKETS
+        if len(items) == 1:
+            ages[bucket_of(at - items[0].received_at)] += 1
+        else:
+            add_ages(ages, [item.received_at for item in items], at)
 
     def count(self, source_id: str, destination_id: str, at: int, step: Step, reason: str, events: int) -> None:
         """Count events that met a step at an instant (milliseconds)."""
@@ -81,8 +85,12 @@ class Passage:
 
     def outcomes(self, at: int) -> OutcomeBatch:
         """The record of this chunk, at an instant (milliseconds)."""
+        ages = [
+            Ages(*key, {bucket: events for bucket, events in enumerate(buckets) if events})
+            for key, buckets in self._ages.items()
+        ]
         counts = [Count(*key, events) for key, events in self._counts.items()]
-        ages = [Ages(*key, buckets) for key, buckets in self._ages.items()]
+        counts += [Count(*key, Step.DELIVERED, "", sum(buckets)) for key, buckets in self._ages.items()]
         return OutcomeBatch(
             "deliver", self.partition, self.first, self.next - 1, at, counts, self.set_aside, self.notes, ages
         )

@@ -19,6 +19,8 @@ DAY_MS: Final = 86_400_000
 BOUNDS: Final = tuple(round(DAY_MS ** (number / (BUCKETS - 1)), 3) for number in range(BUCKETS))
 """The upper end of each bucket, in milliseconds: from 1 ms to 24 hours."""
 
+_ENDS = BOUNDS[:-1]
+
 
 class Ages(msgspec.Struct, array_like=True, frozen=True):
     """How many events a destination got at which age in a minute: bucket to events.
@@ -35,21 +37,16 @@ class Ages(msgspec.Struct, array_like=True, frozen=True):
 
 def bucket_of(ms: float) -> int:
     """The bucket of an age in milliseconds. A negative one, of clocks that differ, counts as none."""
-    return min(bisect_left(BOUNDS, ms), BUCKETS - 1)
+    return bisect_left(_ENDS, ms)
 
 
-def count_ages(received: Sequence[int], at: int) -> dict[int, int]:
-    """The histogram of events received at these instants and accepted at `at` (milliseconds): bucket to events.
+def add_ages(buckets: list[int], received: Sequence[int], at: int) -> None:
+    """Add events received at these instants and accepted at `at` (milliseconds) to a list with an entry a bucket.
 
     Events of one request share their instant, so each is looked up once.
     """
-    if len(received) == 1:
-        return {bucket_of(at - received[0]): 1}
-    found: dict[int, int] = {}
     for moment, events in Counter(received).items():
-        bucket = bucket_of(at - moment)
-        found[bucket] = found.get(bucket, 0) + events
-    return found
+        buckets[bucket_of(at - moment)] += events
 
 
 def quantile(buckets: Mapping[int, int], q: float) -> float | None:

@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.spec.ages import BOUNDS, BUCKETS, DAY_MS, Ages, bucket_of, count_ages, quantile
+from headwater.spec.ages import BOUNDS, BUCKETS, DAY_MS, Ages, add_ages, bucket_of, quantile
 from headwater.spec.outcome import Named, OutcomeBatch, decode_outcomes, encode_outcomes
+
+
+def counted(received: list[int], at: int) -> dict[int, int]:
+    buckets = [0] * BUCKETS
+    add_ages(buckets, received, at)
+    return {bucket: events for bucket, events in enumerate(buckets) if events}
 
 
 @pytest.mark.parametrize(
@@ -24,7 +30,7 @@ def test_bounds_grow_from_a_millisecond_to_a_day() -> None:
 
 @given(st.lists(st.integers(0, 2 * DAY_MS), min_size=1, max_size=200), st.floats(0, 1))
 def test_a_quantile_is_off_by_one_bucket_at_most(ages: list[int], q: float) -> None:
-    found = quantile(count_ages([-age for age in ages], 0), q)
+    found = quantile(counted([-age for age in ages], 0), q)
     ordered = sorted(ages)
     exact = ordered[max(0, -(-int(q * 1e9) * len(ages) // 10**9) - 1)]
     assert found is not None
@@ -42,9 +48,9 @@ def test_half_of_two_ages_is_the_lower() -> None:
 
 
 def test_events_of_one_instant_count_together() -> None:
-    assert count_ages([100, 100, 90], 110) == {bucket_of(10): 2, bucket_of(20): 1}
-    assert count_ages([100], 110) == {bucket_of(10): 1}
-    assert count_ages([], 110) == {}
+    assert counted([100, 100, 90], 110) == {bucket_of(10): 2, bucket_of(20): 1}
+    assert counted([100], 110) == {bucket_of(10): 1}
+    assert counted([], 110) == {}
 
 
 def test_outcomes_of_an_older_version_are_still_read() -> None:

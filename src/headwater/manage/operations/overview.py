@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -28,6 +29,7 @@ from headwater.manage.overview import (
     problems_of,
 )
 from headwater.spec.ages import quantile
+from headwater.spec.errors import Unavailable
 from headwater.spec.outcome import Count, Step
 from headwater.spec.timestamps import format_moment
 from headwater.spec.workspace import Destination, Source, Warehouse, Workspace
@@ -204,7 +206,7 @@ async def get_overview(desk: Desk, request: GetOverview) -> GetOverviewAnswer:
     since = (minute - request.span) // unit * unit
     books, behind, well, disk = await asyncio.gather(
         desk.store.read(lambda connection: _read(connection, workspace, minute=minute, since=since, unit=unit)),
-        lags(desk.log, [one.id for one in workspace.warehouses], desk.now),
+        _behind(desk, workspace),
         health(desk),
         asyncio.to_thread(disk_of, desk.folder),
     )
@@ -229,6 +231,13 @@ async def get_overview(desk: Desk, request: GetOverview) -> GetOverviewAnswer:
             for one in problems_of(msgspec.structs.replace(figures, parts=well.parts, disk=disk, open=opened))
         ],
     )
+
+
+async def _behind(desk: Desk, workspace: Workspace) -> list[Lag]:
+    """How far the readers are behind; nothing when the log is away, which the health then tells."""
+    with suppress(Unavailable):
+        return await lags(desk.log, [one.id for one in workspace.warehouses], desk.now)
+    return []
 
 
 def _read(connection: Connection, workspace: Workspace, *, minute: int, since: int, unit: int) -> _Books:
