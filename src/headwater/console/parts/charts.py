@@ -43,7 +43,7 @@ def series_options(
     return {
         "animation": False,
         "textStyle": {"fontFamily": "system-ui, sans-serif"},
-        "grid": {"left": 8, "right": 14, "top": 34 if len(series) > 1 else 14, "bottom": 6, "containLabel": True},
+        "grid": {"left": 8, "right": 22, "top": 34 if len(series) > 1 else 14, "bottom": 6, "containLabel": True},
         "legend": {
             "show": len(series) > 1,
             "type": "scroll",

@@ -42,7 +42,7 @@ def show_delivery(one: ParkedShape, zone: str) -> None:
 def _attempt(note: dict[str, Any], zone: str) -> list[object]:
     return [
         note.get("attempt", 1),
-        Html(moment_html(note.get("at"), zone)),
+        Html(f'<span class="nowrap">{moment_html(note.get("at"), zone)}</span>'),
         duration(note.get("took")),
         note.get("status") or "–",
         note.get("reason") or note.get("step", ""),

@@ -36,10 +36,11 @@ def funnel(steps: Mapping[str, int], *, as_percent: bool) -> Html:
 
 def _bar(events: int, whole: int, name: str, tone: str, hint: str, as_percent: bool) -> str:
     share = 0.0 if whole <= 0 else min(100.0, max(0.0, 100 * events / whole))
+    bar = f'<i class="{tone}" style="width:{share:.2f}%"></i>' if share else ""
     figures = (percent(max(0, events), whole), count(events))
     shown, other = figures if as_percent else figures[::-1]
     return (
         f'<div role="listitem" title="{safe(hint)}"><span>{safe(name)}</span>'
-        f'<div class="track"><i class="{tone}" style="width:{share:.2f}%"></i></div>'
+        f'<div class="track">{bar}</div>'
         f'<b class="number">{shown}</b><small class="number">{other}</small></div>'
     )
