@@ -9,7 +9,7 @@ from headwater.console.parts.flow import Share, Stage
 from headwater.console.parts.pieces import Html, Tone, link, safe
 from headwater.manage.operations.overview import DestinationOverview, GetOverviewAnswer, ReaderOverview
 
-MOST_STAGES = 12
+MOST_STAGES = 8
 _LATE_SECONDS = 60.0
 
 
@@ -72,7 +72,7 @@ def freshness(readers: Sequence[ReaderOverview]) -> tuple[str, str]:
 
 
 def stages(seen: GetOverviewAnswer) -> list[Stage]:
-    """What came to the sources, and then to the destinations: those in trouble and the largest, at most twelve."""
+    """What came to the sources, and then to the destinations: those in trouble and the largest, at most eight."""
     totals = seen.totals
     first = Stage(
         "All sources",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headwater.console.parts.destination_state import state_chip
+from headwater.console.parts.destination_state import state_chip, state_of
 from headwater.console.parts.figures import ago_html, count, duration
 from headwater.console.parts.pieces import Html, chip, link, safe, table_html
 from headwater.manage.operations.overview import DestinationOverview, LastLoad, SourceOverview, WarehouseOverview
 
+MOST_ROWS = 10
+"""So many sources, and so many destinations, are shown; their own pages have all."""
+
 
 def sources_table(sources: Sequence[SourceOverview], now: int, zone: str) -> Html:
-    """Sources: what they sent, what of it failed, and when they did last."""
+    """Sources: what they sent, what of it failed, and when they did last; the busiest of them."""
+    shown = sorted(sources, key=lambda one: (-one.received, one.name))[:MOST_ROWS]
     rows = [
         (
             _named(one.name, f"/sources/{one.id}", "" if one.enabled else "switched off"),
@@ -20,14 +24,19 @@ def sources_table(sources: Sequence[SourceOverview], now: int, zone: str) -> Htm
             _alarming(one.failed_on_ingest, "bad"),
             Html(ago_html(one.last_received_at, now, zone)),
         )
-        for one in sources
+        for one in shown
     ]
     heads = ("Source", "Events in", "Filtered, duplicate", "Failed", "Last received")
-    return table_html(heads, rows, right=(1, 2, 3, 4), label="Sources")
+    table = table_html(heads, rows, right=(1, 2, 3, 4), label="Sources")
+    return Html(table + _rest(len(sources), "sources"))
 
 
 def destinations_table(destinations: Sequence[DestinationOverview], now: int, zone: str) -> Html:
-    """Destinations: their state, what became of the events, how long it took, and what went wrong last."""
+    """Destinations: their state, what became of the events, how long it took, and what went wrong last.
+
+    Those in trouble come first, then the busiest.
+    """
+    shown = sorted(destinations, key=lambda one: (state_of(one)[1] != "bad", -one.failed, -one.matched, one.name))
     rows = [
         (
             _named(one.name, f"/destinations/{one.id}", ""),
@@ -39,10 +48,11 @@ def destinations_table(destinations: Sequence[DestinationOverview], now: int, zo
             Html(ago_html(one.last_delivered_at, now, zone)),
             _last_failure(one, now, zone),
         )
-        for one in destinations
+        for one in shown[:MOST_ROWS]
     ]
     heads = ("Destination", "State", "Delivered", "Failed", "Waiting", "p50 / p99", "Last delivered", "Last failure")
-    return table_html(heads, rows, right=(2, 3, 4, 5, 6), label="Destinations")
+    table = table_html(heads, rows, right=(2, 3, 4, 5, 6), label="Destinations")
+    return Html(table + _rest(len(destinations), "destinations"))
 
 
 def warehouses_table(warehouses: Sequence[WarehouseOverview], now: int, zone: str) -> Html:
@@ -60,6 +70,10 @@ def warehouses_table(warehouses: Sequence[WarehouseOverview], now: int, zone: st
     ]
     heads = ("Warehouse", "Engine", "Last load", "Rows", "When", "Not loaded yet")
     return table_html(heads, rows, right=(3, 4, 5), label="Warehouses")
+
+
+def _rest(number: int, what: str) -> str:
+    return f'<p class="rest">{link(f"All {number} {what}", f"/{what}")}</p>' if number > MOST_ROWS else ""
 
 
 def _named(name: str, path: str, mark: str) -> Html:
