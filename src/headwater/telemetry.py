@@ -29,6 +29,11 @@ PIPELINE_EVENTS = prom.Counter(
 PIPELINE_CHUNK = prom.Histogram(
     "headwater_pipeline_chunk_seconds", "One chunk through the pipeline, from read to commit.", buckets=_FAST
 )
+PIPELINE_IDENTITY = prom.Counter(
+    "headwater_pipeline_identity_changes_total",
+    "What events changed in the identity graphs, by kind: profile, identifier, merge, violation.",
+    ["kind"],
+)
 DELIVER_EVENTS = prom.Counter(
     "headwater_deliver_events_total",
     "Events that met a step at a destination, by destination, step and reason.",

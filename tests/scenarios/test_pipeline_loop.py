@@ -50,6 +50,7 @@ class House:
             snapshot or await Snapshot.take(self.store),
             PipelineSettings(),
             (),
+            store=self.store,
             partition=0,
             seen=self.open_index(),
         )

@@ -27,6 +27,7 @@ async def _pipeline(house: House, stopping: asyncio.Event) -> None:
     settings = house.settings.pipeline
     await pipeline(
         log=house.log,
+        store=house.store,
         snapshot=house.snapshot,
         settings=settings,
         enrichments=prepare(settings),

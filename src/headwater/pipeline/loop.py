@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 from headwater import telemetry
 from headwater.eventlog import Append, Chunk, Commit, Record
 from headwater.eventlog.streams import COLLECTED, OUTCOMES, PROCESSED
+from headwater.pipeline.graphs import StoredGraph, write
 from headwater.pipeline.plan import Enrichment, Plan, compile_plan
 from headwater.pipeline.process import Work, process
+from headwater.pipeline.resolve import Identities
 from headwater.pipeline.seen import Seen, index_folder
+from headwater.profiles.identity.view import StaleView
 from headwater.spec.errors import Unavailable
 from headwater.spec.event import decode_collected
 from headwater.spec.outcome import encode_outcomes
@@ -22,15 +25,18 @@ from headwater.spec.outcome import encode_outcomes
 if TYPE_CHECKING:
     from headwater.eventlog import EventLog
     from headwater.spec.settings import PipelineSettings
+    from headwater.store import Store
     from headwater.store.snapshot import Snapshot
 
 GROUP = "pipeline"
 _WAIT = 1.0
+_TRIES = 20
 
 
 async def pipeline(
     *,
     log: EventLog,
+    store: Store,
     snapshot: Snapshot,
     settings: PipelineSettings,
     enrichments: Sequence[Enrichment],
@@ -49,7 +55,7 @@ async def pipeline(
                 keep_seconds=keep_seconds,
                 window_ms=settings.dedup_window_hours * 3_600_000,
             )
-            walk = Walk(log, snapshot, settings, enrichments, partition=partition, seen=seen)
+            walk = Walk(log, snapshot, settings, enrichments, store=store, partition=partition, seen=seen)
             tasks.create_task(walk.run(stopping), name=f"pipeline-{partition}")
 
 
@@ -63,15 +69,20 @@ class Walk:
         settings: PipelineSettings,
         enrichments: Sequence[Enrichment],
         *,
+        store: Store,
         partition: int,
         seen: Seen,
     ) -> None:
         self._log = log
+        self._store = store
         self._snapshot = snapshot
         self._settings = settings
         self._enrichments = enrichments
         self._partition = partition
         self._seen = seen
+        self._identities = Identities(
+            lambda space: StoredGraph(store, space), remembered=settings.remembered_identifiers
+        )
         self._plan: Plan | None = None
         self._place = 0
 
@@ -85,6 +96,7 @@ class Walk:
                 try:
                     position = await self._step(position)
                 except Unavailable as error:
+                    self._identities.forget()
                     await asyncio.sleep(error.retry_after)
         finally:
             self._seen.close()
@@ -101,17 +113,41 @@ class Walk:
         if not chunk.records:
             return chunk.next
         started = time.perf_counter()
-        work = process(
-            chunk,
-            await self._current_plan(chunk),
-            partition=self._partition,
-            now=int(time.time() * 1000),
-            find_duplicates=self._seen.screen(),
-            place=self._place,
-        )
+        work = await self._work(chunk)
         await self._commit(work, chunk.next)
         _count(work, time.perf_counter() - started)
         return chunk.next
+
+    async def _work(self, chunk: Chunk) -> Work:
+        """Process a chunk, and write what it changed in the identity graphs; again, if another process was faster.
+
+        The graphs are written before the chunk is committed. If this process ends in between, the chunk is resolved
+        once more, finds its identifiers there, and comes to the same profiles.
+        """
+        for _ in range(_TRIES):
+            plan = await self._current_plan(chunk)
+            self._identities.begin(plan.workspace)
+            try:
+                work = process(
+                    chunk,
+                    plan,
+                    partition=self._partition,
+                    now=int(time.time() * 1000),
+                    find_duplicates=self._seen.screen(),
+                    resolve=self._identities.resolve,
+                    place=self._place,
+                )
+            except StaleView:
+                self._identities.forget()
+                continue
+            changed = self._identities.changes()
+            if not changed:
+                return work
+            if await write(self._store, changed):
+                self._identities.written()
+                return work
+            self._identities.forget()
+        raise Unavailable("Other processes change the same profiles without end.")
 
     async def _current_plan(self, chunk: Chunk) -> Plan:
         """The plan of the newest workspace known.

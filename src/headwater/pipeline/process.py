@@ -1,7 +1,7 @@
 """The pure heart: a chunk of requests in, records and the account of every event out.
 
-Nothing here waits, reads a clock or touches a disk; the one thing that a chunk must be told from outside, which
-messageIds were seen before, comes in as a function.
+Nothing here waits, reads a clock or touches a disk; what a chunk must be told from outside, which messageIds were seen
+before and whose profiles its events belong to, comes in as functions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 from headwater.eventlog import Chunk, Record
 from headwater.pipeline.normalise import Arrival, normalise
 from headwater.pipeline.plan import Plan, SourcePlan
-from headwater.pipeline.resolve import partition_key, resolve
+from headwater.pipeline.resolve import Resolve, nobody, partition_key
 from headwater.pipeline.route import excluded_warehouses, route
 from headwater.pipeline.unpack import Item, unpack
 from headwater.pipeline.validate import validate
@@ -48,12 +48,19 @@ class Account(msgspec.Struct):
 
 
 def process(
-    chunk: Chunk, plan: Plan, *, partition: int, now: int, find_duplicates: FindDuplicates, place: int = 0
+    chunk: Chunk,
+    plan: Plan,
+    *,
+    partition: int,
+    now: int,
+    find_duplicates: FindDuplicates,
+    resolve: Resolve = nobody,
+    place: int = 0,
 ) -> Work:
     """Everything that becomes of a chunk of `collected`. `now` is in milliseconds since 1970.
 
-    `find_duplicates` is asked for a few events at a time, in their order, and remembers what it was asked. `place` is
-    where the first record will probably stand in `processed`.
+    `find_duplicates` is asked for a few events at a time, in their order, and remembers what it was asked. `resolve`
+    sets the profiles of such events. `place` is where the first record will probably stand in `processed`.
     """
     account = Account()
     records: list[Record] = []
@@ -190,5 +197,7 @@ def _publish(event: Event, source: SourcePlan, account: Account) -> Record:
         event.profile_id,
         decision.chosen,
         excluded_warehouses(event, source.warehouse_ids),
+        event.profiles if len(event.profiles) > 1 else (),
+        event.groups,
     )
     return Record(partition_key(event), encode_header(header), encode(body))

@@ -35,6 +35,8 @@ class Event(msgspec.Struct):
     sent_at: str | None = None
     profile_id: str = ""
     destinations: tuple[str, ...] = ()
+    profiles: tuple[tuple[str, str], ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class ProcessedHeader(msgspec.Struct, array_like=True, frozen=True):
@@ -42,6 +44,8 @@ class ProcessedHeader(msgspec.Struct, array_like=True, frozen=True):
 
     `destinations` are the ids of the destinations that the event was routed to; `warehouses` those of the warehouses
     that it must *not* go to (the exception is rare, so the common header is short). `received_at` is in milliseconds.
+    `profile_id` is the profile in the event's first space, canonical when the event came; `profiles` are space and
+    profile of each space when there are several; `groups` are the profiles of companies that the event refers to.
     """
 
     source_id: str
@@ -54,6 +58,8 @@ class ProcessedHeader(msgspec.Struct, array_like=True, frozen=True):
     profile_id: str = ""
     destinations: tuple[str, ...] = ()
     without_warehouses: tuple[str, ...] = ()
+    profiles: tuple[tuple[str, str], ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class CollectedHeader(msgspec.Struct, array_like=True, frozen=True):
