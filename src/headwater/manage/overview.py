@@ -147,7 +147,8 @@ def _destination(one: DestinationFigures) -> Iterable[Problem]:
         return
     good = one.recent.get((Step.DELIVERED, ""), 0)
     failed = sum(events for (step, _), events in one.recent.items() if step == Step.FAILED_DELIVERY)
-    away = sum(events for (step, reason), events in one.recent.items() if step == Step.PENDING and reason in _AWAY)
+    # What began to wait is counted up, and down again when it ends: of the last minutes the sum may be below zero.
+    away = max(0, sum(events for (step, why), events in one.recent.items() if step == Step.PENDING and why in _AWAY))
     waiting = sum(events for (step, _), events in one.recent.items() if step == Step.PENDING)
     if failed + away > good:
         yield _failing(one, failed, away, good)

@@ -194,7 +194,7 @@ def test_a_rate_is_told_in_the_unit_that_reads_best(events: int, minutes: int, s
 
 
 def test_freshness_is_the_age_of_the_oldest_that_waits() -> None:
-    assert freshness([reader("deliver", None)]) == ("up to date", "nothing waits in the log")
+    assert freshness([reader("deliver", None)]) == ("up to date", "nothing waits")
     assert freshness([reader("deliver", 0.2), reader("warehouse:w", 12.0)]) == ("12 s", "waits for a warehouse")
     assert freshness([reader("pipeline", 90.0)])[0].endswith("behind")
 

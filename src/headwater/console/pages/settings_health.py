@@ -80,7 +80,7 @@ def _readers(readers: Sequence[ReaderOverview], warehouses: Sequence[WarehouseOv
 
 
 def _reader(name: str, what: str) -> Html:
-    return Html(f'{safe(name)}<div class="soft">{safe(what)}</div>')
+    return Html(f'<div class="reader">{safe(name)}</div><div class="soft">{safe(what)}</div>')
 
 
 def _oldest(seconds: float | None) -> Html:

@@ -31,10 +31,10 @@ def overview_tiles(seen: GetOverviewAnswer, minutes: int) -> Html:
         (
             "Failed",
             short_count(failed),
-            f"{short_count(totals.failed_on_ingest)} ingest, {short_count(totals.failed_delivery)} delivery",
+            f"{short_count(totals.failed_on_ingest)} in, {short_count(totals.failed_delivery)} out",
             "bad" if failed else "",
         ),
-        ("Waiting", short_count(totals.pending), "to be tried again", "warn" if totals.pending else ""),
+        ("Waiting", short_count(totals.pending), "deliveries to come", "warn" if totals.pending else ""),
         ("p99 of delivery", duration(slowest.p99 if slowest else None), slowest.name if slowest else "no delivery", ""),
         ("Freshness", fresh, where, "warn" if fresh.endswith("behind") else ""),
     ]
@@ -64,7 +64,7 @@ def freshness(readers: Sequence[ReaderOverview]) -> tuple[str, str]:
     waiting = [one for one in readers if one.oldest_seconds is not None]
     oldest = max(waiting, key=lambda one: one.oldest_seconds or 0, default=None)
     if oldest is None or oldest.oldest_seconds is None:
-        return "up to date", "nothing waits in the log"
+        return "up to date", "nothing waits"
     name = "a warehouse" if oldest.reader.startswith("warehouse:") else f"the {oldest.reader}"
     words = span(oldest.oldest_seconds) if oldest.oldest_seconds >= 1 else "under 1 s"
     late = " behind" if oldest.oldest_seconds > _LATE_SECONDS else ""
