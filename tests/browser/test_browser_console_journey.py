@@ -74,7 +74,7 @@ def add_source(page: Page, name: str) -> str:
 
 def snippet(page: Page) -> str:
     """The lines for a web page, as the source's page shows them."""
-    return page.locator("pre", has_text="analytics.load").first.inner_text()
+    return page.locator("pre", has_text="analytics.min.js").first.inner_text()
 
 
 def page_with(lines: str) -> str:

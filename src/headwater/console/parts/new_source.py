@@ -64,5 +64,5 @@ class _Form:
 
 def slug_of(name: str) -> str:
     """A short name for a name: plain letters and digits with dashes between; empty when there are none."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:100].rstrip("-")

@@ -18,7 +18,7 @@ from headwater.spec.outcome import Step
 
 _REFRESH_SECONDS = 5.0
 _MOST = 100
-_HEADS = ("Refused", "Reason", "Event", "Source", "Received")
+_HEADS = ("Refused", "Event", "Reason", "Source")
 _NONE = Html(
     '<div class="empty"><b>Nothing was refused</b>Events that break the rules of their type, or come with a write key '
     "that no source has, are listed here with the reason. They are kept as long as the log holds them.</div>"
@@ -30,6 +30,7 @@ async def refused_events(person: Person, source_id: str | None, names: Mapping[s
     use_styles("events.css")
     use_styles("sources.css")
     place = Patched()
+    columns = len(_HEADS) if source_id is None else len(_HEADS) - 1
 
     async def look() -> None:
         wanted = ListFailures(
@@ -37,8 +38,8 @@ async def refused_events(person: Person, source_id: str | None, names: Mapping[s
         )
         found = (await person.ask(list_failures, wanted)).failures
         now = time.time_ns() // 1_000_000
-        rows = [_row(one, names, now, person.zone) for one in found]
-        place.show(table_html(_HEADS, rows, label="Refused events") if rows else _NONE)
+        rows = [_row(one, names, now, person.zone)[:columns] for one in found]
+        place.show(table_html(_HEADS[:columns], rows, label="Refused events") if rows else _NONE)
 
     await look()
     poll(_REFRESH_SECONDS, look)
@@ -50,12 +51,15 @@ def _row(one: Failure, names: Mapping[str, str], now: int, zone: str) -> tuple[o
     title = name_of(event) or one.message_id or "the payload"
     named = link(title, trace_path(one.message_id)) if one.message_id else safe(title)
     detail = f'<div class="soft">{safe(one.detail)}</div>' if one.detail else ""
-    payload = f"<details><summary>Payload</summary>{pretty(one.payload)}</details>" if one.payload is not None else ""
+    payload = (
+        f'<details class="inside"><summary>Payload</summary>{pretty(one.payload)}</details>'
+        if one.payload is not None
+        else ""
+    )
     source = link(names.get(one.source_id, one.source_id), f"/sources/{one.source_id}") if one.source_id else "none"
     return (
-        Html(ago_html(one.at, now, zone)),
+        Html(f'<span class="number">{ago_html(one.at, now, zone)}</span>'),
+        Html(f"{type_chip(type) if type else ''} {named}{payload}"),
         Html(f"{chip(one.reason, 'bad')} {safe(one.meaning)}{detail}"),
-        Html(f"{type_chip(type) if type else ''} {named}"),
         source,
-        Html(payload),
     )

@@ -75,52 +75,46 @@ def pixel(address: str, write_key: str) -> str:
 
 
 def browser_snippet(address: str, write_key: str) -> str:
-    """analytics.js for the head of a page: calls wait in a queue until the script is there (4.1)."""
-    source = f"{address}/analytics.js/v1/{quote(write_key, safe='')}/analytics.min.js"
-    return _BROWSER.replace("{{key}}", _in_script(write_key)).replace("{{source}}", _in_script(source))
+    """analytics.js for the head of a page, as docs/how-to/browser.md has it (4.1)."""
+    return _BROWSER.replace("{{house}}", _in_quotes(address)).replace("{{key}}", _in_quotes(write_key))
 
 
-def _in_script(text: str) -> str:
-    """A JavaScript string that cannot end the script element that it stands in."""
-    return json.dumps(text).replace("<", "\\u003c")
+def _in_quotes(text: str) -> str:
+    """The inside of a JavaScript string in single quotes, which cannot end the script element that it stands in."""
+    return json.dumps(text)[1:-1].replace("'", "\\u0027").replace("<", "\\u003c")
 
 
 _BROWSER = """\
 <script>
-  (() => {
-    const queue = (window.analytics = window.analytics || []);
-    if (queue.initialize || queue.invoked) return;
+  (function (name, house, key, options) {
+    var queue = (window[name] = window[name] || []);
+    if (queue.initialized || queue.invoked) return;
     queue.invoked = true;
-    const calls = "track screen alias group page identify".split(" ");
-    const others =
-      "trackSubmit trackClick trackLink trackForm pageview reset ready debug on once off setAnonymousId register " +
-      "addSourceMiddleware addIntegrationMiddleware addDestinationMiddleware";
-    const seen = () => ({
-      __t: "bpc",
-      c: document.querySelector("link[rel='canonical']")?.getAttribute("href") || undefined,
-      p: location.pathname,
-      u: location.href,
-      s: location.search,
-      t: document.title,
-      r: document.referrer,
-    });
-    for (const method of [...calls, ...others.split(" ")]) {
-      queue[method] = (...values) => {
-        if (window.analytics !== queue) return window.analytics[method](...values);
-        queue.push([method, ...values, ...(calls.includes(method) ? [seen()] : [])]);
+    queue._writeKey = key;
+    queue._loadOptions = options;
+    function describe() {
+      var link = document.querySelector("link[rel='canonical']");
+      return { __t: 'bpc', c: (link && link.getAttribute('href')) || undefined, p: location.pathname, u: location.href,
+        s: location.search, t: document.title, r: document.referrer };
+    }
+    function wait(method, described) {
+      queue[method] = function () {
+        var values = Array.prototype.slice.call(arguments);
+        if (window[name].initialized) return window[name][method].apply(null, values);
+        queue.push([method].concat(values, described ? [describe()] : []));
         return queue;
       };
     }
-    queue.load = (key, options) => {
-      Object.assign(queue, { _writeKey: key, _loadOptions: options });
-      const script = document.createElement("script");
-      script.async = true;
-      script.src = {{source}};
-      document.head.append(script);
-    };
-    analytics.load({{key}});
-    analytics.page();
-  })();
+    'track identify page screen group alias'.split(' ').forEach(function (method) { wait(method, true); });
+    ('on once off ready reset debug register setAnonymousId addSourceMiddleware addDestinationMiddleware ' +
+      'trackLink trackClick trackForm trackSubmit').split(' ').forEach(function (method) { wait(method, false); });
+    var script = document.createElement('script');
+    script.async = true;
+    script.setAttribute('data-global-segment-analytics-key', name);
+    script.src = house + '/analytics.js/v1/' + encodeURIComponent(key) + '/analytics.min.js';
+    document.head.appendChild(script);
+  })('analytics', '{{house}}', '{{key}}', {});
+  analytics.page();
 </script>"""
 _CURL = """\
 curl {address}/v1/track -u {key} \\
