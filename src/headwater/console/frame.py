@@ -103,9 +103,10 @@ def _surround(person: Person, path: str, title: str) -> None:
         .props('breakpoint=900 width=196 show-if-above aria-label="Menu"')
         .classes("menu") as drawer
     ):
+        around = [place.path for place in _menu if path == place.path or path.startswith(f"{place.path}/")]
         for place in _menu:
             if person.may(place.scope):
-                _entry(place, here=path == place.path or path.startswith(f"{place.path}/"))
+                _entry(place, here=place.path == max(around, key=len, default=""))
     toggle.on_click(drawer.toggle)
     ui.html(f"<h1>{escape(title)}</h1>", sanitize=False).classes("title")
 

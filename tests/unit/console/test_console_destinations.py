@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from headwater.console.pages.destinations import fitting
 from headwater.console.parts.catalogue_cards import Card, cards_html, categories, find, initials
 from headwater.console.parts.destination_state import state_of
 from headwater.console.parts.funnel import funnel, sums
@@ -66,6 +67,12 @@ FAILURE = LastFailure(at="2026-01-01T00:00:20.000Z", reason="TIMEOUT", meaning="
 )
 def test_the_state_says_who_has_to_do_something(change: dict[str, Any], word: str) -> None:
     assert state_of(overview(**change))[0] == word
+
+
+def test_a_list_of_destinations_is_searched_by_name_kind_source_and_state() -> None:
+    found = [overview(), overview(name="Other", delivered=0, pending=1)]
+    assert [one.name for one in fitting(found, "webhook FAILING")] == ["Other"]
+    assert fitting(found, "") == found
 
 
 def test_a_search_finds_words_in_names_former_names_and_categories() -> None:

@@ -21,7 +21,7 @@ async def destination(person: Person, destination_id: str) -> None:
 @page("/destinations/{destination_id}/failures", title="Destination", scope="destinations:read")
 async def destination_failures(person: Person, destination_id: str) -> None:
     one = await destination_head(person, destination_id, "/failures")
-    await Failures(person, one.id).load()
+    await Failures(person, one.id).start()
 
 
 @page("/destinations/{destination_id}/test", title="Destination", scope="destinations:read")

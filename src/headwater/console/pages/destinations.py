@@ -7,15 +7,18 @@ import time
 from nicegui import ui
 
 from headwater.console.frame import Entry, page
-from headwater.console.parts.destination_state import state_chip
+from headwater.console.parts.destination_state import state_chip, state_of
 from headwater.console.parts.figures import ago_html, count, duration, short_count
 from headwater.console.parts.patched import Patched
-from headwater.console.parts.pieces import Html, empty, html, link, notice, safe, table_html
+from headwater.console.parts.pieces import Html, attempt, empty, html, link, notice, safe, table_html
 from headwater.console.parts.polling import poll
 from headwater.console.parts.stylesheet import use_styles
 from headwater.console.person import Person
 from headwater.manage.operations.overview import DestinationOverview, GetOverview, get_overview
 
+_FEW = 8
+_LINE = """\
+headwater create-destination --source-id first_source --metadata-id webhook --settings url=https://example.com/hook"""
 _HEADS = ("Destination", "State", "Delivered", "Failed", "Pending", "p99", "Last delivered")
 
 
@@ -33,15 +36,30 @@ async def destinations(person: Person) -> None:
     found = (await person.ask(get_overview, GetOverview())).destinations
     if not found:
         empty(
-            "Nothing is connected yet", "Choose where your events should go from the catalogue: Connect a destination."
+            "Nothing is connected yet", "Choose from the catalogue where your events should go, or say it here:", _LINE
         )
         return
+    text = ui.input(placeholder=f"Search {len(found)} destinations").classes("search")
+    text.props('outlined dense clearable debounce=120 type=search aria-label="Search"')
+    text.set_visibility(len(found) > _FEW)
     shown = Patched(_rows(found, person.zone))
 
     async def look() -> None:
-        shown.show(_rows((await person.ask(get_overview, GetOverview())).destinations, person.zone))
+        fresh = (await person.ask(get_overview, GetOverview())).destinations
+        shown.show(_rows(fitting(fresh, text.value or ""), person.zone))
 
+    text.on_value_change(attempt(look))
     poll(5.0, look)
+
+
+def fitting(found: list[DestinationOverview], text: str) -> list[DestinationOverview]:
+    """Those that hold every word of the text in their name, kind, source or state. Pure."""
+    words = text.casefold().split()
+    return [one for one in found if all(word in _searched(one) for word in words)]
+
+
+def _searched(one: DestinationOverview) -> str:
+    return " ".join((one.name, one.definition, one.source_name, state_of(one)[0])).casefold()
 
 
 def _rows(found: list[DestinationOverview], zone: str) -> Html:

@@ -91,16 +91,23 @@ class Failures:
         self._place.set_visibility(len(self._cursors) > 1 or self._following is not None)
         self._choose()
 
+    async def start(self) -> None:
+        """Show what failed; when nothing did, what waits."""
+        await self.load()
+        if not self._shown:
+            self._states.set_value("waiting")
+
     def _choices(self) -> None:
         with ui.element("div").classes("row-line"):
-            state = ui.toggle(dict(_STATES), value=self._state).props("dense unelevated no-caps").classes("choice")
+            self._states = ui.toggle(dict(_STATES), value=self._state).props("dense unelevated no-caps")
+            self._states.classes("choice")
             self._by_reason = ui.select(_reasons(self._state), value=_EVERY, label="Reason").props("outlined dense")
             self._by_reason.classes("by-reason")
             ui.button("Look again", icon="refresh", on_click=attempt(self.load)).props("flat dense")
             ui.element("div").classes("grow")
             self._some = ui.button("Send chosen again", on_click=attempt(self._redrive_some)).props("outline dense")
             self._all = ui.button("Send all again", on_click=attempt(self._redrive_all)).props("outline dense")
-        state.on_value_change(attempt(self._set_state))
+        self._states.on_value_change(attempt(self._set_state))
         self._by_reason.on_value_change(attempt(self._set_reason))
 
     def _paging(self) -> None:

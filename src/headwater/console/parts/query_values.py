@@ -27,6 +27,7 @@ _NUMBERS: Final = (
     "UBIGINT",
 )
 _FRACTIONS: Final = ("FLOAT", "DOUBLE", "DECIMAL", "UHUGEINT")
+_FORMULA: Final = ("=", "+", "-", "@")
 _LINE: Final = re.compile(r"LINE (\d+): ")
 _CELL: Final = 300
 _POINTS: Final = 2_000
@@ -109,12 +110,21 @@ def in_order(rows: Sequence[list[JSON]], column: int, *, down: bool) -> list[lis
 
 
 def as_csv(found: Found) -> str:
-    """All rows as CSV with a line of names, quoted where needed."""
+    """All rows as CSV with a line of names, quoted where needed.
+
+    Text that a spreadsheet would run as a formula gets an apostrophe before it: events are written by strangers.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(found.columns)
-    writer.writerows([text(value) for value in row] for row in found.rows)
+    writer.writerow([_plain(name) for name in found.columns])
+    writer.writerows([_plain(value) for value in row] for row in found.rows)
     return out.getvalue()
+
+
+def _plain(value: JSON) -> str:
+    if isinstance(value, str) and value.lstrip().startswith(_FORMULA) and _number(value) is None:
+        return f"'{value}"
+    return text(value)
 
 
 def position(message: str, sql: str) -> tuple[int, int] | None:

@@ -63,7 +63,8 @@ class DeliveryTest:
                     html('<p class="soft">Choose or type an event, and preview it.</p>')
 
     async def start(self) -> None:
-        """Offer recent events of the destination's source."""
+        """Offer recent events of the destination's source, once the browser is there."""
+        await ui.context.client.connected()
         if not self._person.may("events:read"):
             return
         asked = ListRecentEvents(source=self._source_id, count=_RECENT)

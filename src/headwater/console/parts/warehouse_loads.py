@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from nicegui import ui
+
 from headwater.console.parts.charts import Series, chart, series_options
 from headwater.console.parts.figures import count, duration, moment_html
 from headwater.console.parts.patched import Patched
@@ -16,6 +18,7 @@ from headwater.manage.paging import Pagination
 from headwater.spec.timestamps import parse_moment
 
 SHOWN: Final = 100
+_SEND: Final = 'headwater send track "Order Completed" --user ada --property revenue=19.99'
 _TONES: Final[dict[str, Tone]] = {"success": "good", "partial": "warn", "failed": "bad", "running": "accent"}
 _LINES: Final = (
     ("success", "Rows loaded", "var(--good)"),
@@ -30,11 +33,12 @@ class Loads:
     def __init__(self, person: Person, warehouse_id: str) -> None:
         self._person = person
         self._warehouse_id = warehouse_id
-        self._nothing = empty("Nothing was loaded yet", "A load begins by itself once there are events.")
-        heading("Rows per load")
-        self._chart = chart(loads_chart([]), height=190, label="Rows per load over time")
-        heading("Loads")
-        self._table = Patched()
+        self._nothing = empty("Nothing was loaded yet", "A load begins by itself once there are events.", _SEND)
+        with ui.element("div").classes("stack") as self._there:
+            heading("Rows per load")
+            self._chart = chart(loads_chart([]), height=190, label="Rows per load over time")
+            heading("Loads")
+            self._table = Patched()
 
     async def start(self) -> None:
         """Show the loads of now, and from then on."""
@@ -45,6 +49,7 @@ class Loads:
         wanted = PageOfWarehouse(warehouse_id=self._warehouse_id, pagination=Pagination(count=SHOWN))
         found = (await self._person.ask(list_syncs_from_warehouse, wanted)).reports
         self._nothing.set_visibility(not found)
+        self._there.set_visibility(bool(found))
         self._table.show(loads_html(found, self._person.zone))
         options = loads_chart(found)
         if options["series"] != self._chart.options["series"]:
