@@ -72,6 +72,15 @@ def test_who_may_not_see_events_sees_none(browser: Browser, house: RunningHouse)
             assert "a-secret-person" not in page.content()
 
 
+def test_who_may_see_no_figures_is_told_so_in_a_friendly_way(browser: Browser, house: RunningHouse) -> None:
+    add_user(house, "new@example.com", PASSWORD, "workspace-member")
+    with watched_page(browser) as (page, _):
+        sign_in_with_password(page, house, "new@example.com", PASSWORD)
+        expect(page.get_by_text("Welcome, New")).to_be_visible()
+        expect(page.get_by_role("link", name="Overview")).to_have_count(0)
+        expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_signing_out_ends_the_session(browser: Browser, house: RunningHouse) -> None:
     with watched_page(browser) as (page, _):
         sign_in(page, house)
