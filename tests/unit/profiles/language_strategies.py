@@ -1,9 +1,12 @@
-"""Random queries and histories: few names, few values and moments at the ends of windows, so that things meet."""
+"""Random queries and histories: few names, few values and moments at the ends of windows, so that things meet.
 
+They are made from a seed by an ordinary generator, which is fast enough for thousands; hypothesis chooses the seeds.
+"""
+
+from collections.abc import Callable
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
-
-from hypothesis import strategies as st
 
 from headwater.profiles.language import Item, Query
 from headwater.profiles.language.tree import (
@@ -33,128 +36,147 @@ from headwater.spec.timestamps import format_moment
 
 HOUR = 3_600_000
 BASE = int(datetime(2024, 3, 1, tzinfo=UTC).timestamp() * 1000)
-
-moments = st.builds(
-    lambda hours, off: BASE + hours * HOUR + off, st.integers(-30, 30), st.sampled_from([0, 0, 0, -1, 1])
-)
-dates = moments.map(format_moment)
-texts = st.sampled_from(["a", "b", "ab", "10", "9", "12.50", "-3", "true", "NaN", "2024-03-01", ""])
-plain = st.one_of(st.sampled_from([0, 1, 2, 9, 10, -3, 2.5, 12.5, True, False, None]), texts, dates)
-listed = st.lists(st.one_of(plain, st.fixed_dictionaries({"x": plain})), max_size=3)
-values = st.one_of(plain, plain, listed, st.fixed_dictionaries({"x": plain}))
-objects = st.dictionaries(st.sampled_from(["x", "y", "l", "o", "d.d", "page_name"]), values, max_size=4)
-
-NAMES = st.sampled_from(["x", "x", "y", "l.$", "l.$.x", "o.x", "l", "d\\.d", "page_name"])
-EVENTS = st.sampled_from(["A", "A", "B", "Page Viewed"])
-ITEM = st.builds(
-    lambda kind, name, source, at, properties, context: (kind, name, source, at, properties, context),
-    st.sampled_from(["track", "track", "track", "page", "identify"]),
-    st.sampled_from(["A", "A", "B", "Page Viewed"]),
-    st.sampled_from(["s1", "s2"]),
-    moments,
-    objects,
-    objects,
-)
-traits = st.dictionaries(st.sampled_from(["x", "y", "l", "o", "d.d"]), values, max_size=4)
+TEXTS = ["a", "b", "ab", "10", "9", "12.50", "-3", "true", "NaN", "2024-03-01", ""]
+PLAIN = [0, 1, 2, 9, 10, -3, 2.5, 12.5, 1, 2, True, False, None, "a", "b", "1", "2"]
+PATHS = ["x", "x", "x", "y", "y", "l.$", "l.$.x", "o.x", "l", "d\\.d", "page_name"]
+READINGS = {"max": ["number", "string"], "min": ["number", "string"], "mode": ["string", "number", "array"]}
+REDUCERS = ["count", "count", "count", "sum", "avg", "max", "min", "mode", "first", "last", "unique"]
+LIKELY = ["equals", "at_least", "exists", "differs", "less_than"]
 
 
-@st.composite
-def histories(draw: Any, most: int = 8) -> list[Item]:
+def moment(r: Random) -> int:
+    return BASE + r.randint(-8, 8) * HOUR + r.choice([0, 0, 0, 0, -1, 1])
+
+
+def plain(r: Random) -> Any:
+    kind = r.random()
+    return r.choice(PLAIN) if kind < 0.7 else r.choice(TEXTS) if kind < 0.85 else format_moment(moment(r))
+
+
+def value(r: Random) -> Any:
+    kind = r.random()
+    if kind < 0.8:
+        return plain(r)
+    return {"x": plain(r)} if kind < 0.85 else listed(r)
+
+
+def listed(r: Random) -> list[Any]:
+    return [plain(r) if r.random() < 0.6 else {"x": plain(r)} for _ in range(r.randint(0, 3))]
+
+
+def properties(r: Random) -> dict[str, Any]:
+    made = {"x": value(r), "y": value(r), "l": listed(r) if r.random() < 0.8 else plain(r), "o": {"x": plain(r)}}
+    made |= {"d.d": plain(r), "page_name": plain(r)}
+    return {key: made[key] for key in made if r.random() < 0.8}
+
+
+def history(r: Random, most: int = 12, ids: str = "m") -> list[Item]:
     """Items with message ids whose order is not that of their moments."""
-    parts = draw(st.lists(ITEM, max_size=most))
     return [
-        Item(kind, name, source, f"m{(number * 7) % 10}-{number}", at, properties, context)
-        for number, (kind, name, source, at, properties, context) in enumerate(parts)
+        Item(
+            type=r.choice(["track", "track", "track", "track", "page", "identify"]),
+            name=r.choice(["A", "A", "B", "B", "Page Viewed"]),
+            source_id=r.choice(["s1", "s1", "s2"]),
+            message_id=f"{ids}{number * 7 % 10}-{number}",
+            at_ms=moment(r),
+            properties=properties(r),
+            context=properties(r),
+        )
+        for number in range(r.randint(0, most))
     ]
 
 
-durations = st.one_of(
-    st.builds(Duration, st.integers(1, 12), st.just("hour")), st.builds(Duration, st.just(1), st.just("day"))
-)
-literal_values = st.one_of(st.sampled_from([0, 1, 2, 9, 10, -3, 2.5, 12.5, True, False]), texts, dates)
-literals = st.builds(lambda value: Literal(value=value), literal_values)
+def traits(r: Random) -> dict[str, Any]:
+    return properties(r)
 
 
-@st.composite
-def fields(draw: Any, depth: int) -> Any:
-    name = draw(NAMES)
-    if depth > 1 and draw(st.integers(0, 2)) == 0:
-        return Property(name=name, parent=True)
-    return Context(name=name) if draw(st.integers(0, 4)) == 0 else Property(name=name)
+def duration(r: Random) -> Duration:
+    return Duration(1, "day") if r.random() < 0.05 else Duration(r.randint(1, 8), "hour")
 
 
-@st.composite
-def reduced(draw: Any, depth: int = 0, session: bool = False, list_too: bool = False) -> Any:
-    """A reducer over a stream, inside `depth` events."""
-    filters: list[Any] = []
-    for kind in draw(st.lists(st.sampled_from(["where", "within", "between", "sources", "parent"]), max_size=2)):
-        if kind == "where" and depth < 3:
-            filters.append(Where(condition=draw(conditions(depth + 1))))
-        elif kind == "within":
-            filters.append(Within(duration=draw(durations)))
-        elif kind == "between":
-            filters.append(Between(start=draw(durations), end=draw(durations)))
-        elif kind == "sources":
-            filters.append(Sources(exclude=("s2",)))
-        elif kind == "parent" and depth:
-            filters.append(Within(duration=draw(durations), parent=True))
-    if session and draw(st.booleans()):
-        filters.append(ExpiresAfter(gap=Duration(draw(st.integers(1, 9)), "hour")))
-    stream = Stream(of=Event(name=draw(EVENTS)), filters=tuple(filters))
-    by = draw(st.sampled_from(["count", "count", "sum", "avg", "max", "min", "mode", "first", "last", "unique"]))
+def literal(r: Random) -> Literal:
+    return Literal(value=next(found for _ in range(99) if (found := plain(r)) is not None))
+
+
+def field(r: Random, depth: int) -> Property | Context:
+    if depth > 1 and r.random() < 0.3:
+        return Property(name=r.choice(PATHS), parent=True)
+    return (Context if r.random() < 0.15 else Property)(name=r.choice(PATHS))
+
+
+def filters(r: Random, depth: int) -> list[Any]:
+    """Filters of a stream inside `depth` events."""
+    made: list[Any] = []
+    if r.random() < 0.5:
+        made.append(Where(condition=condition(r, depth + 1, levels=1)))
+    if r.random() < 0.5:
+        made.append(Within(duration=duration(r)))
+    if r.random() < 0.2:
+        made.append(Between(start=duration(r), end=duration(r)))
+    if r.random() < 0.1:
+        made.append(Sources(exclude=("s2",)))
+    if depth and r.random() < 0.6:
+        made.append(Within(duration=duration(r), parent=True))
+    r.shuffle(made)
+    return made
+
+
+def reduced(r: Random, depth: int = 0, *, whole: bool = False) -> Reduced | Size:
+    """A reducer; as a whole definition it may have a session, and be a list."""
+    made = filters(r, depth)
+    if whole and r.random() < 0.3:
+        made.insert(r.randint(0, len(made)), ExpiresAfter(gap=Duration(r.randint(1, 4), "hour")))
+    name = r.choice(["B", "B", "A"] if depth else ["A", "A", "A", "B", "Page Viewed"])
+    stream = Stream(of=Event(name=name), filters=tuple(made))
+    by: Any = "count" if depth and r.random() < 0.7 else r.choice(REDUCERS)
     if by == "count":
         return Reduced(stream=stream, by=by)
-    of = Context(name=draw(NAMES)) if draw(st.integers(0, 4)) == 0 else Property(name=draw(NAMES))
-    readings = {"max": ["number", "string"], "min": ["number", "string"], "mode": ["string", "number", "array"]}
-    reading = draw(st.sampled_from(readings.get(by, ["string"])))
-    least = draw(st.integers(1, 2)) if by == "mode" else 2
-    made = Reduced(stream=stream, by=by, of=of, reading=reading, least=least)
-    return Size(of=made) if by == "unique" and not list_too else made
+    of = (Context if r.random() < 0.1 else Property)(name=r.choice(PATHS))
+    reading: Any = r.choice(READINGS.get(by, ["string"]))
+    least = r.randint(1, 2) if by == "mode" else 2
+    found = Reduced(stream=stream, by=by, of=of, reading=reading, least=least)
+    return Size(of=found) if by == "unique" and not whole else found
 
 
-@st.composite
-def scalars(draw: Any, depth: int) -> Any:
-    kinds = ["trait", "reduced"] if depth == 0 else ["field", "field", "field", "trait", *(["reduced"] * (depth < 3))]
-    match draw(st.sampled_from(kinds)):
-        case "trait":
-            return Trait(name=draw(st.sampled_from(["x", "y", "l.$", "l.$.x", "o.x", "l", "d\\.d"])))
-        case "field":
-            return draw(fields(depth))
-        case _:
-            return draw(reduced(depth))
+def scalar(r: Random, depth: int) -> Any:
+    kind = r.random()
+    if depth == 0:
+        return trait(r) if kind < 0.3 else reduced(r)
+    if kind < 0.25 and depth < 3:
+        return reduced(r, depth)
+    return trait(r) if kind < 0.35 else field(r, depth)
 
 
-@st.composite
-def comparisons(draw: Any, depth: int) -> Compare:
-    left = draw(scalars(depth))
-    by = draw(st.sampled_from(["at_least", "equals", *COMPARATORS]))
-    match COMPARATORS[by].takes:
-        case "nothing":
-            arguments: tuple[Any, ...] = ()
-        case "duration":
-            arguments = (draw(durations),)
-        case "moment":
-            arguments = (Literal(value=draw(st.one_of(dates, st.just("2024-03-01")))),)
-        case "values":
-            arguments = tuple(draw(st.lists(literals, min_size=1, max_size=3)))
-        case "value":
-            arguments = (draw(literals),)
-        case _:
-            arguments = (draw(st.one_of(literals, literals, literals, scalars(depth))),)
-    return Compare(left=left, by=by, arguments=arguments)
+def trait(r: Random) -> Trait:
+    return Trait(name=r.choice(PATHS[:-1]))
 
 
-@st.composite
-def conditions(draw: Any, depth: int = 0, levels: int = 2) -> Condition:
-    kind = draw(st.sampled_from(["one", "one", "one", "and", "or", "not"])) if levels else "one"
-    if kind == "one":
-        return draw(comparisons(depth))
-    if kind == "not":
-        return Not(part=draw(conditions(depth, levels - 1)))
-    parts = [draw(conditions(depth, levels - 1)) for _ in range(draw(st.integers(2, 3)))]
-    return (both if kind == "and" else either)(parts, Place())
+def comparison(r: Random, depth: int) -> Compare:
+    left = scalar(r, depth)
+    by = r.choice(LIKELY) if isinstance(left, Reduced) or r.random() < 0.5 else r.choice([*COMPARATORS])
+    made: dict[str, Callable[[], tuple[Any, ...]]] = {
+        "nothing": lambda: (),
+        "duration": lambda: (duration(r),),
+        "moment": lambda: (Literal(value=format_moment(moment(r)) if r.random() < 0.8 else "2024-03-01"),),
+        "values": lambda: tuple(literal(r) for _ in range(r.randint(1, 3))),
+        "value": lambda: (literal(r),),
+        "scalar": lambda: (scalar(r, depth) if r.random() < 0.25 else literal(r),),
+    }
+    if isinstance(left, Reduced) and left.by == "count" and r.random() < 0.8:
+        return Compare(left=left, by=r.choice(LIKELY[:2]), arguments=(Literal(value=r.randint(0, 3)),))
+    return Compare(left=left, by=by, arguments=made[COMPARATORS[by].takes]())
 
 
-audiences = conditions().map(Query)
-computed = reduced(session=True, list_too=True).map(Query)
-queries = st.one_of(audiences, computed)
+def condition(r: Random, depth: int = 0, levels: int = 2) -> Condition:
+    kind = r.random() if levels else 0
+    if kind < 0.5:
+        return comparison(r, depth)
+    if kind < 0.65:
+        return Not(part=condition(r, depth, levels - 1))
+    parts = [condition(r, depth, levels - 1) for _ in range(r.randint(2, 3))]
+    return (both if kind < 0.85 else either)(parts, Place())
+
+
+def query(r: Random) -> Query:
+    """An audience or a computed trait; a trait shows more of what was counted."""
+    return Query(condition(r)) if r.random() < 0.4 else Query(reduced(r, whole=True))

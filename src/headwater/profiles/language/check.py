@@ -200,7 +200,7 @@ class _Check:
     def _duration(self, duration: Duration, part: Node) -> None:
         self._seconds(duration, part)
         if not duration.ms > 0:
-            self._refuse("a length of time begins with 1", part)
+            self._refuse("a length of time is at least an hour", part)
 
     def _seconds(self, duration: Duration, part: Node) -> None:
         if duration.unit == "second":

@@ -116,7 +116,7 @@ def _pair(holds: Callable[[Any, Any], bool], left: tuple[Read, bool], right: tup
 
 
 def _listing(read: Read, *, many: bool) -> Read:
-    return read if many else lambda here: (read(here),)
+    return (lambda here: read(here) or (None,)) if many else (lambda here: (read(here),))
 
 
 def conjuncts(part: Condition) -> tuple[Condition, ...]:

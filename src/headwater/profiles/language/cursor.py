@@ -12,6 +12,7 @@ from headwater.profiles.language.tree import Place
 from headwater.profiles.language.words import EXTRACTORS
 
 _SHOWN = 24
+_LIKENESS = 0.7
 
 
 class Cursor:
@@ -69,7 +70,7 @@ class Cursor:
         names = tuple(names)
         if name.text in names:
             return
-        close = get_close_matches(name.text[:_SHOWN], names, n=1)
+        close = get_close_matches(name.text[:_SHOWN], names, n=1, cutoff=_LIKENESS)
         hint = f"did you mean `{close[0]}`?" if close else f"{after} may be followed by {', '.join(names)}"
         self._refuse(f"`{name.text[:_SHOWN]}` cannot follow {self._last}; {hint}")
 
@@ -78,7 +79,6 @@ class Cursor:
         if close:
             self._refuse(f"`{token.text[:_SHOWN]}` is no extractor; did you mean `{close[0]}`?")
         if token.kind in ("string", "number", "date"):
-            self._refuse(
-                "a value cannot stand first; begin with event('...') or trait('...'), or wrap it in literal(...)"
-            )
-        self._refuse(f"after {self._last} an expression is expected, such as event('Order Completed') or trait('plan')")
+            self._refuse("a value cannot stand first; begin with event('...') or trait('...'), or write literal(...)")
+        after = f"after {self._last} an" if self._last else "an"
+        self._refuse(f"{after} expression is expected, such as event('Order Completed') or trait('plan')")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from headwater.spec.errors import SenderError
 
-_BEFORE = 50
-_AFTER = 30
+_BEFORE = 60
+_AFTER = 50
 
 
 class QueryError(SenderError):

@@ -43,7 +43,7 @@ def tokens(text: str) -> list[Token]:
             continue
         found.append(_token(text, at))
         at = found[-1].end
-    found.append(Token("end", "", size, size))
+    found.append(Token("end", "", len(text.rstrip()), size))
     return found
 
 

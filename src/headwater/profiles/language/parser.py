@@ -244,17 +244,17 @@ class _Parser(Cursor):
             return Within(duration=self._duration(), parent=parent, place=place)
         if name.text == "between":
             start = self._duration()
-            self._expect(",", "a second length of time, after a comma, such as `between(7 days, 10 days)`")
+            self._expect(",", "a comma and a second length of time, such as `between(7 days, 10 days)`,")
             return Between(start=start, end=self._duration(), place=place)
         return ExpiresAfter(gap=self._duration(), place=place)
 
     def _sources(self) -> tuple[str, ...]:
         example = "such as `sources({exclude: 'id'})`"
-        self._expect("{", f"a brace, {example}")
-        self._expect("exclude", f"`exclude`, {example}")
-        self._expect(":", f"a colon, {example}")
+        self._expect("{", f"`{{`, {example},")
+        self._expect("exclude", f"`exclude`, {example},")
+        self._expect(":", f"`:`, {example},")
         found = self._list(lambda: self._string("the id of a source"))
-        self._expect("}", f"a closing brace, {example}")
+        self._expect("}", f"`}}`, {example},")
         return found
 
     def _reducer(self, stream: Stream, name: Token) -> Reduced:
@@ -268,7 +268,7 @@ class _Parser(Cursor):
         assert isinstance(of, Property | Context)
         reading, least = self._reading(by), 2
         if by == "mode" and self._take(","):
-            least = self._whole("how often the value must occur at least, such as 2")
+            least = self._whole("a whole number, how often the value must occur at least,")
         return Reduced(stream=stream, by=by, of=of, reading=reading, least=least, place=place)
 
     def _reading(self, by: Reducer) -> Reading:
@@ -329,7 +329,7 @@ class _Parser(Cursor):
         return Literal(value=token.value, place=place)
 
     def _duration(self) -> Duration:
-        amount = self._whole("a length of time is expected, such as `7 days`")
+        amount = self._whole("a length of time in whole numbers, such as `7 days`,")
         unit = self._here
         if unit.kind != "word" or unit.text not in _UNITS:
             self._refuse(f"after {amount} a unit is expected: hours or days, or seconds in `expires_after`")
@@ -339,7 +339,7 @@ class _Parser(Cursor):
     def _whole(self, expected: str) -> int:
         token = self._here
         if token.kind != "number" or not isinstance(token.value, int) or token.value < 0:
-            self._refuse(f"a whole number is expected here: {expected}")
+            self._refuse(f"{expected} is expected here")
         self._move()
         return token.value
 
