@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from headwater.spec.errors import SenderError
 from headwater.spec.graph import Cause, Changes, GroupLink, Link, Merge, NewProfile, Violation
 from headwater.spec.outcome import Count, Step
-from headwater.store import Store, audit, components, graph, ledger, sessions, tokens, users
+from headwater.store import Store, audit, components, graph, ledger, names, sessions, tokens, users
 from headwater.store import workspace as workspaces
 
 if TYPE_CHECKING:
@@ -160,6 +160,23 @@ def a_source_takes_its_keys_and_destinations_with_it(store: Store) -> None:
     assert [one.id for one in left.sources] == [other]
     assert [one.source_id for one in left.destinations] == [other]
     assert left.warehouses[0].without_source_ids == ()
+
+
+@_promise
+def a_source_takes_what_its_events_held_with_it(store: Store) -> None:
+    """Counts of names and sampled events; those of other sources stay."""
+    source_id = _workspace(store)
+    other = store.run(lambda connection: workspaces.create_source(connection, slug="shop", name="Shop")).id
+    for owner in (source_id, other):
+        count = names.NameCount(owner, "track", "Bought", 1, 1, 1)
+        sample = names.Sample(owner, "track", "Bought", 1, 1, {}, b"{}")
+        store.run(lambda connection, count=count: names.add(connection, [count]))
+        store.run(lambda connection, sample=sample: names.keep(connection, [sample]))
+    store.run(lambda connection: workspaces.delete_source(connection, source_id))
+    for owner, kept in ((source_id, False), (other, True)):
+        key = (owner, "track", "Bought")
+        assert (store.run(lambda connection, key=key: names.one(connection, key)) is not None) is kept
+        assert (store.run(lambda connection, key=key: names.sample(connection, key)) is not None) is kept
 
 
 @_promise

@@ -19,7 +19,16 @@ from sqlalchemy.exc import IntegrityError
 from headwater.spec.errors import SenderError, SetupError
 from headwater.spec.space import Space
 from headwater.spec.workspace import Destination, Source, Warehouse, Workspace
-from headwater.store.schema import destinations, sources, spaces, warehouses, workspaces, write_keys
+from headwater.store.schema import (
+    destinations,
+    event_names,
+    event_samples,
+    sources,
+    spaces,
+    warehouses,
+    workspaces,
+    write_keys,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,8 +147,10 @@ def update_source(connection: Connection, source_id: str, **columns: Any) -> Sou
 
 
 def delete_source(connection: Connection, source_id: str) -> None:
-    """Remove a source with its write keys and destinations, and take it off the lists of warehouses and spaces."""
+    """Remove a source with its write keys, destinations and sampled events; warehouses and spaces no longer name it."""
     _delete(connection, sources, source_id, "source")
+    for seen in (event_names, event_samples):
+        connection.execute(seen.delete().where(seen.c.source_id == source_id))
     for row in _rows(connection, warehouses):
         lists = {name: [one for one in row[name] if one != source_id] for name in ("source_ids", "without_source_ids")}
         if any(lists[name] != row[name] for name in lists):
