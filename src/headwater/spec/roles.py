@@ -69,6 +69,24 @@ _ALL = (
         scopes=("workspace:read", "catalog:read", "warehouses:read"),
     ),
     Role(
+        id="identity-admin",
+        name="Identity Admin",
+        sentence="Sets up which identifiers make profiles, sees why profiles are one, and undoes merges.",
+        scopes=("workspace:read", "spaces:write", "profiles:write"),
+    ),
+    Role(
+        id="unify-and-engage-admin",
+        name="Unify and Engage Admin",
+        sentence="Sets up spaces, and sees and mends the profiles in them.",
+        scopes=("workspace:read", "spaces:write", "profiles:write"),
+    ),
+    Role(
+        id="unify-and-engage-read-only",
+        name="Unify and Engage Read-only",
+        sentence="Sees spaces and the profiles in them.",
+        scopes=("workspace:read", "spaces:read", "profiles:read"),
+    ),
+    Role(
         id="pii-access",
         name="PII Access",
         sentence="Sees what is in events, which is personal data; it is added to another role.",

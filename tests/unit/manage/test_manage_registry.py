@@ -19,7 +19,21 @@ FACTS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[2] / "cases" / "manage" / "segment_operations.json").read_text()
 )
 VERBS = {"list", "get", "create", "update", "replace", "add", "remove", "delete"}
-OWN_VERBS = VERBS | {"echo", "pause", "preview", "resume", "stream", "trace", "query", "redrive", "set", "change"}
+OWN_VERBS = VERBS | {
+    "echo",
+    "pause",
+    "preview",
+    "resume",
+    "stream",
+    "trace",
+    "query",
+    "redrive",
+    "set",
+    "change",
+    "explain",
+    "unmerge",
+    "simulate",
+}
 DOCUMENT = document(OPERATIONS)
 every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
 
