@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import argon2
 import pytest
 from manage_house import ADMIN, Answer, ManageHouse, running
 
+from headwater.manage import http
 from headwater.manage.desk import Desk
 from headwater.manage.operations.sessions import CreateSession, create_session
 from headwater.manage.passwords import Passwords, is_outdated
@@ -204,6 +206,39 @@ def test_after_five_wrong_passwords_the_right_one_waits_too_but_a_token_does_not
             assert (await sign_in(house, email="bob@acme.test", password=PASSWORD)).status == 201
 
     asyncio.run(scenario())
+
+
+def test_tokens_that_are_guessed_wait_for_no_writer_and_keep_none_waiting(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house, asyncio.timeout(20):
+            turn = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
+            turn.execute("BEGIN IMMEDIATE")
+            assert (await sign_in(house, token="hw_guessed")).status == 401
+            turn.close()
+
+    asyncio.run(scenario())
+
+
+def test_an_email_that_no_database_can_hold_is_refused_as_such(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            assert (await sign_in(house, email="a\x00@acme.test", password="x")).status == 422
+
+    asyncio.run(scenario())
+
+
+def test_a_body_that_does_not_come_ends_the_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "BODY_SECONDS", 0.05)
+
+    async def scenario() -> bytes:
+        async with running(ManageHouse(tmp_path)) as house, asyncio.timeout(20):
+            reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+            writer.write(b"POST /headwater/sessions HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{")
+            answer = await reader.readline()
+            writer.close()
+            return answer
+
+    assert b" 408 " in asyncio.run(scenario())
 
 
 def test_a_session_ends_with_its_user_and_with_another_password(tmp_path: Path) -> None:

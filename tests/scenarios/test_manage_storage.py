@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 from manage_house import ManageHouse, running
 
 from headwater.eventlog.streams import PROCESSED
@@ -34,6 +35,21 @@ def test_the_storage_is_shown_by_part(tmp_path: Path) -> None:
             assert shown["oldestEventAt"] == shown["newestEventAt"] == "2026-11-18T11:06:40.000Z"
             assert 0 < shown["usedBytes"] < shown["totalBytes"]
             assert (shown["storeEngine"], shown["retentionHours"]) == ("sqlite", 168)
+
+    asyncio.run(scenario())
+
+
+def test_the_address_of_the_archive_is_shown_without_its_keys(tmp_path: Path) -> None:
+    house = ManageHouse(tmp_path)
+    url = "sftp://ada:secret@files.test:22/archive?key=secret"
+    house.settings = msgspec.structs.replace(
+        house.settings, warehouse=msgspec.structs.replace(house.settings.warehouse, archive_url=url)
+    )
+
+    async def scenario() -> None:
+        async with running(house):
+            shown = (await house.ask("GET", "/headwater/storage")).data
+            assert shown["archive"]["url"] == "sftp://files.test:22/archive"
 
     asyncio.run(scenario())
 

@@ -3,27 +3,42 @@
 Cookies alone prove nothing about who made a browser send them, so whatever changes something, and every WebSocket,
 must also come from a page of this host. Scripts run only from this host or with the nonce of their page; the page
 framework compiles its templates in the browser, so `unsafe-eval` and inline styles cannot be refused.
+
+Strangers get the sign-in page and what is in files, and nothing else that costs: their bodies are cut short, and what
+the framework would believe of their headers is taken away.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
+from typing import Final
 from urllib.parse import quote, urlsplit
+
+from starlette.requests import cookie_parser
 
 from headwater.console.door import Application, Receive, Scope, Send
 from headwater.console.person import Person
 from headwater.manage.front import Front
 from headwater.manage.operations import OPERATIONS
-from headwater.spec.errors import SenderError
+from headwater.manage.problems import explain
+from headwater.spec.errors import HeadwaterError, SenderError
 
 COOKIE = "headwater_session"
 ZONE_COOKIE = "headwater_zone"
 SIGN_IN = "/console/sign-in"
-_OPEN = (SIGN_IN, "/console/assets/", "/console/_nicegui/")
-_SAFE = {"GET", "HEAD", "OPTIONS"}
+MAX_BODY_BYTES: Final = 65_536
+"""A sign-in is the longest that the console is sent; what pages tell comes over their WebSocket."""
+
+_BODY_SECONDS: Final = 10.0
+_OPEN_BELOW: Final = ("/console/assets/", "/console/_nicegui/")
+_SOCKET: Final = "/console/_nicegui_ws"
+_NOT_BELIEVED: Final = {b"x-forwarded-prefix"}
+"""The framework would write it into the addresses of the page's scripts."""
+
+_SAFE: Final = {"GET", "HEAD", "OPTIONS"}
 _SCRIPT = re.compile(rb"<script(?=[\s>])")
 
 
@@ -39,17 +54,27 @@ class Guard:
             await self._inside(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        if (scope["type"] == "websocket" or scope["method"] not in _SAFE) and not from_here(headers):
+        changes = scope["type"] == "http" and scope["method"] not in _SAFE
+        if (changes or scope["type"] == "websocket") and not from_here(headers):
             await _refuse(scope, send, 403, "This request comes from another site.")
             return
-        if not scope["path"].startswith(_OPEN):
-            person = await self._person(headers)
-            if person is None:
-                await _send_away(scope, send)
-                return
-            scope["person"] = person
-        nonce = secrets.token_urlsafe(16)
-        await self._inside(scope, receive, _Answer(send, nonce))
+        if scope["type"] == "http" and scope["path"].startswith(_SOCKET):
+            await _refuse(scope, send, 404, "Pages are connected by WebSocket alone.")
+            return
+        try:
+            if scope["path"] != SIGN_IN and not scope["path"].startswith(_OPEN_BELOW):
+                person = await self._person(headers)
+                if person is None:
+                    await _send_away(scope, send)
+                    return
+                scope["person"] = person
+            inner = await _held(receive) if changes else receive
+        except HeadwaterError as error:
+            status, problems, _ = explain(error)
+            await _refuse(scope, send, status, problems[0].message)
+            return
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _NOT_BELIEVED]
+        await self._inside(scope, inner, _Answer(send, secrets.token_urlsafe(16)))
 
     async def _person(self, headers: Mapping[str, str]) -> Person | None:
         given = cookies(headers)
@@ -121,11 +146,32 @@ def from_here(headers: Mapping[str, str]) -> bool:
 
 
 def cookies(headers: Mapping[str, str]) -> dict[str, str]:
-    """The cookies of a request; none when they cannot be read."""
+    """The cookies of a request. Those of others on this host, in whatever form, hide none of ours."""
+    return cookie_parser(headers.get("cookie", ""))
+
+
+async def _held(receive: Receive) -> Receive:
+    """The same request with its body at hand. Raises SenderError 413 for a long body and 408 for a slow one."""
+    body = b""
     try:
-        return {name: one.value for name, one in SimpleCookie(headers.get("cookie", "")).items()}
-    except CookieError:
-        return {}
+        async with asyncio.timeout(_BODY_SECONDS):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise SenderError("The request was broken off.")
+                body += message.get("body", b"")
+                if len(body) > MAX_BODY_BYTES:
+                    raise SenderError("The body is too long.", code="payload_too_large", status=413)
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise SenderError("The body did not arrive in time.", code="request_timeout", status=408) from None
+    whole: list[Scope] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Scope:
+        return whole.pop() if whole else await receive()
+
+    return again
 
 
 def _is_page(message: Scope) -> bool:

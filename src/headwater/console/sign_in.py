@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from html import escape
 from pathlib import Path
@@ -18,6 +19,7 @@ from headwater.spec.errors import HeadwaterError, SenderError
 from headwater.spec.timestamps import parse_moment
 
 _FORM = (Path(__file__).parent / "assets" / "sign_in.html").read_text(encoding="utf-8")
+_FIELD = re.compile(r"{{(next|problem)}}")
 _MAX_LENGTH = 1_000
 
 
@@ -52,7 +54,7 @@ async def sign_in(request: Request, front: Front) -> Response:
         path="/console",
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=_is_secure(request),
     )
     return answer
 
@@ -78,6 +80,16 @@ def next_place(wanted: str) -> str:
     return wanted if inside and ".." not in parts.path else "/console/"
 
 
+def _is_secure(request: Request) -> bool:
+    """Did the browser come by https? The house itself speaks http; it is the proxy before it, or the browser's own
+    Origin, that tells. Nobody is believed anything to the harm of another: the cookie is of whoever says so.
+    """
+    forwarded = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+    origin = request.headers.get("origin", "")
+    return "https" in (request.url.scheme, forwarded, urlsplit(origin).scheme)
+
+
 def _form(place: str, problem: str = "", status: int = 200) -> Response:
     said = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
-    return HTMLResponse(_FORM.replace("{{next}}", escape(place)).replace("{{problem}}", said), status_code=status)
+    filled = {"next": escape(place), "problem": said}
+    return HTMLResponse(_FIELD.sub(lambda field: filled[field[1]], _FORM), status_code=status)

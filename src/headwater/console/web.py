@@ -13,7 +13,7 @@ from nicegui import app as pages_app
 from nicegui import ui
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from headwater.console import pages, sign_in
@@ -22,6 +22,7 @@ from headwater.console.guard import SIGN_IN, Guard
 from headwater.manage.front import Front
 
 ASSETS = Path(__file__).parent / "assets"
+_NOTHING = (ASSETS / "nothing.html").read_text(encoding="utf-8")
 for _module in pkgutil.iter_modules(pages.__path__):
     import_module(f"{pages.__name__}.{_module.name}")
 
@@ -56,5 +57,11 @@ async def console(front: Front) -> AsyncGenerator[Application]:
         binding_refresh_interval=None,
     )
     pages_app.config.socket_io_js_transports = ["websocket"]
+    # The framework's own answer is a live page, which is kept for a minute for everybody who asks for nothing.
+    pages_app.add_exception_handler(404, _nothing_here)
     async with web.router.lifespan_context(web):
         yield GZipMiddleware(Guard(web, front), minimum_size=1_000)
+
+
+async def _nothing_here(_request: Request, _error: Exception) -> Response:
+    return HTMLResponse(_NOTHING, status_code=404)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
 from typing import Any, cast
@@ -22,10 +23,14 @@ from headwater.manage.openapi import document
 from headwater.manage.operation import Operation
 from headwater.manage.problems import Problem, Refused, explain, word
 from headwater.manage.streaming import Answers, begun, frames, listen
+from headwater.spec.errors import SenderError
 from headwater.spec.wire import encode
 
 log = logging.getLogger("headwater.manage")
 MAX_BODY_BYTES = 1_000_000
+BODY_SECONDS = 30.0
+"""Who may do something is decided before the body is there; later than this the decision is too old."""
+
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 AnyRequest = Request[Any, Any, Any]
@@ -111,10 +116,18 @@ async def _answer(operation: Operation, desk: Desk, allowance: Allowance | None,
             media_type="text/event-stream",
             headers=headers,
         )
-    body = await request.body() if operation.reads_body else b""
+    body = await _body(request) if operation.reads_body else b""
     answer = await cast("Awaitable[Any]", operation.run(desk, request_of(operation, path, query, body)))
     content = encode({"data": answer})
     return Response(content, status_code=operation.status, media_type=MediaType.JSON, headers=headers)
+
+
+async def _body(request: AnyRequest) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.body()
+    except TimeoutError:
+        raise SenderError("The body did not arrive in time.", code="request_timeout", status=408) from None
 
 
 def _socket(front: Front, operation: Operation) -> Any:

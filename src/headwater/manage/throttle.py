@@ -11,7 +11,11 @@ _MINUTE = 60_000
 
 
 class Throttle:
-    """Counts the tries of the last minute that did not succeed. Instants are milliseconds since 1970."""
+    """Counts the tries of the last minute that did not succeed.
+
+    Instants are milliseconds of a clock that never goes back. The instant of a request is none: it is that of the
+    request's beginning, and whoever sends a body slowly chooses how long ago that was.
+    """
 
     def __init__(self, *, per_email: int = 5, over_all: int = 50) -> None:
         """The failures of a minute after which the next try must wait."""
@@ -24,7 +28,7 @@ class Throttle:
 
         It counts as failed until `succeed` is told, so that tries made at the same time count too.
         """
-        while self._failures and not now - _MINUTE < self._failures[0][0] <= now:
+        while self._failures and self._failures[0][0] <= now - _MINUTE:
             self._failures.popleft()
         own = [at for at, one in self._failures if one == email]
         if len(own) >= self._per_email:

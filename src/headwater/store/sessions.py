@@ -28,14 +28,23 @@ LASTS_MS = 12 * 3_600_000
 def begin_with_token(connection: Connection, text: str, at: int) -> tuple[str, Token]:
     """Begin a session of a token; it ends with the token at the latest. Returns its text and itself.
 
+    Raises SenderError as `find_parent` does.
+    """
+    parent = find_parent(connection, text, at)
+    ends = at + LASTS_MS if parent.expires_at is None else min(at + LASTS_MS, parent.expires_at)
+    return _begin(connection, at, ends, parent_id=parent.id)
+
+
+def find_parent(connection: Connection, text: str, at: int) -> Token:
+    """The token of this text, of which a session can be begun; nothing is written.
+
     Raises SenderError 401 for a text that is no token: one unknown, one expired, or that of a session, which would
     otherwise never end.
     """
     parent = find_token(connection, text, at)
     if parent is None or parent.kind != "token":
         raise SenderError("The token is unknown, or has expired.", code="unauthorized", status=401)
-    ends = at + LASTS_MS if parent.expires_at is None else min(at + LASTS_MS, parent.expires_at)
-    return _begin(connection, at, ends, parent_id=parent.id)
+    return parent
 
 
 def begin_with_user(connection: Connection, user_id: str, verified: str, at: int) -> tuple[str, Token]:

@@ -53,6 +53,23 @@ def test_csv_quotes_what_must_be_quoted() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("+1+cmd", "'+1+cmd"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("\t=1+1", "'\t=1+1"),
+        ("-12.5", "-12.5"),
+        ("+4912345", "+4912345"),
+        (-3, "-3"),
+        ("a=b", "a=b"),
+    ],
+)
+def test_text_that_strangers_sent_is_no_formula_in_a_spreadsheet(value: object, written: str) -> None:
+    assert as_csv(found(["VARCHAR"], [value])) == f"c0\n{written}\n"
+
+
+@pytest.mark.parametrize(
     ("message", "sql", "place"),
     [
         ("Error\n\nLINE 2: from events wher x\n                         ^", "select 1\nfrom events wher x", (2, 18)),

@@ -5,6 +5,7 @@ A session is for people: it is got with a password or a token, and ends after ha
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -47,7 +48,9 @@ class CreateSession(Confidential, frozen=True, kw_only=True, rename="camel"):
     """A token, or an e-mail and a password."""
 
     token: KnownToken | None = None
-    email: Annotated[str, Meta(max_length=254, description="The e-mail of a user.")] | None = None
+    email: Annotated[str, Meta(pattern=r"^[^\x00]*$", max_length=254, description="The e-mail of a user.")] | None = (
+        None
+    )
     password: KnownPassword | None = None
 
 
@@ -141,7 +144,10 @@ async def _beginning(desk: Desk, request: CreateSession) -> Callable[[Connection
     """How to begin the session that is asked for, once whoever asks has shown who they are."""
     token, email, password = request.token, request.email, request.password
     if token is not None and email is None and password is None:
-        return lambda connection: sessions.begin_with_token(connection, token.strip(), desk.now)
+        text = token.strip()
+        # Asked before anything is written: strangers' guesses must not queue for the one turn that writers have.
+        await desk.store.read(lambda connection: sessions.find_parent(connection, text, desk.now))
+        return lambda connection: sessions.begin_with_token(connection, text, desk.now)
     if token is not None or email is None or password is None:
         problem = Problem("input-validation", 'Either "token", or "email" and "password", must be given')
         raise Refused([problem])
@@ -157,7 +163,8 @@ async def _beginning(desk: Desk, request: CreateSession) -> Callable[[Connection
 
 async def _verified(desk: Desk, email: str, password: str) -> tuple[str, str] | None:
     """The id and digest of the user with this e-mail and password, or None. Raises Refused 429 after many failures."""
-    wait = desk.throttle.begin(email, desk.now)
+    at = round(asyncio.get_running_loop().time() * 1000)
+    wait = desk.throttle.begin(email, at)
     if wait:
         seconds = -(-wait // 1000)
         message = f"Too many passwords were wrong; try again in {seconds} seconds."
@@ -166,7 +173,7 @@ async def _verified(desk: Desk, email: str, password: str) -> tuple[str, str] | 
     # A user without a password is checked like one with, and so is nobody: the time taken tells nothing.
     if not await desk.passwords.match(digest, password) or user_id is None or digest is None:
         return None
-    desk.throttle.succeed(email, desk.now)
+    desk.throttle.succeed(email, at)
     return user_id, await _renewed(desk, user_id, digest, password)
 
 

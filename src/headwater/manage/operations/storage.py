@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Annotated
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Meta
@@ -94,7 +95,7 @@ async def get_storage(desk: Desk, request: GetStorage) -> GetStorageAnswer:
         parts=_parts(found),
         streams=[await _stream(desk.log, stream) for stream in (COLLECTED, PROCESSED, OUTCOMES)],
         archive=ArchiveKept(
-            url=desk.settings.warehouse.archive_url,
+            url=_without_credentials(desk.settings.warehouse.archive_url),
             events=max(0, archived),
             files=sum(one.files for one in days),
             bytes=sum(one.size for one in days),
@@ -116,6 +117,12 @@ def _parts(found: list[Room]) -> list[StoragePart]:
     whole = [Room("archive", sum(one.files for one in archive), sum(one.size for one in archive))] if archive else []
     others = [one for one in found if not one.part.startswith(_ARCHIVE)]
     return [StoragePart(part=one.part, files=one.files, bytes=one.size) for one in (*whole, *others)]
+
+
+def _without_credentials(url: str) -> str:
+    """The address without a user, a password and a query, in which keys may stand."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")) if url else ""
 
 
 def _engine(store: Store) -> str:
