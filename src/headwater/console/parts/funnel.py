@@ -30,11 +30,12 @@ def sums(accounts: Iterable[Account]) -> dict[str, int]:
 def funnel(steps: Mapping[str, int], *, as_percent: bool) -> Html:
     """A bar for each step, its length a share of all that matched."""
     whole = steps.get(Step.MATCHED, 0)
-    rows = "".join(_bar(steps.get(step, 0), whole, name, tone, hint, as_percent) for step, name, tone, hint in STEPS)
+    rows = "".join(_bar(row, steps.get(row[0], 0), whole, as_percent=as_percent) for row in STEPS)
     return Html(f'<div class="funnel" role="list" aria-label="What became of the events">{rows}</div>')
 
 
-def _bar(events: int, whole: int, name: str, tone: str, hint: str, as_percent: bool) -> str:
+def _bar(row: tuple[Step, str, str, str], events: int, whole: int, *, as_percent: bool) -> str:
+    _, name, tone, hint = row
     share = 0.0 if whole <= 0 else min(100.0, max(0.0, 100 * events / whole))
     bar = f'<i class="{tone}" style="width:{share:.2f}%"></i>' if share else ""
     figures = (percent(max(0, events), whole), count(events))
