@@ -14,7 +14,7 @@ from headwater.console.person import Person
 
 @page("/events", title="Live events", scope="events:read", menu=Entry("bolt", 30, key="e"))
 async def events(
-    person: Person, source: str = "", type: str = "", event: str = "", user: str = "", text: str = ""
+    person: Person, *, source: str = "", type: str = "", event: str = "", user: str = "", text: str = ""
 ) -> None:
     wanted = Wanted(source=source, type=type, event=event, user=user, filter=text)
     await live_events(person, wanted, beside=_trace_field)
