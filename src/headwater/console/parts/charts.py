@@ -92,6 +92,7 @@ def _across(places: Sequence[Any], axis: str, *, bars: bool) -> dict[str, Any]:
     }
     if axis == "category":
         across |= {"data": [str(place) for place in places], "boundaryGap": bars}
+        across["axisLabel"] |= {"width": 96, "overflow": "truncate"}
     return across
 
 
