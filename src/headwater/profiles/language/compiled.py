@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -11,13 +12,14 @@ from headwater.profiles.language.accounts import Answers, of_account
 from headwater.profiles.language.check import Kind, Level, check, kind_of
 from headwater.profiles.language.conditions import Ask
 from headwater.profiles.language.here import Here
-from headwater.profiles.language.items import Item, event_name
+from headwater.profiles.language.items import NAMES, Item, event_name
 from headwater.profiles.language.keeping import Slot, State
 from headwater.profiles.language.streams import Plan
 from headwater.profiles.language.tree import Condition, Query, Reduced, Scalar, Size
 from headwater.profiles.language.walking import Needs, columns
 
 Traits = Mapping[str, Any]
+Take = Callable[[State, Item], bool]
 Answer = bool | str | int | float | list[str] | None
 """What a query says of a profile: yes or no, a value, a list, or None where a trait is absent."""
 
@@ -129,25 +131,37 @@ def _body(body: Condition | Scalar, plan: Plan) -> Callable[[Any], Any]:
 
 def _preparing(slots: tuple[Slot, ...]) -> Callable[[State, Traits, int], Here]:
     """Forgets what cannot matter any more, and gives what questions are asked of."""
-    forgetting = [(slot.forget, slot.keep_ms) for slot in slots if slot.forget is not None and slot.keep_ms is not None]
+    bounded = [(place, slot.keep_ms, slot.key) for place, slot in enumerate(slots) if slot.keep_ms is not None]
 
     def prepare(state: State, traits: Traits, now_ms: int) -> Here:
-        for forget, keep_ms in forgetting:
-            forget(state, now_ms - keep_ms)
+        for place, keep_ms, key in bounded:
+            held = state[place]
+            if held and (held[0] if key is None else held[0][0]) < now_ms - keep_ms:
+                del held[: bisect_left(held, now_ms - keep_ms, key=key)]
         return Here(state, traits, now_ms)
 
     return prepare
 
 
 def _folding(slots: tuple[Slot, ...]) -> Callable[[State, Item], bool]:
-    takers: dict[str | None, list[Callable[[State, Item], bool]]] = {}
+    by_event: dict[str, list[Take]] = {}
     for slot in slots:
-        takers.setdefault(slot.event, []).append(slot.take)
+        by_event.setdefault(slot.event, []).append(slot.take)
+    takes = {event: taken[0] if len(taken) == 1 else _each(taken) for event, taken in by_event.items()}
 
     def fold(state: State, item: Item) -> bool:
-        changed = False
-        for take in takers.get(event_name(item.type, item.name), ()):
-            changed |= take(state, item)
-        return changed
+        # What event_name does, without the call.
+        take = takes.get(item.name if item.type == "track" else NAMES.get(item.type, ""))
+        return take is not None and take(state, item)
 
     return fold
+
+
+def _each(takes: list[Take]) -> Take:
+    def take(state: State, item: Item) -> bool:
+        changed = False
+        for each in takes:
+            changed |= each(state, item)
+        return changed
+
+    return take

@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 
-class Here:
+
+class Here(msgspec.Struct):
     """Changes while a query is answered: `entry` and `parent` are the event looked at and the one around it."""
 
-    __slots__ = ("due", "entry", "now", "parent", "state", "traits")
-
-    def __init__(self, state: Any, traits: Mapping[str, Any], now: int) -> None:
-        self.state = state
-        self.traits = traits
-        self.now = now
-        self.due: int | None = None
-        self.entry: Any = None
-        self.parent: Any = None
+    state: Any
+    traits: Mapping[str, Any]
+    now: int
+    due: int | None = None
+    entry: Any = None
+    parent: Any = None
 
     def note(self, instant: int) -> None:
         """The answer just given may be another at this instant, which lies after now."""

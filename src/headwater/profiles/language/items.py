@@ -51,4 +51,7 @@ def reader(node: Property | Context, event: str) -> Callable[[Item], Any]:
     kind, name_property = NAME_PROPERTIES.get(event, ("", ""))
     if path == (name_property,):
         return lambda item: item.name if item.type == kind and item.name else item.properties.get(name_property)
+    if len(path) == 1:
+        first = path[0]
+        return lambda item: item.properties.get(first)
     return lambda item: walk(item.properties)

@@ -7,7 +7,7 @@ number is asked, or as lists `[moment, message id, values...]`.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import insort
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
@@ -30,7 +30,7 @@ _place_of = itemgetter(0, 1)
 
 
 class Slot(msgspec.Struct, frozen=True):
-    """One place of a state. `take` says whether the item was taken in; `forget` drops what lies before a moment."""
+    """One place of a state. `take` says whether the item was taken in."""
 
     event: str
     new: Callable[[], Any]
@@ -38,7 +38,8 @@ class Slot(msgspec.Struct, frozen=True):
     merge: Callable[[Any, Any], Any]
     keep_ms: int | None = None
     """Items older than this cannot matter any more; None if they always can."""
-    forget: Callable[[State, int], None] | None = None
+    key: Callable[[Any], int] | None = None
+    """The moment of what is kept, where it is not the moment itself."""
 
 
 class Keep(msgspec.Struct, frozen=True):
@@ -89,7 +90,7 @@ def moments(keep: Keep) -> Slot:
     def merge(one: list[int], other: list[int]) -> list[int]:
         return sorted(one + other)[-limit:]
 
-    return Slot(keep.event, list, take, merge, keep.keep_ms, _forget(index, None))
+    return Slot(keep.event, list, take, merge, keep.keep_ms)
 
 
 def entries(keep: Keep, fields: list[Read], *, needs: int | None) -> Slot:
@@ -115,13 +116,4 @@ def entries(keep: Keep, fields: list[Read], *, needs: int | None) -> Slot:
     def merge(one: list[Any], other: list[Any]) -> list[Any]:
         return [list(entry) for entry in sorted(one + other, key=_place_of)[-limit:]]
 
-    return Slot(keep.event, list, take, merge, keep.keep_ms, _forget(index, at_of))
-
-
-def _forget(index: int, key: Callable[[Any], int] | None) -> Callable[[State, int], None]:
-    def forget(state: State, before: int) -> None:
-        held = state[index]
-        if held and (held[0] if key is None else key(held[0])) < before:
-            del held[: bisect_left(held, before, key=key)]
-
-    return forget
+    return Slot(keep.event, list, take, merge, keep.keep_ms, at_of)

@@ -6,13 +6,13 @@ of the latest. Ends are included, except that a funnel's event must be later tha
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from headwater.profiles.language.comparing import test
 from headwater.profiles.language.conditions import Ask, Read, condition, conjuncts, every, is_settled
 from headwater.profiles.language.here import Here
 from headwater.profiles.language.items import is_many, reader
@@ -33,6 +33,14 @@ from headwater.profiles.language.tree import (
 )
 
 _ALWAYS, _NEVER = -(2**62), 2**62
+_COUNTS: dict[str, Callable[[float, float], bool]] = {
+    "equals": operator.eq,
+    "differs": operator.ne,
+    "greater_than": operator.gt,
+    "at_least": operator.ge,
+    "less_than": operator.lt,
+    "at_most": operator.le,
+}
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -156,18 +164,17 @@ def counted(index: int, oldest: int, by: str, bound: float) -> Ask:
 
     Since items only leave as time passes, the answer turns with the first lower count that would be answered otherwise.
     """
-    holds = test(by, (bound,))
+    holds = _COUNTS[by]
     near = int(bound)
     turns = tuple(count for count in (near + 1, near, near - 1) if count >= 0)
 
     def ask(here: Here) -> bool:
         held = here.state[index]
-        first = bisect_left(held, here.now - oldest)
-        count = len(held) - first
-        answer = holds(count)
-        for lower in (count - 1, *turns):
-            if 0 <= lower < count and holds(lower) != answer:
-                here.note(held[first + count - lower - 1] + oldest + 1)
+        count = len(held) - bisect_left(held, here.now - oldest)
+        answer = holds(count, bound)
+        for lower in turns:
+            if lower < count and holds(lower, bound) != answer:
+                here.note(held[-lower - 1] + oldest + 1)
                 break
         return answer
 
