@@ -13,6 +13,7 @@ from manage_house import ADMIN, ManageHouse, running
 from headwater.eventlog import Chunk
 from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import PROCESSED, Stream
+from headwater.manage import front
 from headwater.manage.feeds import Feeds
 from headwater.manage.tail import BEHIND, Missed, Seen, Wanted, tail
 
@@ -59,6 +60,27 @@ def test_events_come_as_they_are_processed_and_a_reader_takes_up_where_it_left(t
                 assert [event["messageId"] for _, _, event in await read(response, 2)] == ["m2", "m3"]
             async with session.get(house.url("/headwater/events/stream?from=position")) as response:
                 assert [place for place, _, _ in await read(response, 4)] == ["0:0", "0:1", "0:2", "0:3"]
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_ends_when_its_reader_is_taken_the_token_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front, "LOOK_SECONDS", 0.0)
+
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house, aiohttp.ClientSession(headers=BEARER) as session:
+            made = (await house.ask("POST", "/headwater/tokens", {"name": "Reader", "scopes": ["events:read"]})).data
+            bearer = {"Authorization": f"Bearer {made['text']}"}
+            streamed = session.get(house.url("/headwater/events/stream"), headers=bearer)
+            framed = session.ws_connect(house.url("/headwater/events/socket"), headers=bearer)
+            async with asyncio.timeout(20), streamed as response, framed as socket:
+                await response.content.readany()
+                await house.ask("DELETE", f"/headwater/tokens/{made['token']['id']}")
+                await house.process(await house.source(), "a-secret-event")
+                assert b"a-secret-event" not in await response.read()
+                said = await socket.receive_json(loads=json.loads)
+                assert said["errors"][0]["type"] == "unauthorized"
+                assert (await socket.receive()).data == 1008
 
     asyncio.run(scenario())
 

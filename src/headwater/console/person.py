@@ -48,10 +48,10 @@ class Person:
         return await run(desk, _checked(operation, request))
 
     async def listen(self, run: Callable[[Desk, R], AsyncGenerator[A, None]], request: R) -> AsyncGenerator[A, None]:
-        """The answers of a stream operation; close it when nobody looks any more."""
+        """The answers of a stream operation, while this person may hear them; close it when nobody looks any more."""
         operation = _declared(run)
         desk, _ = await self._front.admit(operation, self._headers)
-        return run(desk, _checked(operation, request))
+        return self._front.listening(operation, self._headers, run(desk, _checked(operation, request)))
 
 
 def _declared(run: Callable[..., Any]) -> Operation:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, suppress
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -15,9 +16,13 @@ from headwater.manage.limits import Allowance, Meter
 from headwater.manage.operation import Operation
 from headwater.manage.problems import Problem, Refused
 from headwater.manage.reading import read, unfold
-from headwater.spec.errors import SenderError
+from headwater.spec.errors import SenderError, Unavailable
 from headwater.spec.wire import JSON, decode
 from headwater.store import tokens
+
+A = TypeVar("A")
+LOOK_SECONDS = 5.0
+"""So often is asked whether whoever listens to a stream still may."""
 
 _VENDOR = "application/vnd.segment."
 _VERSIONS = {"v1", "v1beta", "v1alpha", "stable", "beta", "alpha"}
@@ -43,6 +48,23 @@ class Front:
             scopes.check(caller, operation)
         _check_accept(headers.get("accept", ""))
         return dataclasses.replace(self.desk, caller=caller, now=now), allowance
+
+    async def listening(
+        self, operation: Operation, headers: Mapping[str, str], answers: AsyncGenerator[A, None]
+    ) -> AsyncGenerator[A, None]:
+        """The answers of a stream, until whoever was admitted to it may hear no more of them.
+
+        Raises SenderError 401 then: a stream may last for days, and a role, a token or a session end sooner.
+        """
+        looked = time.monotonic()
+        async with aclosing(answers):
+            async for answer in answers:
+                if time.monotonic() - looked >= LOOK_SECONDS:
+                    with suppress(Unavailable):  # nobody takes anything back while the store is away
+                        caller = await self._caller(headers.get("authorization", ""), time.time_ns() // 1_000_000)
+                        scopes.check(caller, operation)
+                    looked = time.monotonic()
+                yield answer
 
     async def _caller(self, authorization: str, now: int) -> Caller:
         text = _bearer(authorization)

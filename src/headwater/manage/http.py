@@ -90,7 +90,7 @@ def _route(front: Front, operation: Operation, path: str) -> HTTPRouteHandler:
         status = 500
         try:
             desk, allowance = await front.admit(operation, request.headers)
-            response = await _answer(operation, desk, allowance, request)
+            response = await _answer(front, operation, desk, allowance, request)
             status = response.status_code or operation.status
             return response
         except Exception as error:
@@ -103,13 +103,15 @@ def _route(front: Front, operation: Operation, path: str) -> HTTPRouteHandler:
     return route(path, http_method=[operation.method], name=operation.name, status_code=operation.status)(answer)
 
 
-async def _answer(operation: Operation, desk: Desk, allowance: Allowance | None, request: AnyRequest) -> AnyResponse:
+async def _answer(
+    front: Front, operation: Operation, desk: Desk, allowance: Allowance | None, request: AnyRequest
+) -> AnyResponse:
     query = _query(request.scope)
     path = _path(operation, request.scope["raw_path"])
     headers = {**_HEADERS, **(allowance.headers() if allowance else {})}
     if operation.stream:
         asked = request_of(operation, path, query, extra=_resumed(request.headers))
-        events = cast("Answers", operation.run(desk, asked))
+        events = front.listening(operation, request.headers, cast("Answers", operation.run(desk, asked)))
         return Stream(
             frames(await begun(events), events),
             status_code=operation.status,
@@ -135,7 +137,8 @@ def _socket(front: Front, operation: Operation) -> Any:
     async def socket(socket: WebSocket[Any, Any, Any]) -> None:
         try:
             desk, _ = await front.admit(operation, socket.headers)
-            events = cast("Answers", operation.run(desk, request_of(operation, {}, _query(socket.scope))))
+            asked = request_of(operation, {}, _query(socket.scope))
+            events = front.listening(operation, socket.headers, cast("Answers", operation.run(desk, asked)))
             await begun(events)
         except Exception as error:
             await _close(socket, error, operation.name)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
 from litestar import WebSocket
 from litestar.exceptions import WebSocketDisconnect
 
+from headwater.spec.errors import SenderError
 from headwater.spec.wire import encode
 
 _SEND_BYTES = 65_536
@@ -40,22 +41,24 @@ async def begun(answers: Answers) -> Tailed:
 async def frames(first: Tailed, answers: Answers) -> AsyncGenerator[bytes]:
     """Server-sent events; a comment is a sign of life.
 
-    What comes at once leaves at once, up to a sign of life or some size: sending costs more than all else.
+    What comes at once leaves at once, up to a sign of life or some size: sending costs more than all else. It ends
+    when the reader may hear no more, as it does when the house stops; whoever asks again is told why.
     """
     yield _frame(first)
     held: list[bytes] = []
     size = 0
-    async with aclosing(answers):
-        async for answer in answers:
-            if answer.kind == "idle" and held:
-                frame = b""
-            else:
-                frame = _frame(answer)
-                held.append(frame)
-            size += len(frame)
-            if answer.kind == "idle" or size > _SEND_BYTES:
-                yield b"".join(held)
-                held, size = [], 0
+    with suppress(SenderError):
+        async with aclosing(answers):
+            async for answer in answers:
+                if answer.kind == "idle" and held:
+                    frame = b""
+                else:
+                    frame = _frame(answer)
+                    held.append(frame)
+                size += len(frame)
+                if answer.kind == "idle" or size > _SEND_BYTES:
+                    yield b"".join(held)
+                    held, size = [], 0
     if held:
         yield b"".join(held)
 
