@@ -19,6 +19,7 @@ COLOURS: Final = (
     "#8a8f2c",
     "#5b7fa8",
 )
+_FEW: Final = 12
 _TEXT: Final = {"color": "var(--soft)", "fontSize": 11}
 
 
@@ -92,7 +93,7 @@ def _across(places: Sequence[Any], axis: str, *, bars: bool) -> dict[str, Any]:
     }
     if axis == "category":
         across |= {"data": [str(place) for place in places], "boundaryGap": bars}
-        across["axisLabel"] |= {"width": 96, "overflow": "truncate"}
+        across["axisLabel"] |= {"width": 96, "overflow": "truncate", "interval": 0 if len(places) <= _FEW else "auto"}
     return across
 
 
