@@ -14,12 +14,12 @@ from playwright.sync_api import Browser, Page, expect
 from headwater.contracts.house import RunningHouse, running_house
 
 PATIENCE = 30_000
-LOOK_AWAY_AND_BACK = """() => {
+LOOK_AWAY_AND_BACK = """() => setInterval(() => {
   for (const hidden of [true, false]) {
     Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
     document.dispatchEvent(new Event("visibilitychange"));
   }
-}"""
+}, 500)"""
 READER, PASSWORD = "reader@example.com", "reads but does not write"
 
 

@@ -46,14 +46,15 @@ def note(problems: Sequence[ProblemShape]) -> None:
 def attention(person: Person) -> None:
     """Place the mark. It costs the page nothing: what is known is shown, and asked for anew once the page is there.
 
-    Who may not see it has no mark; yet also their page learns so that their session has ended.
+    Every page, also of those who may not see the mark, learns so that the session has ended.
     """
     if not person.may("ledger:read"):
         _once_there(partial(poll, _SECONDS, partial(person.ask, get_session, GetSession())))
         return
-    shown = Patched(mark(_seen.problems)).classes("attention-place")
+    shown = Patched(mark(_seen.problems))
 
     async def look() -> None:
+        await person.ask(get_session, GetSession())
         async with _asking:
             if time.monotonic() - _seen.at > _FRESH:
                 note((await person.ask(get_overview, GetOverview(span=_ASKED_MINUTES))).problems)
