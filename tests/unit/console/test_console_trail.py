@@ -106,7 +106,7 @@ def refusal(reason: str) -> OutcomeShape:
 
 def test_a_trail_tells_how_the_clocks_differ_and_how_long_the_event_waited_at_its_sender() -> None:
     shown = trail_html(answer(), {"s1": "Shop"}, "UTC")
-    assert "2.0 s after it was sent, by the sender&#x27;s clock; it had happened 1 min before that." in shown
+    assert "2.0 s after it was sent, by the sender&#x27;s clock. It had happened 1 min before it was sent." in shown
     assert "Shop" in shown
     assert "country: DE" in shown
 

@@ -38,7 +38,7 @@ def _parked(row: ParkedShape, now: int, zone: str, *, may_retry: bool) -> str:
         return ""
     ended = f" at {moment_html(row.ended_at, zone)}" if row.ended_at else ""
     button = f'<button type="button" class="act" data-retry="{safe(row.id)}">Send again</button>' if may_retry else ""
-    detail = f" {safe(row.detail)}" if row.detail else ""
+    detail = f" {safe(row.detail)}" if row.detail and not row.attempts else ""
     return f'<p class="soft">Given up{ended} after {_tries(row.attempts)}.{detail}</p>{button}'
 
 
@@ -62,7 +62,7 @@ def _attempt(one: AttemptShape, zone: str) -> str:
         f'<span class="number">Attempt {one.attempt}</span> {chip(status, tone)} '
         f'<span class="number">{duration(one.took)}</span> <span class="soft">{at}</span>{shared}'
     )
-    why = " ".join(part for part in (one.meaning, one.detail) if part)
+    why = one.detail or one.meaning
     said = f'<p class="soft">{safe(why)}</p>' if why and one.step != Step.DELIVERED else ""
     if not one.request and not one.response:
         return f'<li><p class="row-line">{head} <span class="soft">no sample was kept</span></p>{said}</li>'

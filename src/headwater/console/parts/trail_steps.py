@@ -63,10 +63,10 @@ def _clock(event: Mapping[str, JSON]) -> str:
     said: list[str] = []
     if sent is not None and received is not None and sent != received:
         word = "after it was sent" if received > sent else "before it was sent"
-        said.append(f"{duration(abs(received - sent))} {word}, by the sender's clock")
+        said.append(f"{duration(abs(received - sent))} {word}, by the sender's clock.")
     if sent is not None and happened is not None and sent - happened >= 1_000:
-        said.append(f"it had happened {duration(sent - happened)} before that")
-    return f'<p class="soft">{safe("; ".join(said))}.</p>' if said else ""
+        said.append(f"It had happened {duration(sent - happened)} before it was sent.")
+    return f'<p class="soft">{safe(" ".join(said))}</p>' if said else ""
 
 
 def _moment(value: JSON) -> int | None:
