@@ -201,6 +201,13 @@ def commands() -> str:
     return reference.page(app)
 
 
+def language() -> str:
+    """The page of the language of audiences and computed traits."""
+    from headwater.profiles.language import reference
+
+    return reference.page("Audience language", MADE)
+
+
 def refusals() -> str:
     """The page of errors."""
     tree = inspect.cleandoc(errors.__doc__ or "").split("\n\n")
@@ -213,6 +220,7 @@ def refusals() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     ".env.example": env_example,
+    "docs/reference/audience-language.md": language,
     "docs/reference/cli.md": commands,
     "docs/reference/destinations.md": catalogue,
     "docs/reference/enrichments.md": enrichments,

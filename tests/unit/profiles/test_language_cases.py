@@ -1,5 +1,6 @@
 """Golden cases of the language (tests/cases/profiles/language): query, items and traits in, answer and due out."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,12 @@ import pytest
 import yaml
 
 from headwater.profiles.language import Compiled, Item, QueryError, State, check, compile_query, parse
+from headwater.profiles.language.words import COMPARATORS, FILTERS, REDUCERS
 
-CASES = Path(__file__).parents[2] / "cases" / "profiles" / "language"
+ROOT = Path(__file__).parents[3]
+CASES = ROOT / "tests" / "cases" / "profiles" / "language"
+PAGE = ROOT / "docs" / "reference" / "audience-language.md"
+BLOCK = re.compile(r"^```text\n(.*?)\n```", re.MULTILINE | re.DOTALL)
 NOW = datetime(2024, 3, 15, tzinfo=UTC)
 
 
@@ -68,3 +73,17 @@ def test_a_wrong_query_is_told_what_is_wrong_and_where(case: dict[str, Any]) -> 
         check(parse(case["query"]), case.get("kind", "audience"), case.get("level", "USERS"))
     assert str(caught.value) == case["says"].rstrip("\n")
     assert caught.value.code == "invalid_query"
+
+
+@pytest.mark.parametrize("text", [each for block in BLOCK.findall(PAGE.read_text()) for each in block.split("\n\n")])
+def test_every_example_of_the_page_can_be_used(text: str) -> None:
+    compile_query(parse(text), "ACCOUNTS" if re.search(r"\b(ANY|ALL)\b", text) else "USERS")
+
+
+@pytest.mark.parametrize("call", [word.example for kind in (FILTERS, REDUCERS, COMPARATORS) for word in kind.values()])
+def test_every_call_of_the_page_can_be_made(call: str) -> None:
+    name = call[1:].partition("(")[0]
+    if name in COMPARATORS:
+        check(parse(f"trait('x'){call}"))
+    else:
+        check(parse(f"event('A'){call}{'.count()' if name in FILTERS else ''}"), "trait")
