@@ -28,6 +28,13 @@ RESOURCES: Final = (
     Resource("events", "Events", "See what is in events, which is personal data: live, failed, and by SQL."),
     Resource("ledger", "Ledger", "See how many events met which outcome, and whether all is well."),
     Resource("deliveries", "Deliveries", "Nothing more than others see.", "Have failed deliveries sent again."),
+    Resource("spaces", "Spaces", "See spaces and their identity rules.", "Set up spaces and their identity rules."),
+    Resource(
+        "profiles",
+        "Profiles",
+        "See profiles, which are personal data: who is known, by what, and why.",
+        "Undo merges of profiles, and allow them again.",
+    ),
     Resource(
         "users", "People", "See who may sign in, and their roles.", "Add people, change their roles and passwords."
     ),
