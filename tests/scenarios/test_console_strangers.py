@@ -1,6 +1,7 @@
 """What somebody who has not signed in gets from the console, and what signing in leaves in the browser."""
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from manage_house import ADMIN, ManageHouse
 from nicegui import Client
 
@@ -75,7 +77,9 @@ async def _exchange(
     return sent[0]["status"], answered, b"".join(one.get("body", b"") for one in sent[1:]).decode()
 
 
-def test_strangers_leave_no_page_behind_and_sign_in_over_https_sets_a_secure_cookie(tmp_path: Path) -> None:
+def test_strangers_leave_no_page_behind_and_sign_in_over_https_sets_a_secure_cookie(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def scenario() -> None:
         async with _console(tmp_path) as ask:
             before = len(Client.instances)
@@ -97,5 +101,8 @@ def test_strangers_leave_no_page_behind_and_sign_in_over_https_sets_a_secure_coo
                 assert "; secure" in safe[1]["set-cookie"].lower()
                 assert "httponly" in safe[1]["set-cookie"].lower()
             assert (await ask("POST", "/console/sign-in", form, origin="https://evil.example"))[0] == 403
+
+            logging.getLogger("nicegui").warning("from a browser\nINFO another line")
+            assert "from a browser\\nINFO another line" in caplog.text
 
     asyncio.run(scenario())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pkgutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -57,10 +58,18 @@ async def console(front: Front) -> AsyncGenerator[Application]:
         binding_refresh_interval=None,
     )
     pages_app.config.socket_io_js_transports = ["websocket"]
+    logging.getLogger("nicegui").addFilter(_in_one_line)
     # The framework's own answer is a live page, which is kept for a minute for everybody who asks for nothing.
     pages_app.add_exception_handler(404, _nothing_here)
     async with web.router.lifespan_context(web):
         yield GZipMiddleware(Guard(web, front), minimum_size=1_000)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """What a browser has the framework log stays on its line, and reads as nothing else."""
+    message = record.getMessage()
+    record.msg, record.args = message.replace("\r", "\\r").replace("\n", "\\n"), ()
+    return True
 
 
 async def _nothing_here(_request: Request, _error: Exception) -> Response:

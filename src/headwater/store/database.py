@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from headwater.spec.errors import Unavailable
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+log = logging.getLogger("headwater.store")
 T = TypeVar("T")
 _TRIES = 8
 _LOST_A_RACE = {"40001", "40P01", "CR000"}
@@ -63,10 +65,19 @@ class Store:
             except DBAPIError as error:
                 if not _is_race(error) or attempt == _TRIES - 1:
                     if isinstance(error, OperationalError) or error.connection_invalidated:
-                        raise Unavailable(f"The store does not answer: {error.orig}", retry_after=1.0) from error
+                        raise self._away(error) from error
                     raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, no secret
         raise AssertionError("the last try returns or raises")
+
+    def _away(self, error: DBAPIError) -> Unavailable:
+        """What is said of a database that does not answer. A server's own words name its host and user: these are for
+        the log, because whoever has not signed in hears the rest.
+        """
+        if self.url.startswith("sqlite"):
+            return Unavailable(f"The store does not answer: {error.orig}", retry_after=1.0)
+        log.warning("the store does not answer: %s", error.orig)
+        return Unavailable("The store does not answer; the log says why.", retry_after=1.0)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a function that only reads, off the event loop."""
