@@ -49,6 +49,7 @@ HEARTS = [
     "pipeline/process.py",
     "pipeline/plan.py",
     "pipeline/enrich",
+    "profiles/identity",
     "deliver/classify.py",
     "deliver/backoff.py",
     "deliver/redact.py",

@@ -15,6 +15,7 @@ import msgspec
 from headwater.spec.space import Collection
 
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS: Final = tuple(first + second for first in _DIGITS for second in _DIGITS)
 _EPOCH: Final = 1_400_000_000
 MAX_MERGES: Final = 100
 MAX_IDENTIFIERS: Final = 1_000
@@ -182,7 +183,7 @@ def make_id(prefix: str, at: int, *parts: str) -> str:
     digest = hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16).digest()
     number = (max(0, min(at // 1_000 - _EPOCH, 2**32 - 1)) << 128) | int.from_bytes(digest)
     found: list[str] = []
-    for _ in range(27):
-        number, digit = divmod(number, 62)
-        found.append(_DIGITS[digit])
-    return prefix + "".join(reversed(found))
+    for _ in range(13):
+        number, pair = divmod(number, 3_844)
+        found.append(_PAIRS[pair])
+    return prefix + _DIGITS[number] + "".join(reversed(found))

@@ -194,6 +194,8 @@ class _Decision:
         self, profiles: Sequence[Known], new: Sequence[str], unlimited: str
     ) -> tuple[ViolationKind, str] | None:
         """Why these profiles cannot become one and take these identifiers, with the type at fault."""
+        if not profiles and len(new) == 1:
+            return None
         if any(not one.apart.isdisjoint(other.members) for one in profiles for other in profiles if one is not other):
             return "kept_apart", ""
         counted: Iterable[str] = new if len(profiles) < 2 else (*new, *(key for one in profiles for key in one.links))
