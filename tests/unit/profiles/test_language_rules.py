@@ -121,7 +121,7 @@ def test_what_left_a_window_is_forgotten() -> None:
     compiled = compile_query(
         parse(
             "event('A').within(1 day).count() >= 1 AND event('A').within(2 days).max(property('x')) > 0 AND"
-            " event('A').where(event('B').within(parent: 5 days).count() >= 0).within(1 day).count() >= 1"
+            " event('A').where(event('B').within(5 days).count() >= 0).within(1 day).count() >= 1"
         )
     )
     state = compiled.new_state()

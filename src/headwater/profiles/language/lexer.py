@@ -15,6 +15,7 @@ MAX_TEXT = 20 * 1024
 """Characters of a query."""
 
 _LONGEST_NUMBER = 40
+_LARGEST_NUMBER = 1e200  # values of events are no numbers beyond it either
 _SYMBOLS = ("==", "!=", ">=", "<=", "=", ">", "<", "(", ")", "{", "}", "[", "]", ",", ".", ":")
 _NUMERIC = frozenset("0123456789")
 _IN_NUMBER = _NUMERIC | frozenset(".eE")
@@ -95,8 +96,8 @@ def _number(text: str, at: int) -> Token:
         value = int(written) if written.removeprefix("-").isdigit() else float(written)
     except ValueError:
         raise QueryError(f"`{written[:_LONGEST_NUMBER]}` is not a number", text, at) from None
-    if len(written) > _LONGEST_NUMBER or abs(value) == float("inf"):
-        raise QueryError("this number is too long", text, at)
+    if len(written) > _LONGEST_NUMBER or abs(value) > _LARGEST_NUMBER:
+        raise QueryError("this number is too large", text, at)
     return Token("number", written, at, here, value)
 
 

@@ -166,7 +166,7 @@ def counted(index: int, oldest: int, by: str, bound: float) -> Ask:
     """
     holds = _COUNTS[by]
     near = int(bound)
-    turns = tuple(count for count in (near + 1, near, near - 1) if count >= 0)
+    turns = tuple(count for count in (near, near - 1) if count >= 0)
 
     def ask(here: Here) -> bool:
         held = here.state[index]
