@@ -208,6 +208,24 @@ def test_after_five_wrong_passwords_the_right_one_waits_too_but_a_token_does_not
     asyncio.run(scenario())
 
 
+def test_what_was_given_for_a_while_makes_no_token_that_outlives_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+
+            async def make(ends: str | None, token: str) -> Answer:
+                body = {"name": "Another", "scopes": ["tokens:write"]} | ({"expiresAt": ends} if ends else {})
+                return await house.ask("POST", "/headwater/tokens", body, token=token)
+
+            short = (await make("2098-01-01T00:00:00.000Z", ADMIN)).data["text"]
+            begun = (await sign_in(house, token=short)).data["text"]
+            for text in (short, begun):
+                assert (await make(None, text)).status == 401
+                assert (await make("2098-01-01T00:00:00.001Z", text)).status == 401
+                assert (await make("2098-01-01T00:00:00.000Z", text)).status == 201
+
+    asyncio.run(scenario())
+
+
 def test_tokens_that_are_guessed_wait_for_no_writer_and_keep_none_waiting(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(ManageHouse(tmp_path)) as house, asyncio.timeout(20):

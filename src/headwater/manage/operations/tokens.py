@@ -88,6 +88,7 @@ async def create_token(desk: Desk, request: CreateToken) -> CreateTokenAnswer:
         raise invalid("expiresAt", '"expiresAt" must be a moment in the future')
 
     def work(connection: Connection) -> tuple[tuple[str, tokens.Token], list[audit.Entry]]:
+        _check_end(desk, connection, expires_at)
         text, token_id = tokens.create_token(
             connection, name=request.name, scopes=list(dict.fromkeys(request.scopes)), expires_at=expires_at
         )
@@ -122,6 +123,19 @@ async def delete_token(desk: Desk, request: DeleteToken) -> Done:
         return Done(), [note(desk, "Token Deleted", _KIND, gone.id, gone.name)]
 
     return await change(desk, work)
+
+
+def _check_end(desk: Desk, connection: Connection, expires_at: int | None) -> None:
+    """What was given for a while must not be kept for ever by way of another token, nor by way of a session."""
+    holder = next((one for one in tokens.list_tokens(connection) if one.id == desk.caller.actor), None)
+    if holder is None or holder.expires_at is None:
+        return
+    if expires_at is None or expires_at > holder.expires_at:
+        raise SenderError(
+            f"A token cannot make one that outlives it: this one ends at {format_moment(holder.expires_at)}.",
+            code="unauthorized",
+            status=401,
+        )
 
 
 def _show(token: tokens.Token) -> TokenShape:
