@@ -9,7 +9,7 @@ import pytest
 from chromium import watched_page
 from playwright.sync_api import Browser, Page, expect
 
-from headwater.console.parts.query_examples import EXAMPLES
+from headwater.console.parts.warehouses.examples import EXAMPLES
 from headwater.contracts.house import RunningHouse, running_house, until
 
 NASTY = "<img src=x onerror=alert(1)>"

@@ -84,12 +84,12 @@ def _surround(person: Person, path: str, title: str) -> None:
     )
     ui.colors(primary="var(--accent)", secondary="var(--soft)", accent="var(--accent)")
     with ui.header(elevated=False).classes("top"):
-        toggle = ui.button(icon="menu").props('flat dense round aria-label="Menu"').classes("only-narrow")
         ui.html(
+            '<button class="plain only-narrow" data-menu-toggle aria-label="Menu">☰</button>'
             '<a class="brand" href="/console/"><img src="/console/assets/mark.svg" alt="" width="22" height="22">'
             "Headwater</a>",
             sanitize=False,
-        )
+        ).classes("corner")
         ui.element("div").classes("grow")
         attention(person)
         ui.html(
@@ -98,25 +98,18 @@ def _surround(person: Person, path: str, title: str) -> None:
             f'title="Signed in as {escape(person.name)}">Sign out</button></form>',
             sanitize=False,
         ).classes("corner")
-    with (
-        ui.left_drawer(value=None)
-        .props('breakpoint=900 width=196 show-if-above aria-label="Menu"')
-        .classes("menu") as drawer
-    ):
-        around = [place.path for place in _menu if path == place.path or path.startswith(f"{place.path}/")]
-        for place in _menu:
-            if person.may(place.scope):
-                _entry(place, here=place.path == max(around, key=len, default=""))
-    toggle.on_click(drawer.toggle)
+    around = [place.path for place in _menu if path == place.path or path.startswith(f"{place.path}/")]
+    here = max(around, key=len, default="")
+    entries = "".join(_entry(place, here=place.path == here) for place in _menu if person.may(place.scope))
+    ui.html(f'<nav class="menu" aria-label="Menu">{entries}</nav>', sanitize=False).classes("beside")
     ui.html(f"<h1>{escape(title)}</h1>", sanitize=False).classes("title")
 
 
-def _entry(place: _Place, *, here: bool) -> None:
+def _entry(place: _Place, *, here: bool) -> str:
     current = ' aria-current="page"' if here else ""
-    ui.html(
+    return (
         f'<a href="/console{place.path}" data-key="{escape(place.entry.key)}"{current}>'
-        f'<i class="q-icon material-icons" aria-hidden="true">{escape(place.entry.icon)}</i>{escape(place.title)}</a>',
-        sanitize=False,
+        f'<i class="q-icon material-icons" aria-hidden="true">{escape(place.entry.icon)}</i>{escape(place.title)}</a>'
     )
 
 

@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
-from headwater.console.parts.calls import call_of, name_of, user_of
-from headwater.console.parts.event_rows import Line, full_html, line_html, opened, trace_path
+from headwater.console.parts.events.calls import call_of, name_of, user_of
+from headwater.console.parts.events.rows import Line, full_html, line_html, opened, trace_path
 from headwater.spec.wire import JSON
 
 NASTY = "<img src=x onerror=alert(1)>"

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from headwater.console.pages.destinations import fitting
-from headwater.console.parts.catalogue_cards import Card, cards_html, categories, find, initials
-from headwater.console.parts.destination_state import state_of
-from headwater.console.parts.funnel import funnel, sums
-from headwater.console.parts.redriving import became
-from headwater.console.parts.trying import steps_html
+from headwater.console.parts.destinations.cards import Card, cards_html, categories, find, initials
+from headwater.console.parts.destinations.funnel import funnel, sums
+from headwater.console.parts.destinations.redriving import became
+from headwater.console.parts.destinations.state import state_of
+from headwater.console.parts.destinations.trying import steps_html
 from headwater.manage.operations.ledger import Account
 from headwater.manage.operations.overview import DestinationOverview, LastFailure
 from headwater.manage.operations.preview import PreviewStep

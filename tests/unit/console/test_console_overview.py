@@ -9,11 +9,11 @@ from headwater.console.pages.settings_storage import room_of
 from headwater.console.parts.attention import mark
 from headwater.console.parts.facts import facts
 from headwater.console.parts.flow import Share, Stage, bar, flow
-from headwater.console.parts.overview_stages import MOST_STAGES, freshness, hidden_stages, overview_tiles, rate, stages
-from headwater.console.parts.overview_tables import destinations_table, sources_table, warehouses_table
+from headwater.console.parts.overview.stages import MOST_STAGES, freshness, hidden_stages, overview_tiles, rate, stages
+from headwater.console.parts.overview.tables import destinations_table, sources_table, warehouses_table
 from headwater.console.parts.patched import press
 from headwater.console.parts.problems import MOST, banner, place_of
-from headwater.console.parts.scope_words import RESOURCES
+from headwater.console.parts.settings.scope_words import RESOURCES
 from headwater.manage.operation import ANY_CALLER
 from headwater.manage.operations import OPERATIONS
 from headwater.manage.operations.overview import (

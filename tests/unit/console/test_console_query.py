@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from headwater.console.parts.query_past import KEPT, add_past, title
-from headwater.console.parts.query_result import result_html
-from headwater.console.parts.query_tables import picking_html, quoted
-from headwater.console.parts.query_values import Axes, Found, as_csv, chart_options, guess, in_order, position, text
+from headwater.console.parts.warehouses.past import KEPT, add_past, title
+from headwater.console.parts.warehouses.query_tables import picking_html, quoted
+from headwater.console.parts.warehouses.result import result_html
+from headwater.console.parts.warehouses.values import (
+    Axes,
+    Found,
+    as_csv,
+    chart_options,
+    guess,
+    in_order,
+    position,
+    text,
+)
 from headwater.manage.operations.tables import QueryColumn, QueryTable
 
 NASTY = '<img src=x onerror="alert(1)">'

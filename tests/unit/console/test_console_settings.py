@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headwater.console.parts.settings_values import REMOVE, changes, kind_of
+from headwater.console.parts.forms.values import REMOVE, changes, kind_of
 from headwater.manage.answers import Option
 from headwater.manage.forms import MASK
 

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from headwater.console.parts.new_source import slug_of
-from headwater.console.parts.snippets import TLS_ONLY, browser_snippet, first_for, snippets, tracking_address
+from headwater.console.parts.sources.new import slug_of
+from headwater.console.parts.sources.snippets import TLS_ONLY, browser_snippet, first_for, snippets, tracking_address
 from headwater.console.parts.sparkline import sparkline
 from headwater.manage.kinds import KINDS
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from headwater.console.parts.trail_deliveries import delivery_html
-from headwater.console.parts.trail_steps import settled, trail_html, words
+from headwater.console.parts.events.deliveries import delivery_html
+from headwater.console.parts.events.steps import settled, trail_html, words
 from headwater.manage.operations.parked import ParkedShape
 from headwater.manage.operations.trace import (
     AttemptShape,

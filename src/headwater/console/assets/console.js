@@ -25,6 +25,14 @@
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && stored("headwater_zone") !== zone) remember("headwater_zone", zone);
 
+  document.addEventListener("click", (event) => {
+    const toggles = event.target.closest("[data-menu-toggle]");
+    root.classList.toggle("menu-open", Boolean(toggles) && !root.classList.contains("menu-open"));
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") root.classList.remove("menu-open");
+  });
+
   document.addEventListener("click", async (event) => {
     const element = event.target.closest("[data-copy],[data-theme-toggle]");
     if (!element) return;

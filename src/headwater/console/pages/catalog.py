@@ -10,10 +10,10 @@ from typing import Any
 from nicegui import ui
 
 from headwater.console.frame import page
-from headwater.console.parts.catalogue_cards import Card, cards_html, categories, find, mark
+from headwater.console.parts.destinations.cards import Card, cards_html, categories, find, mark
+from headwater.console.parts.forms.form import SettingsForm
 from headwater.console.parts.headline import headline
 from headwater.console.parts.pieces import attempt, empty, html, link, notice, safe
-from headwater.console.parts.settings_form import SettingsForm
 from headwater.console.parts.stylesheet import use_styles
 from headwater.console.person import Person
 from headwater.manage.answers import DestinationMetadata

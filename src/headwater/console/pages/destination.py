@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from headwater.console.frame import page
-from headwater.console.parts.delivery import Delivery
-from headwater.console.parts.destination_failures import Failures
-from headwater.console.parts.destination_head import destination_head
-from headwater.console.parts.destination_settings import destination_settings
+from headwater.console.parts.destinations.delivery import Delivery
+from headwater.console.parts.destinations.failures import Failures
+from headwater.console.parts.destinations.head import destination_head
+from headwater.console.parts.destinations.settings import destination_settings
+from headwater.console.parts.destinations.trying import DeliveryTest
 from headwater.console.parts.pieces import notice
-from headwater.console.parts.trying import DeliveryTest
 from headwater.console.person import Person
 
 

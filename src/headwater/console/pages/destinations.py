@@ -7,7 +7,7 @@ import time
 from nicegui import ui
 
 from headwater.console.frame import Entry, page
-from headwater.console.parts.destination_state import state_chip, state_of
+from headwater.console.parts.destinations.state import state_chip, state_of
 from headwater.console.parts.figures import ago_html, count, duration, short_count
 from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import Html, attempt, empty, html, link, notice, safe, table_html

@@ -5,9 +5,9 @@ from __future__ import annotations
 from nicegui import ui
 
 from headwater.console.frame import Entry, page
-from headwater.console.parts.event_feed import Wanted
-from headwater.console.parts.event_rows import trace_path
-from headwater.console.parts.live_events import live_events
+from headwater.console.parts.events.feed import Wanted
+from headwater.console.parts.events.live import live_events
+from headwater.console.parts.events.rows import trace_path
 from headwater.console.parts.pieces import html, link
 from headwater.console.person import Person
 

@@ -13,13 +13,13 @@ from headwater.console.parts import attention
 from headwater.console.parts.charts import Series, chart, series_options
 from headwater.console.parts.figures import count
 from headwater.console.parts.flow import flow
-from headwater.console.parts.overview_stages import hidden_stages, overview_tiles, stages
-from headwater.console.parts.overview_tables import destinations_table, sources_table, warehouses_table
+from headwater.console.parts.overview.stages import hidden_stages, overview_tiles, stages
+from headwater.console.parts.overview.tables import destinations_table, sources_table, warehouses_table
 from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import Html, attempt, chip, copyable, empty, html, link
 from headwater.console.parts.polling import poll
 from headwater.console.parts.problems import banner
-from headwater.console.parts.snippets import snippets, tracking_address
+from headwater.console.parts.sources.snippets import snippets, tracking_address
 from headwater.console.parts.stylesheet import use_styles
 from headwater.console.person import Person
 from headwater.manage.operations.connection import GetConnectionDetails, get_connection_details

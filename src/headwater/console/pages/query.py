@@ -6,8 +6,8 @@ The file's name stands before `warehouse` in the alphabet so that /warehouse/que
 from __future__ import annotations
 
 from headwater.console.frame import Entry, page
-from headwater.console.parts.query_desk import QueryDesk
 from headwater.console.parts.stylesheet import use_styles
+from headwater.console.parts.warehouses.desk import QueryDesk
 from headwater.console.person import Person
 
 _LONGEST = 100_000

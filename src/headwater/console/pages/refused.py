@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from headwater.console.frame import page
+from headwater.console.parts.events.refused import refused_events
 from headwater.console.parts.headline import headline
-from headwater.console.parts.refused import refused_events
-from headwater.console.parts.source_head import source_head
+from headwater.console.parts.sources.head import source_head
 from headwater.console.person import Person
 from headwater.manage.operations.sources import ListSources, list_sources
 from headwater.manage.paging import Pagination

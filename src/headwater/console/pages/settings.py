@@ -9,10 +9,10 @@ from nicegui import ui
 from headwater.console.frame import Entry, page
 from headwater.console.parts.facts import copied, facts
 from headwater.console.parts.figures import moment_html
-from headwater.console.parts.own_password import own_password
 from headwater.console.parts.pieces import Html, chip, html
-from headwater.console.parts.settings_head import settings_head
-from headwater.console.parts.snippets import tracking_address
+from headwater.console.parts.settings.head import settings_head
+from headwater.console.parts.settings.own_password import own_password
+from headwater.console.parts.sources.snippets import tracking_address
 from headwater.console.person import Person
 from headwater.manage.operations.house import GetHouse, GetHouseAnswer, get_house
 from headwater.manage.operations.sessions import GetSession, SessionShape, get_session

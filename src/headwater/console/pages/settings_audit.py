@@ -10,7 +10,7 @@ from headwater.console.frame import page
 from headwater.console.parts.figures import count, moment_html
 from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import Html, attempt, chip, link, safe, table_html
-from headwater.console.parts.settings_head import settings_head
+from headwater.console.parts.settings.head import settings_head
 from headwater.console.person import Person
 from headwater.manage.operations.audit_trail import AuditEvent, ListAuditEvents, list_audit_events
 from headwater.manage.operations.tokens import ListTokens, list_tokens

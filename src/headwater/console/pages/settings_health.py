@@ -10,7 +10,7 @@ from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import Html, Tone, chip, safe, table_html
 from headwater.console.parts.polling import poll
 from headwater.console.parts.problems import banner
-from headwater.console.parts.settings_head import settings_head
+from headwater.console.parts.settings.head import settings_head
 from headwater.console.person import Person
 from headwater.manage.operations.overview import (
     GetOverview,

@@ -11,9 +11,9 @@ from headwater.console.frame import page
 from headwater.console.parts.asking import ask_first
 from headwater.console.parts.figures import ago_html
 from headwater.console.parts.patched import Patched, press
-from headwater.console.parts.people_forms import change_password, change_roles, new_person
 from headwater.console.parts.pieces import Html, chip, empty, safe, table_html
-from headwater.console.parts.settings_head import settings_head
+from headwater.console.parts.settings.head import settings_head
+from headwater.console.parts.settings.people import change_password, change_roles, new_person
 from headwater.console.person import Person
 from headwater.manage.operations.roles import ListRoles, RoleShape, list_roles
 from headwater.manage.operations.users import (

@@ -10,7 +10,7 @@ from headwater.console.parts.facts import facts
 from headwater.console.parts.figures import count, moment_html, percent, size
 from headwater.console.parts.flow import bar
 from headwater.console.parts.pieces import Html, html, loading, safe, table_html
-from headwater.console.parts.settings_head import settings_head
+from headwater.console.parts.settings.head import settings_head
 from headwater.console.person import Person
 from headwater.manage.operations.storage import (
     ArchiveKept,

@@ -9,10 +9,10 @@ from nicegui import ui
 from headwater.console.frame import page
 from headwater.console.parts.asking import ask_first
 from headwater.console.parts.figures import ago_html, moment_html
-from headwater.console.parts.new_token import new_token
 from headwater.console.parts.patched import Patched, press
 from headwater.console.parts.pieces import Html, chip, safe, table_html
-from headwater.console.parts.settings_head import settings_head
+from headwater.console.parts.settings.head import settings_head
+from headwater.console.parts.settings.new_token import new_token
 from headwater.console.person import Person
 from headwater.manage.operations.tokens import DeleteToken, ListTokens, TokenShape, delete_token, list_tokens
 from headwater.manage.paging import Pagination

@@ -8,8 +8,8 @@ from nicegui import ui
 
 from headwater.console.frame import page
 from headwater.console.parts.pieces import Html, copyable, heading, html, notice
-from headwater.console.parts.snippets import Snippet, first_for, snippets, tracking_address
-from headwater.console.parts.source_head import source_head
+from headwater.console.parts.sources.head import source_head
+from headwater.console.parts.sources.snippets import Snippet, first_for, snippets, tracking_address
 from headwater.console.person import Person
 from headwater.manage.answers import SourceShape
 from headwater.manage.operations.connection import GetConnectionDetails, get_connection_details

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from headwater.console.frame import page
-from headwater.console.parts.event_feed import Wanted
-from headwater.console.parts.live_events import live_events
-from headwater.console.parts.source_head import source_head
+from headwater.console.parts.events.feed import Wanted
+from headwater.console.parts.events.live import live_events
+from headwater.console.parts.sources.head import source_head
 from headwater.console.person import Person
 
 

@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from headwater.console.frame import page
-from headwater.console.parts.calls import type_chip
-from headwater.console.parts.event_schema import event_schema
+from headwater.console.parts.events.calls import type_chip
 from headwater.console.parts.figures import ago_html, count
 from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import Html, attempt, link, table_html
 from headwater.console.parts.polling import poll
-from headwater.console.parts.source_head import source_head
+from headwater.console.parts.sources.head import source_head
+from headwater.console.parts.sources.schema import event_schema
 from headwater.console.person import Person
 from headwater.manage.operations.schema import EventSeen, ListSchemaOfSource, list_schema_of_source
 from headwater.manage.paging import Pagination

@@ -8,8 +8,8 @@ from headwater.console.frame import page
 from headwater.console.parts.beside import beside
 from headwater.console.parts.confirm import confirm
 from headwater.console.parts.pieces import attempt, copyable, heading, html
-from headwater.console.parts.source_head import source_head
-from headwater.console.parts.source_labels import source_labels
+from headwater.console.parts.sources.head import source_head
+from headwater.console.parts.sources.labels import source_labels
 from headwater.console.person import Person
 from headwater.manage.answers import SourceShape
 from headwater.manage.operations.sources import (

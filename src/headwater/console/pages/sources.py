@@ -9,10 +9,10 @@ from nicegui import ui
 
 from headwater.console.frame import Entry, page
 from headwater.console.parts.figures import ago_html, count, short_count
-from headwater.console.parts.new_source import new_source
 from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import Html, chip, link, table_html
 from headwater.console.parts.polling import poll
+from headwater.console.parts.sources.new import new_source
 from headwater.console.parts.sparkline import sparkline
 from headwater.console.parts.stylesheet import use_styles
 from headwater.console.person import Person

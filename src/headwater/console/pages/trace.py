@@ -9,15 +9,15 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from headwater.console.frame import page
-from headwater.console.parts.calls import as_object, name_of, text, type_chip, user_of
-from headwater.console.parts.event_rows import trace_path
+from headwater.console.parts.events.calls import as_object, name_of, text, type_chip, user_of
+from headwater.console.parts.events.deliveries import delivery_html
+from headwater.console.parts.events.rows import trace_path
+from headwater.console.parts.events.steps import settled, trail_html
 from headwater.console.parts.headline import headline
 from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import Html, attempt, loading, safe
 from headwater.console.parts.polling import poll
 from headwater.console.parts.stylesheet import use_styles
-from headwater.console.parts.trail_deliveries import delivery_html
-from headwater.console.parts.trail_steps import settled, trail_html
 from headwater.console.person import Person
 from headwater.manage.operations.parked import RedriveDeliveries, redrive_deliveries
 from headwater.manage.operations.sources import ListSources, list_sources

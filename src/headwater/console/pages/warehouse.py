@@ -7,17 +7,17 @@ import time
 from nicegui import ui
 
 from headwater.console.frame import Entry, page
-from headwater.console.parts.catalogue_cards import Card, cards_html, mark
+from headwater.console.parts.destinations.cards import Card, cards_html, mark
 from headwater.console.parts.figures import ago_html, count
+from headwater.console.parts.forms.form import SettingsForm
 from headwater.console.parts.headline import headline, sections
 from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import Html, Tone, attempt, chip, empty, html, link, notice, safe, table_html
 from headwater.console.parts.polling import poll
-from headwater.console.parts.settings_form import SettingsForm
 from headwater.console.parts.stylesheet import use_styles
-from headwater.console.parts.warehouse_loads import Loads
-from headwater.console.parts.warehouse_settings import warehouse_settings
-from headwater.console.parts.warehouse_tables import warehouse_tables
+from headwater.console.parts.warehouses.loads import Loads
+from headwater.console.parts.warehouses.settings import warehouse_settings
+from headwater.console.parts.warehouses.tables import warehouse_tables
 from headwater.console.person import Person
 from headwater.manage.answers import WarehouseMetadata, WarehouseShape
 from headwater.manage.operations.catalog import (

@@ -13,11 +13,11 @@ from headwater.console.parts.editor import Editor
 from headwater.console.parts.figures import count, duration
 from headwater.console.parts.leaving import leave_if_ended
 from headwater.console.parts.pieces import empty, html, loading, notice, safe
-from headwater.console.parts.query_examples import EXAMPLES
-from headwater.console.parts.query_past import add_past, keep_past, read_past, title
-from headwater.console.parts.query_result import QueryResult
-from headwater.console.parts.query_tables import picking_html
-from headwater.console.parts.query_values import Found, position
+from headwater.console.parts.warehouses.examples import EXAMPLES
+from headwater.console.parts.warehouses.past import add_past, keep_past, read_past, title
+from headwater.console.parts.warehouses.query_tables import picking_html
+from headwater.console.parts.warehouses.result import QueryResult
+from headwater.console.parts.warehouses.values import Found, position
 from headwater.console.person import Person
 from headwater.manage.operations.query import QueryEvents, QueryEventsAnswer, query_events
 from headwater.manage.operations.tables import ListQueryTables, list_query_tables

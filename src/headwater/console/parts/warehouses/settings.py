@@ -8,8 +8,8 @@ from nicegui import ui
 from nicegui.events import ValueChangeEventArguments
 
 from headwater.console.parts.confirm import confirm
+from headwater.console.parts.forms.form import SettingsForm
 from headwater.console.parts.pieces import attempt, heading, html, safe
-from headwater.console.parts.settings_form import SettingsForm
 from headwater.console.person import Person
 from headwater.manage.answers import WarehouseShape
 from headwater.manage.operations.sources import ListSources, list_sources

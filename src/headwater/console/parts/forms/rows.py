@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from nicegui import ui
 
-from headwater.console.parts.settings_values import Row
+from headwater.console.parts.forms.values import Row
 
 
 class Rows:

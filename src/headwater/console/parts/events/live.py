@@ -7,13 +7,13 @@ from collections.abc import Callable
 from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
 
-from headwater.console.parts.event_feed import MOST, Feed, Wanted
-from headwater.console.parts.event_list import EventList
-from headwater.console.parts.event_panel import EventPanel
-from headwater.console.parts.event_rows import HEADS, lines_html
+from headwater.console.parts.events.feed import MOST, Feed, Wanted
+from headwater.console.parts.events.filters import live_filters
+from headwater.console.parts.events.list import EventList
+from headwater.console.parts.events.panel import EventPanel
+from headwater.console.parts.events.rows import HEADS, lines_html
 from headwater.console.parts.figures import count
 from headwater.console.parts.leaving import leave_if_ended
-from headwater.console.parts.live_filters import live_filters
 from headwater.console.parts.pieces import html, say
 from headwater.console.parts.stylesheet import use_styles
 from headwater.console.person import Person

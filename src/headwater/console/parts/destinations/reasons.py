@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from nicegui import ui
 
+from headwater.console.parts.events.rows import trace_path
 from headwater.console.parts.figures import ago_html, count, percent
 from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import Html, Tone, attempt, chip, empty, html, link, pretty, safe
@@ -121,7 +122,7 @@ def _samples(found: Sequence[Sample], now: int, zone: str) -> Html:
 
 def _sample(one: Sample, now: int, zone: str) -> str:
     detail = f"<code>{safe(one.detail)}</code>" if one.detail else ""
-    trace = link(one.message_id, f"/events/{one.message_id}") if one.message_id else safe("no messageId")
+    trace = link(one.message_id, trace_path(one.message_id)) if one.message_id else safe("no messageId")
     payload = pretty(one.payload) if one.payload is not None else ""
     return (
         f'<details><summary><span class="mono">{trace}</span> <span class="soft">{ago_html(one.at, now, zone)}</span> '

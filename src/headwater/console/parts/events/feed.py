@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from headwater.console.parts.event_rows import Line
+from headwater.console.parts.events.rows import Line
 from headwater.console.person import Person
 from headwater.manage.operations.events import StreamEvents, TailedEvent, stream_events
 from headwater.manage.operations.recent import ListRecentEvents, RecentEvent, list_recent_events

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from headwater.console.parts.calls import as_object
+from headwater.console.parts.events.calls import as_object
 from headwater.console.parts.figures import duration, moment_html
 from headwater.console.parts.pieces import Html, Tone, chip, link, pretty, safe
 from headwater.manage.operations.trace import OutcomeShape, ProcessedShape, ReceivedShape, TraceEventAnswer

@@ -18,8 +18,8 @@ from typing import Any, cast
 from nicegui import ui
 from nicegui.elements.mixins.validation_element import ValidationElement
 
-from headwater.console.parts.settings_rows import Rows
-from headwater.console.parts.settings_values import REMOVE, changes, kind_of
+from headwater.console.parts.forms.rows import Rows
+from headwater.console.parts.forms.values import REMOVE, changes, kind_of
 from headwater.manage.answers import Option
 from headwater.manage.problems import explain
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from nicegui import ui
 
+from headwater.console.parts.events.rows import trace_path
 from headwater.console.parts.figures import duration, moment_html
 from headwater.console.parts.pieces import Html, chip, html, link, pretty, safe, table
 from headwater.manage.operations.parked import ParkedShape
@@ -22,7 +23,7 @@ def show_delivery(one: ParkedShape, zone: str) -> None:
         html(
             f"<p>{chip(one.state, 'bad' if one.state == 'failed' else 'warn')} <code>{safe(one.reason)}</code> "
             f'{safe(one.meaning)}</p><p class="soft">{safe(one.detail)}</p>'
-            f'<p class="mono">{link(one.message_id, f"/events/{one.message_id}")}</p>'
+            f'<p class="mono">{link(one.message_id, trace_path(one.message_id))}</p>'
         )
         table(
             ("Attempt", "At", "Took", "Status", "Outcome", "Detail"),

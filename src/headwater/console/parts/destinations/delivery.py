@@ -9,11 +9,11 @@ from nicegui import ui
 from nicegui.events import ValueChangeEventArguments
 
 from headwater.console.parts.charts import Series, chart, series_options
-from headwater.console.parts.funnel import funnel, sums
+from headwater.console.parts.destinations.funnel import funnel, sums
+from headwater.console.parts.destinations.reasons import Reasons
 from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import attempt, heading
 from headwater.console.parts.polling import poll
-from headwater.console.parts.reasons import Reasons
 from headwater.console.person import Person
 from headwater.manage.operations.ledger import GetLedger, get_ledger
 from headwater.manage.operations.series import GetLedgerSeries, Granularity, SeriesPoint, get_ledger_series

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from nicegui import ui
 
-from headwater.console.parts.event_feed import Wanted
+from headwater.console.parts.events.feed import Wanted
 from headwater.console.parts.pieces import attempt
 
 _TYPES = {"": "All types"} | {one: one for one in ("track", "identify", "page", "screen", "group", "alias")}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from nicegui import ui
 
-from headwater.console.parts.event_rows import Line, full_html, trace_path
+from headwater.console.parts.events.rows import Line, full_html, trace_path
 from headwater.console.parts.pieces import html, link
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from headwater.console.parts.calls import as_object, call_of, type_chip
+from headwater.console.parts.events.calls import as_object, call_of, type_chip
 from headwater.console.parts.figures import ago_html, count, moment_html, percent
 from headwater.console.parts.pieces import Html, chip, copyable, heading, html, link, pretty, safe, table
 from headwater.console.person import Person

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from headwater.console.parts.calls import as_object, name_of, text, type_chip
-from headwater.console.parts.event_rows import trace_path
+from headwater.console.parts.events.calls import as_object, name_of, text, type_chip
+from headwater.console.parts.events.rows import trace_path
 from headwater.console.parts.figures import ago_html
 from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import Html, chip, link, pretty, safe, table_html

@@ -8,10 +8,11 @@ from typing import Any, Final, Literal, cast
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from headwater.console.parts.destination_delivery import show_delivery
+from headwater.console.parts.destinations.one_delivery import show_delivery
+from headwater.console.parts.destinations.redriving import redrive_all, redrive_some
+from headwater.console.parts.events.rows import trace_path
 from headwater.console.parts.figures import ago_html, count, in_html
 from headwater.console.parts.pieces import attempt, empty, link, safe
-from headwater.console.parts.redriving import redrive_all, redrive_some
 from headwater.console.person import Person
 from headwater.manage.operations.parked import (
     ListParkedDeliveries,
@@ -167,7 +168,7 @@ def _row(one: ParkedShape, now: int, zone: str) -> dict[str, Any]:
     due = in_html(one.due_at, now, zone) if one.state == "waiting" else "–"
     return {
         "id": one.id,
-        "event": f'<div class="named">{link(name, f"/events/{one.message_id}")}'
+        "event": f'<div class="named">{link(name, trace_path(one.message_id))}'
         f"<small>{safe(one.message_id)}</small></div>",
         "reason": f'<code title="{safe(one.meaning)}">{safe(one.reason)}</code>',
         "detail": f'<span class="detail" title="{safe(one.detail)}">{safe(one.detail)}</span>',

@@ -8,7 +8,7 @@ from pathlib import Path
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-_SCRIPT = Path(__file__).parents[1] / "assets" / "event_list.js"
+_SCRIPT = Path(__file__).parents[2] / "assets" / "event_list.js"
 
 
 class EventList(Element, component=_SCRIPT):

@@ -8,8 +8,8 @@ from typing import Final
 
 from nicegui import ui
 
+from headwater.console.parts.destinations.funnel import sums
 from headwater.console.parts.figures import count
-from headwater.console.parts.funnel import sums
 from headwater.console.parts.pieces import attempt
 from headwater.console.person import Person
 from headwater.manage.operations.ledger import GetLedger, get_ledger

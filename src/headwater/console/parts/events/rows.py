@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from headwater.console.parts.calls import as_object, call_of, name_of, type_chip, user_of
+from headwater.console.parts.events.calls import as_object, call_of, name_of, type_chip, user_of
 from headwater.console.parts.figures import moment_html
 from headwater.console.parts.pieces import Html, copyable, link, pretty
 from headwater.spec.timestamps import parse_moment

@@ -8,8 +8,8 @@ from typing import Any
 from nicegui import ui
 
 from headwater.console.parts.beside import beside
-from headwater.console.parts.own_password import TOO_SHORT, password_field
 from headwater.console.parts.pieces import html, safe
+from headwater.console.parts.settings.own_password import TOO_SHORT, password_field
 from headwater.console.person import Person
 from headwater.manage.granting import PermissionInput
 from headwater.manage.operations.roles import RoleShape

@@ -11,7 +11,16 @@ from nicegui.events import GenericEventArguments
 from headwater.console.parts.charts import Kind, chart
 from headwater.console.parts.figures import count
 from headwater.console.parts.pieces import Html, html, safe
-from headwater.console.parts.query_values import Axes, Found, as_csv, chart_options, guess, in_order, is_number, short
+from headwater.console.parts.warehouses.values import (
+    Axes,
+    Found,
+    as_csv,
+    chart_options,
+    guess,
+    in_order,
+    is_number,
+    short,
+)
 
 PAGE: Final = 100
 _KINDS: Final[dict[Kind, str]] = {"line": "Line", "bar": "Bars", "area": "Area"}

@@ -10,7 +10,7 @@ from nicegui import ui
 
 from headwater.console.parts.beside import beside
 from headwater.console.parts.pieces import copyable, html, notice
-from headwater.console.parts.scope_words import EVERYTHING, READ_ALL, RESOURCES, Resource
+from headwater.console.parts.settings.scope_words import EVERYTHING, READ_ALL, RESOURCES, Resource
 from headwater.console.person import Person
 from headwater.manage.operations.tokens import CreateToken, CreateTokenAnswer, create_token
 from headwater.spec.timestamps import format_moment

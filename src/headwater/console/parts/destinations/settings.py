@@ -5,9 +5,9 @@ from __future__ import annotations
 from nicegui import ui
 
 from headwater.console.parts.confirm import confirm
-from headwater.console.parts.destination_head import destination_title
+from headwater.console.parts.destinations.head import destination_title
+from headwater.console.parts.forms.form import SettingsForm
 from headwater.console.parts.pieces import attempt, heading, html, notice, safe
-from headwater.console.parts.settings_form import SettingsForm
 from headwater.console.person import Person
 from headwater.manage.answers import DestinationShape
 from headwater.manage.operations.destinations import (

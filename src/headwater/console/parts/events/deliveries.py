@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from headwater.console.parts.events.steps import TONES, step_html, words
 from headwater.console.parts.figures import count, duration, moment_html, span
 from headwater.console.parts.pieces import Html, chip, link, safe
-from headwater.console.parts.trail_steps import TONES, step_html, words
 from headwater.manage.operations.parked import ParkedShape
 from headwater.manage.operations.trace import AttemptShape, DestinationTrace
 from headwater.spec.outcome import Step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headwater.console.parts.destination_state import state_chip, state_of
+from headwater.console.parts.destinations.state import state_chip, state_of
 from headwater.console.parts.figures import ago_html, count, duration
 from headwater.console.parts.pieces import Html, chip, link, safe, table_html
 from headwater.manage.operations.overview import DestinationOverview, LastLoad, SourceOverview, WarehouseOverview

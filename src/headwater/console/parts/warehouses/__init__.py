@@ -1,0 +1,1 @@
+"""What pages about warehouses and queries are made of."""
