@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from headwater.profiles.language.streams import Plan
 from headwater.profiles.language.tree import Condition, Query, Reduced, Scalar, Size
 from headwater.profiles.language.walking import Needs, columns
 
-Traits = Mapping[str, Any]
+Traits = dict[str, Any]
 Take = Callable[[State, Item], bool]
 Answer = bool | str | int | float | list[str] | None
 """What a query says of a profile: yes or no, a value, a list, or None where a trait is absent."""

@@ -6,7 +6,6 @@ the earliest note is when the whole answer may change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ class Here(msgspec.Struct):
     """Changes while a query is answered: `entry` and `parent` are the event looked at and the one around it."""
 
     state: Any
-    traits: Mapping[str, Any]
+    traits: dict[str, Any]
     now: int
     due: int | None = None
     entry: Any = None

@@ -91,6 +91,7 @@ class _Parser(Cursor):
             return first
         parts = [self._condition(first)]
         while self._take("or"):
+            self._last = "`OR`"
             parts.append(self._condition(self._and()))
         return either(parts, place)
 
@@ -101,6 +102,7 @@ class _Parser(Cursor):
             return first
         parts = [self._condition(first)]
         while self._take("and"):
+            self._last = "`AND`"
             parts.append(self._condition(self._unary()))
         return both(parts, place)
 
