@@ -11,6 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from headwater.spec.errors import SenderError
 from headwater.spec.graph import Cause, Changes, GroupLink, Link, Merge, NewProfile, Violation
 from headwater.spec.outcome import Count, Step
@@ -464,6 +466,12 @@ def a_merge_that_is_undone_leaves_two_who_are_kept_apart(store: Store) -> None:
     assert (two["use_a"].apart, two["use_b"].apart) == ({"use_b"}, {"use_a"})
     assert set(two["use_b"].links) == {"anonymous_id:v"}
     assert store.run(lambda connection: components.component(connection, "use_b")).merges[0].undone_at == 5
+    again = Changes(merges=[msgspec.structs.replace(merge, id="mrg_2")], based_on={"use_a": 3, "use_b": 3})
+    try:
+        store.run(lambda connection: graph.write(connection, space_id, again))
+        raise AssertionError("Two who are kept apart were merged.")
+    except graph.Contested:
+        assert len(store.run(lambda connection: graph.known(connection, ["use_a", "use_b"]))) == 2
     assert store.run(lambda connection: components.let_together(connection, space_id, merge))
     assert not store.run(lambda connection: components.let_together(connection, space_id, merge))
 

@@ -147,6 +147,7 @@ class Walk:
                 self._identities.written()
                 return work
             self._identities.forget()
+            await self._snapshot.refresh()
         raise Unavailable("Other processes change the same profiles without end.")
 
     async def _current_plan(self, chunk: Chunk) -> Plan:

@@ -105,6 +105,7 @@ def write(connection: Connection, space_id: str, changes: Changes) -> None:
             repoint.values(canonical_id=sa.bindparam("survivor")),
             [{"merged": one.merged_id, "survivor": one.survivor_id} for one in changes.merges],
         )
+        _refuse_those_apart(connection, {one.survivor_id for one in changes.merges})
     groups = [
         {"user_id": one.user_id, "account_id": one.account_id, "cause": _text(one.cause)} for one in changes.groups
     ]
@@ -129,6 +130,16 @@ def _hold(connection: Connection, based_on: dict[str, int]) -> None:
             raise Contested
         grow = profiles.update().where(profiles.c.id.in_(page)).values(version=profiles.c.version + 1)
         connection.execute(grow)
+
+
+def _refuse_those_apart(connection: Connection, survivors: set[str]) -> None:
+    """Whoever merged may not have heard yet that the two were told apart a moment ago."""
+    low, high = profiles.alias(), profiles.alias()
+    joined = kept_apart.join(low, low.c.id == kept_apart.c.low_id).join(high, high.c.id == kept_apart.c.high_id)
+    for page in pages(survivors):
+        query = sa.select(low.c.id).select_from(joined).where(low.c.canonical_id == high.c.canonical_id)
+        if connection.execute(query.where(low.c.canonical_id.in_(page)).limit(1)).first() is not None:
+            raise Contested
 
 
 def _insert(connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]], *, again: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import string
 import time
@@ -124,17 +123,25 @@ def _make_the_first_space() -> None:
         {"name": name, "collection": collection, "limit": limit, "frequency": "EVER", "blocked": [], "priority": order}
         for name, collection, limit, order in _TYPES
     ]
-    statement = sa.text(
-        "INSERT INTO spaces (id, slug, name, identifiers, alias, all_sources, source_ids, rewired, created_at)"
-        " VALUES (:id, 'default', 'Default', :identifiers, 'merge', :all, '[]', 0, :at)"
+    spaces = sa.table(
+        "spaces",
+        *(sa.column(name) for name in ("id", "slug", "name", "alias", "all_sources", "rewired", "created_at")),
+        sa.column("identifiers", sa.JSON),
+        sa.column("source_ids", sa.JSON),
     )
-    values = {
-        "id": "spa_" + "".join(secrets.choice(letters) for _ in range(27)),
-        "identifiers": json.dumps(kinds),
-        "all": True,
-        "at": time.time_ns() // 1_000_000,
-    }
-    connection.execute(statement.bindparams(**values))
+    connection.execute(
+        spaces.insert().values(
+            id="spa_" + "".join(secrets.choice(letters) for _ in range(27)),
+            slug="default",
+            name="Default",
+            identifiers=kinds,
+            alias="merge",
+            all_sources=True,
+            source_ids=[],
+            rewired=0,
+            created_at=time.time_ns() // 1_000_000,
+        )
+    )
     connection.exec_driver_sql("UPDATE workspaces SET version = version + 1")
 
 
