@@ -35,15 +35,18 @@ def main() -> None:
         sender.start()
         try:
             opener = signed_in(house)
-            paths = page_paths(source_id=house.source_id(), destination_id=destination, message_id="bench-17")
-            for path in paths:
+            fields = {
+                "source_id": house.source_id(),
+                "destination_id": destination,
+                "warehouse_id": house.ask("GET", "/warehouses")["warehouses"][0]["id"],
+            }
+            for path in page_paths(**fields, message_id="bench-17", slug="webhook"):
                 taken = [milliseconds(opener, house.manage_url + path) for _ in range(ROUNDS)]
-                figures[f"{path.replace(destination, 'ID').replace(house.source_id(), 'ID')}: p50, ms"] = (
-                    statistics.median(taken)
-                )
-                figures[f"{path.replace(destination, 'ID').replace(house.source_id(), 'ID')}: p95, ms"] = quantile(
-                    taken, 0.95
-                )
+                name = path
+                for field, value in fields.items():
+                    name = name.replace(value, field)
+                figures[f"{name}: p50, ms"] = statistics.median(taken)
+                figures[f"{name}: p95, ms"] = quantile(taken, 0.95)
         finally:
             stop.set()
             sender.join()

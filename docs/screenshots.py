@@ -49,7 +49,7 @@ def main() -> None:
 def fill(house: RunningHouse, refusing: int) -> dict[str, str]:
     """Events of an hour's making, a destination that works and one that fails. Returns what pages need to be named."""
     house.ask("POST", "/sources", {"slug": "web_shop", "enabled": True, "metadataId": "javascript", "name": "Web shop"})
-    house.connect("webhook", {"url": f"{house.collect_url}/health", "method": "GET"}, name="Works")
+    house.connect("webhook", {"url": f"{house.collect_url}/v1/m"}, name="Works")
     failing = house.connect("webhook", {"url": f"http://127.0.0.1:{refusing}/"}, name="Order service")
     chance = random.Random(7)  # noqa: S311 - the same pictures every time
     for number in range(400):
@@ -63,7 +63,14 @@ def fill(house: RunningHouse, refusing: int) -> dict[str, str]:
         lambda: house.ask("GET", "/headwater/storage")["archive"]["events"] >= 400, seconds=60, what="for the archive"
     )
     time.sleep(3)
-    return {"source_id": house.source_id(), "destination_id": failing, "message_id": "shot-7", "slug": "webhook"}
+    warehouse = house.ask("GET", "/warehouses")["warehouses"][0]["id"]
+    return {
+        "source_id": house.source_id(),
+        "destination_id": failing,
+        "warehouse_id": warehouse,
+        "message_id": "shot-7",
+        "slug": "webhook",
+    }
 
 
 def take(page: Page, house: RunningHouse, fields: dict[str, str], kind: str) -> None:
