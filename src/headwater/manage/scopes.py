@@ -1,7 +1,8 @@
 """Who may do what. A scope is `<resource>:read` or `<resource>:write`, where writing includes reading.
 
 `*` allows everything and `*:read` all that only reads. `events:read` shows what is in events and `profiles:read` whose
-they are, which is personal data; the other scopes show configuration and counts. What everybody may do has the scope `ANY_CALLER` (`operation.py`).
+they are, which is personal data; the other scopes show configuration and counts. What everybody may do has the scope
+`ANY_CALLER` (`operation.py`).
 """
 
 from __future__ import annotations
