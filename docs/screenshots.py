@@ -70,6 +70,7 @@ def fill(house: RunningHouse, refusing: int) -> dict[str, str]:
         "warehouse_id": warehouse,
         "message_id": "shot-7",
         "slug": "webhook",
+        "engine": "postgres",
     }
 
 

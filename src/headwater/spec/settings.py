@@ -57,7 +57,7 @@ class PipelineSettings(msgspec.Struct, frozen=True, kw_only=True):
     chunk_bytes: Annotated[int, _says("Bytes taken from the log at once.")] = 1_000_000
     dedup_window_hours: Annotated[int, _says("A messageId seen again within this time is a duplicate.")] = 24
     remembered_identifiers: Annotated[
-        int, _says("Identifiers of each space whose profiles are kept in memory, about 300 bytes each.")
+        int, _says("Identifiers of each space whose profiles are kept in memory, about 400 bytes each.")
     ] = 500_000
     geoip_file: Annotated[
         str, _says("An MMDB file for country and city; empty for the country database that is installed, off for none.")

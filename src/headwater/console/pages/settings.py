@@ -12,6 +12,7 @@ from headwater.console.parts.figures import moment_html
 from headwater.console.parts.pieces import Html, chip, html
 from headwater.console.parts.settings.head import settings_head
 from headwater.console.parts.settings.own_password import own_password
+from headwater.console.parts.settings.scope_words import word
 from headwater.console.parts.sources.snippets import tracking_address
 from headwater.console.person import Person
 from headwater.manage.operations.house import GetHouse, GetHouseAnswer, get_house
@@ -66,7 +67,7 @@ def _who(session: SessionShape, zone: str) -> list[tuple[str, object]]:
     kind = "with a password" if session.kind == "user" else "with a token"
     return [
         ("Signed in as", f"{session.name} {f'({session.email})' if session.email else ''} {kind}"),
-        ("May", Html(" ".join(chip(scope) for scope in session.scopes) or "nothing yet")),
+        ("May", Html(" ".join(chip(word(scope)) for scope in session.scopes) or "nothing yet")),
         ("Until", Html(moment_html(session.expires_at, zone))),
         ("Times are shown in", zone),
     ]

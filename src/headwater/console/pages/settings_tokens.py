@@ -13,6 +13,7 @@ from headwater.console.parts.patched import Patched, press
 from headwater.console.parts.pieces import Html, chip, safe, table_html
 from headwater.console.parts.settings.head import settings_head
 from headwater.console.parts.settings.new_token import new_token
+from headwater.console.parts.settings.scope_words import word
 from headwater.console.person import Person
 from headwater.manage.operations.tokens import DeleteToken, ListTokens, TokenShape, delete_token, list_tokens
 from headwater.manage.paging import Pagination
@@ -67,7 +68,7 @@ def _rows(tokens: list[TokenShape], person: Person) -> Html:
     rows = [
         (
             Html(f'<div class="clipped" title="{safe(one.name)}, {safe(one.id)}">{safe(one.name)}</div>'),
-            Html(" ".join(chip(scope, "accent" if scope == "*" else "") for scope in one.scopes)),
+            Html(" ".join(chip(word(scope), "accent" if scope == "*" else "") for scope in one.scopes)),
             Html(ago_html(one.created_at, now, person.zone)),
             Html(moment_html(one.expires_at, person.zone)) if one.expires_at else "never",
             *((press("Take back", "delete", one.id, about=f"Take back {one.name}"),) if may else ()),

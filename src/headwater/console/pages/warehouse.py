@@ -73,10 +73,10 @@ async def catalog(person: Person) -> None:
     html(cards_html(Card(f"/warehouse/catalog/{one.slug}", one.name, one.description) for one in found))
 
 
-@page("/warehouse/catalog/{slug}", title="Connect a warehouse", scope="catalog:read")
-async def connect(person: Person, slug: str) -> None:
+@page("/warehouse/catalog/{engine}", title="Connect a warehouse", scope="catalog:read")
+async def connect(person: Person, engine: str) -> None:
     use_styles("delivery.css")
-    asked = GetWarehouseMetadata(warehouse_metadata_id=slug)
+    asked = GetWarehouseMetadata(warehouse_metadata_id=engine)
     metadata = (await person.ask(get_warehouse_metadata, asked)).warehouse_metadata
     headline(f"Connect {metadata.name}", above=("Warehouses", "/warehouse/catalog"))
     html(f'<div class="about">{mark(metadata.name)}<p>{safe(metadata.description)}</p></div>')

@@ -79,7 +79,7 @@ class View:
     """One space's graph, as far as it is remembered."""
 
     def __init__(self, graph: Graph, limit: int = 500_000) -> None:
-        """`limit` is the number of identifiers remembered; of profiles it is a quarter."""
+        """`limit` is the number of identifiers remembered; of profiles it is a sixteenth."""
         self._graph = graph
         self._limit = limit
         self.forget()
@@ -88,8 +88,8 @@ class View:
         """Forget everything: it may not be so in the graph."""
         self.owners: Lately[str] = Lately(self._limit)
         """Identifier to canonical profile; an empty string is known to lead nowhere."""
-        self.profiles: Lately[Known] = Lately(self._limit // 4)
-        self.grouped: Lately[bool] = Lately(self._limit // 4)
+        self.profiles: Lately[Known] = Lately(self._limit // 16)
+        self.grouped: Lately[bool] = Lately(self._limit // 16)
         """`user profile > account profile` for each link that is known to be there."""
 
     def turn(self) -> None:

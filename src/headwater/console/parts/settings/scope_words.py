@@ -45,3 +45,8 @@ RESOURCES: Final = (
 
 EVERYTHING: Final = "*"
 READ_ALL: Final = "*:read"
+
+
+def word(scope: str) -> str:
+    """A scope as a person reads it."""
+    return {EVERYTHING: "everything", READ_ALL: "read everything"}.get(scope, scope)
