@@ -1,0 +1,181 @@
+"""What is known of one profile: a fold of its events, whatever the order in which they come.
+
+Pure. A state says the same whichever way its events were folded, and however they were split over several states that
+are then united: traits and moments by the newest timestamp, counts as sums. So late events find their place, and what
+merges bring together is united when it is read, with nothing rewritten (contract: profiles-governance 1.8, 3.1).
+
+Traits come from the top-level `traits` of identify calls (users) and group calls (accounts) alone (1.3). `null` takes a
+trait away (1.9); any other value is kept whole, as the sender wrote it. An event counts as having happened when it was
+received at the latest, so that a clock that is ahead cannot hold a trait for ever.
+
+Bounds, which `bound` applies: the 2,000 traits written last; of each the 10 values written last, once each, those
+before the newest only up to 1 KB; 1,000 event names, first in the alphabet first, with all others counted in `events`;
+the 100 companies referred to last. These hold in any order too. A profile whose traits come to more than 1 MB loses
+those written longest ago, which is the one thing that may depend on the order. Calls with more than 300 traits never
+get here (1.10).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+MAX_VALUES: Final = 10
+MAX_OLD_VALUE_BYTES: Final = 1_024
+MAX_TRAITS: Final = 2_000
+MAX_TRAIT_BYTES: Final = 1_000_000
+MAX_NAMES: Final = 1_000
+MAX_GROUPS: Final = 100
+NULL: Final = b"null"
+
+
+class Mark(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
+    """An event's place among all: when it happened and was received (ms), its position, its id and source."""
+
+    at: int
+    received_at: int
+    position: int
+    message_id: str
+    source_id: str
+
+
+class Write(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A trait's value, as JSON text, and the newest event that wrote it."""
+
+    mark: Mark
+    value: bytes
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """What one event tells of one profile. `name` is empty for what is not counted by name."""
+
+    mark: Mark
+    name: str = ""
+    traits: Mapping[str, bytes | msgspec.Raw] | None = None
+    groups: tuple[str, ...] = ()
+
+
+class State(msgspec.Struct, array_like=True):
+    """What is known of one profile.
+
+    `traits` are the values of each, newest first; one that is null is not there any more. `names` counts events by
+    name, `sources` by source. `groups` are the companies that a person's events referred to, with the newest moment.
+    """
+
+    first: Mark
+    last: Mark
+    events: int = 0
+    names: dict[str, int] = {}
+    sources: dict[str, int] = {}
+    groups: dict[str, int] = {}
+    traits: dict[str, list[Write]] = {}
+
+
+encode: Final = msgspec.msgpack.Encoder().encode
+decode: Final = msgspec.msgpack.Decoder(State).decode
+
+
+def fold(state: State | None, told: Told) -> State:
+    """The state after one more event. A state that is given is changed in place."""
+    mark = told.mark
+    if state is None:
+        state = State(mark, mark)
+    elif mark > state.last:
+        state.last = mark
+    elif mark < state.first:
+        state.first = mark
+    state.events += 1
+    state.sources[mark.source_id] = state.sources.get(mark.source_id, 0) + 1
+    if told.name:
+        state.names[told.name] = state.names.get(told.name, 0) + 1
+    for group in told.groups:
+        state.groups[group] = max(mark.at, state.groups.get(group, 0))
+    if told.traits:
+        for key, value in told.traits.items():
+            written = Write(mark, bytes(value))
+            before = state.traits.get(key)
+            state.traits[key] = [written] if before is None else _newest([written, *before])
+    return state
+
+
+def unite(states: Iterable[State]) -> State | None:
+    """What several states come to, none of which is changed; None for none."""
+    found = list(states)
+    if not found:
+        return None
+    traits: dict[str, list[Write]] = {}
+    groups: dict[str, int] = {}
+    names: Counter[str] = Counter()
+    sources: Counter[str] = Counter()
+    for state in found:
+        names.update(state.names)
+        sources.update(state.sources)
+        for group, at in state.groups.items():
+            groups[group] = max(at, groups.get(group, 0))
+        for key, values in state.traits.items():
+            traits[key] = _newest([*traits[key], *values]) if key in traits else values
+    return State(
+        min(state.first for state in found),
+        max(state.last for state in found),
+        sum(state.events for state in found),
+        dict(names),
+        dict(sources),
+        groups,
+        traits,
+    )
+
+
+def bound(state: State) -> State:
+    """Take away, in place, what is beyond the bounds."""
+    if len(state.names) > MAX_NAMES:
+        state.names = {name: state.names[name] for name in sorted(state.names)[:MAX_NAMES]}
+    if len(state.groups) > MAX_GROUPS:
+        newest = sorted(state.groups.items(), key=lambda item: (item[1], item[0]), reverse=True)
+        state.groups = dict(newest[:MAX_GROUPS])
+    if len(state.traits) > MAX_TRAITS or _bytes(state.traits) > MAX_TRAIT_BYTES:
+        state.traits = _newest_traits(state.traits)
+    return state
+
+
+def traits(state: State) -> dict[str, Write]:
+    """The traits as they are now, in the order of their names."""
+    return {key: state.traits[key][0] for key in sorted(state.traits) if state.traits[key][0].value != NULL}
+
+
+def _newest(values: list[Write]) -> list[Write]:
+    """The values written last, newest first, each once; long ones only while they are the newest."""
+    values.sort(key=_order, reverse=True)
+    kept = values[:1]
+    seen = {kept[0].value}
+    for one in values[1:]:
+        if one.value not in seen and len(one.value) <= MAX_OLD_VALUE_BYTES:
+            seen.add(one.value)
+            kept.append(one)
+    return kept[:MAX_VALUES]
+
+
+def _order(one: Write) -> tuple[Mark, bytes]:
+    return one.mark, one.value
+
+
+def _newest_traits(traits: Mapping[str, list[Write]]) -> dict[str, list[Write]]:
+    room = MAX_TRAIT_BYTES
+    kept: dict[str, list[Write]] = {}
+    newest = sorted(traits.items(), key=lambda item: (item[1][0].mark, item[0]), reverse=True)
+    for key, values in newest[:MAX_TRAITS]:
+        if room <= 0:
+            break
+        room -= _size(key, values)
+        kept[key] = values
+    return kept
+
+
+def _bytes(traits: Mapping[str, list[Write]]) -> int:
+    return sum(_size(key, values) for key, values in traits.items())
+
+
+def _size(key: str, values: list[Write]) -> int:
+    return 4 * len(key) + len(values[0].value)
