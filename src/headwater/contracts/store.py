@@ -16,7 +16,7 @@ import msgspec
 from headwater.spec.errors import SenderError
 from headwater.spec.graph import Cause, Changes, GroupLink, Link, Merge, NewProfile, Violation
 from headwater.spec.outcome import Count, Step
-from headwater.store import Store, audit, components, graph, ledger, names, sessions, tokens, users
+from headwater.store import Store, audit, components, graph, known, ledger, names, sessions, tokens, users
 from headwater.store import workspace as workspaces
 
 if TYPE_CHECKING:
@@ -531,6 +531,24 @@ def groups_and_new_types_are_written_once(store: Store) -> None:
     assert ([one[0] for one in companies], [one[0] for one in people]) == (["acc_g"], ["use_a"])
     kinds = {kind.name: kind.collection for kind in store.run(workspaces.load).spaces[-1].identifiers}
     assert kinds["phone"] == "users"
+
+
+@_promise
+def what_is_known_of_a_profile_is_found_through_whom_merges_made_it(store: Store) -> None:
+    """Each partition replaces its own states alone, and a merge leaves them where they are."""
+    space_id, cause = _graph(store)
+    store.run(lambda connection: graph.write(connection, space_id, _two_people(cause)))
+    for partition, changed in ((0, {"use_a": b"1", "use_b": b"\0\xff"}), (1, {"use_b": b"3"}), (0, {"use_a": b"4"})):
+        store.run(lambda connection, p=partition, c=changed: known.write(connection, p, c))
+    store.run(lambda connection: known.write(connection, 0, {}))
+    asked = ["use_a", "use_b", "use_none", *(f"use_{number}" for number in range(600))]
+    assert store.run(lambda connection: known.states(connection, 0, asked)) == {"use_a": b"4", "use_b": b"\0\xff"}
+    assert store.run(lambda connection: known.states(connection, 1, asked)) == {"use_b": b"3"}
+    two = store.run(lambda connection: known.of_people(connection, ["use_a", "use_b"]))
+    assert two == {"use_a": [b"4"], "use_b": [b"\0\xff", b"3"]}
+    store.run(lambda connection: graph.write(connection, space_id, _one_person(cause)))
+    one = store.run(lambda connection: known.of_people(connection, asked))
+    assert one == {"use_a": [b"4", b"\0\xff", b"3"]}
 
 
 PROMISES: tuple[Promise, ...] = tuple(_promises)

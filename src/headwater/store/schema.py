@@ -344,3 +344,12 @@ violations = sa.Table(
     sqlite_with_rowid=False,
 )
 """The newest identifiers that were left out and events that were kept out; ids sort by their moments."""
+
+known_profiles = sa.Table(
+    "known_profiles",
+    metadata,
+    sa.Column("profile_id", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("state", sa.LargeBinary, nullable=False),
+)
+"""What each partition's events say of a profile, as bytes whose reading is the caller's; a profile is all of them."""
