@@ -34,6 +34,10 @@ PIPELINE_IDENTITY = prom.Counter(
     "What events changed in the identity graphs, by kind: profile, identifier, merge, violation.",
     ["kind"],
 )
+PROFILES_EVENTS = prom.Counter("headwater_profiles_events_total", "Events folded into what is known of profiles.")
+PROFILES_WRITE = prom.Histogram(
+    "headwater_profiles_write_seconds", "One write of what is known of profiles.", buckets=_FAST
+)
 DELIVER_EVENTS = prom.Counter(
     "headwater_deliver_events_total",
     "Events that met a step at a destination, by destination, step and reason.",

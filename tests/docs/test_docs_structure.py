@@ -50,6 +50,8 @@ HEARTS = [
     "pipeline/plan.py",
     "pipeline/enrich",
     "profiles/identity",
+    "profiles/known.py",
+    "profiles/tell.py",
     "deliver/classify.py",
     "deliver/backoff.py",
     "deliver/redact.py",

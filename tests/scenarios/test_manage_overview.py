@@ -102,10 +102,10 @@ def test_the_overview_tells_who_is_behind_and_what_failed(tmp_path: Path) -> Non
             readers = {one["reader"]: one for one in found["readers"]}
             assert (readers["deliver"]["records"], readers[group_of(warehouse)]["records"]) == (3, 2)
             assert readers["pipeline"]["oldestSeconds"] is None
-            assert [one["kind"] for one in found["problems"]] == ["warehouse", "reader", "reader", "reader"]
+            assert [one["kind"] for one in found["problems"]] == ["warehouse", "reader", "reader", "reader", "reader"]
             off = await house.ask("PATCH", f"/warehouses/{warehouse}", {"enabled": False})
             assert off.status == 200
-            assert [one["id"] for one in (await overview(house))["problems"]] == ["deliver", "archive"]
+            assert [one["id"] for one in (await overview(house))["problems"]] == ["deliver", "archive", "profiles"]
 
     asyncio.run(scenario())
 

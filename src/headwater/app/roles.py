@@ -64,6 +64,12 @@ async def _warehouse(house: House, stopping: asyncio.Event) -> None:
     )
 
 
+async def _profiles(house: House, stopping: asyncio.Event) -> None:
+    from headwater.profiles.loop import profiles
+
+    await profiles(log=house.log, store=house.store, settings=house.settings.profiles, stopping=stopping)
+
+
 async def _manage(house: House, stopping: asyncio.Event) -> None:
     from headwater.console.door import Door
     from headwater.manage.loop import manage
@@ -85,6 +91,7 @@ ROLES: dict[str, Role] = {
     "pipeline": _pipeline,
     "deliver": _deliver,
     "warehouse": _warehouse,
+    "profiles": _profiles,
     "manage": _manage,
 }
 """In walking order, as app/shapes.py has them."""

@@ -9,10 +9,18 @@ from typing import Final
 
 import msgspec
 
-ROLE_NAMES: Final = ("collect", "pipeline", "deliver", "warehouse", "manage")
+ROLE_NAMES: Final = ("collect", "pipeline", "deliver", "warehouse", "profiles", "manage")
 
-EMBEDDED: Final[tuple[tuple[str, ...], ...]] = (("collect",), ("pipeline", "deliver"), ("warehouse",), ("manage",))
-"""A process for what senders wait for, for what destinations wait for, for heavy loads, and for what people ask."""
+EMBEDDED: Final[tuple[tuple[str, ...], ...]] = (
+    ("collect",),
+    ("pipeline", "deliver"),
+    ("warehouse",),
+    ("profiles", "manage"),
+)
+"""A process for what senders wait for, for what destinations wait for, for heavy loads, and for what people ask.
+
+Profiles are with what people ask, so that folding them holds up no delivery.
+"""
 
 SPREAD: Final[tuple[tuple[str, ...], ...]] = tuple((role,) for role in ROLE_NAMES)
 """One process a role."""

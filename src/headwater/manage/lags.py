@@ -10,6 +10,7 @@ import msgspec
 from headwater.eventlog import EventLog
 from headwater.eventlog.streams import COLLECTED, OUTCOMES, PROCESSED, Stream
 from headwater.manage.ledger import GROUP
+from headwater.profiles.loop import GROUP as PROFILES_GROUP
 from headwater.spec.event import decode_collected, decode_processed
 from headwater.warehouse.loop import ARCHIVE_GROUP, group_of
 
@@ -17,6 +18,7 @@ READERS: tuple[tuple[str, Stream], ...] = (
     ("pipeline", COLLECTED),
     ("deliver", PROCESSED),
     (ARCHIVE_GROUP, PROCESSED),
+    (PROFILES_GROUP, PROCESSED),
     (GROUP, OUTCOMES),
 )
 """The groups of readers that every house has; beside them each warehouse is one, of `processed`."""

@@ -87,6 +87,16 @@ class DeliverSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_parked_hours: Annotated[int, _says("How long ended parked deliveries are kept for the trace.")] = 168
 
 
+class ProfilesSettings(msgspec.Struct, frozen=True, kw_only=True):
+    chunk_events: Annotated[int, _says("Events taken from the log at once.")] = 1_000
+    write_every_seconds: Annotated[
+        float, _says("How often what is known of profiles is written under load; a lone event is written at once.")
+    ] = 0.5
+    remembered_bytes: Annotated[
+        int, _says("What is known of the profiles seen last is kept in memory up to this, in bytes.")
+    ] = 32_000_000
+
+
 class WarehouseSettings(msgspec.Struct, frozen=True, kw_only=True):
     load_every_seconds: Annotated[float, _says("How often warehouses are loaded.")] = 15.0
     archive_every_seconds: Annotated[float, _says("How often new events are written to the archive.")] = 15.0
@@ -115,5 +125,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreSettings = StoreSettings()
     pipeline: PipelineSettings = PipelineSettings()
     deliver: DeliverSettings = DeliverSettings()
+    profiles: ProfilesSettings = ProfilesSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     manage: ManageSettings = ManageSettings()

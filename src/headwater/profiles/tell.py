@@ -1,0 +1,72 @@
+"""What one record of `processed` tells of the profiles that it is about. Pure.
+
+A person's profile learns of every event; a company's of those that name it, by a group call or `context.groupId`
+(contract: profiles-governance 1.9). Traits go to the person of an identify call and to the company of a group call.
+Pages and screens are counted under the names that their readers know (2.4).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from headwater.eventlog import Record
+from headwater.profiles.known import Mark, Told
+from headwater.spec.event import ProcessedHeader, decode_processed
+from headwater.spec.naming import short_name
+from headwater.spec.timestamps import parse_moment
+
+PAGE: Final = "Page Viewed"
+SCREEN: Final = "Screen Viewed"
+_NAMES: Final = {"page": PAGE, "screen": SCREEN}
+
+
+class _Plain(msgspec.Struct):
+    timestamp: Any = None
+
+
+class _WithTraits(msgspec.Struct):
+    timestamp: Any = None
+    traits: dict[str, msgspec.Raw] | None = None
+
+
+_plain = msgspec.json.Decoder(_Plain).decode
+_with_traits = msgspec.json.Decoder(_WithTraits).decode
+
+
+def tell(record: Record, position: int) -> list[tuple[str, Told]]:
+    """The profiles that the event is about, with what it tells of each; none for one that is about nobody."""
+    header = decode_processed(record.header)
+    people = [id for _, id in header.profiles] if header.profiles else [header.profile_id]
+    people = [id for id in people if id]
+    if not people and not header.groups:
+        return []
+    timestamp, traits = _read(header.type, record.value)
+    mark = _mark(header, timestamp, position)
+    name = event_name(header)
+    written = traits if header.type == "identify" else None
+    of_person = Told(mark, name, written, header.groups)
+    found = [(id, of_person) for id in people]
+    if header.groups:
+        of_company = Told(mark, name, traits if header.type == "group" else None)
+        found += [(id, of_company) for id in header.groups]
+    return found
+
+
+def event_name(header: ProcessedHeader) -> str:
+    """The name by which an event is counted; empty for calls that are no event of their own."""
+    return short_name(header.name) if header.type == "track" else _NAMES.get(header.type, "")
+
+
+def _mark(header: ProcessedHeader, timestamp: Any, position: int) -> Mark:
+    happened = parse_moment(timestamp)
+    at = header.received_at if happened is None else min(happened, header.received_at)
+    return Mark(at, header.received_at, position, header.message_id, header.source_id)
+
+
+def _read(kind: str, value: bytes) -> tuple[Any, dict[str, msgspec.Raw] | None]:
+    if kind in ("identify", "group"):
+        found = _with_traits(value)
+        return found.timestamp, found.traits
+    return _plain(value).timestamp, None
