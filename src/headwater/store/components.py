@@ -60,6 +60,8 @@ def component(connection: Connection, canonical_id: str) -> Component:
 
 def find_merge(connection: Connection, space_id: str, merge_id: str) -> Merge | None:
     """One merge of a space."""
+    if "\0" in merge_id:
+        return None
     query = sa.select(merges).where(merges.c.id == merge_id, merges.c.space_id == space_id)
     row = connection.execute(query).mappings().first()
     return None if row is None else _merge(row)
@@ -106,6 +108,8 @@ def list_violations(
 ) -> list[Violation]:
     """Violations, newest first; `before` is the id of the last one of the page before."""
     query = sa.select(violations).where(violations.c.space_id == space_id)
+    if "\0" in kind or "\0" in before:
+        return []
     if kind:
         query = query.where(violations.c.kind == kind)
     if before:
