@@ -16,7 +16,7 @@ import msgspec
 from headwater.spec.errors import SenderError
 from headwater.spec.graph import Cause, Changes, GroupLink, Link, Merge, NewProfile, Violation
 from headwater.spec.outcome import Count, Step
-from headwater.store import Store, audit, components, graph, known, ledger, names, sessions, tokens, users
+from headwater.store import Store, audit, components, graph, known, ledger, names, sessions, space_tokens, tokens, users
 from headwater.store import workspace as workspaces
 
 if TYPE_CHECKING:
@@ -549,6 +549,25 @@ def what_is_known_of_a_profile_is_found_through_whom_merges_made_it(store: Store
     store.run(lambda connection: graph.write(connection, space_id, _one_person(cause)))
     one = store.run(lambda connection: known.of_people(connection, asked))
     assert one == {"use_a": [b"4", b"\0\xff", b"3"]}
+
+
+@_promise
+def a_token_of_a_space_opens_nothing_else(store: Store) -> None:
+    """It is no token of the operations, and is taken back by its own space alone."""
+    space_id, _ = _graph(store)
+    other = store.run(lambda connection: workspaces.create_space(connection, slug="other", name="Other")).id
+    text, made = store.run(lambda connection: space_tokens.create(connection, space_id, "CRM", 5))
+    assert store.run(lambda connection: space_tokens.find(connection, text)) == made
+    assert store.run(lambda connection: tokens.find_token(connection, text, 6)) is None
+    assert _refused(store, lambda connection: sessions.begin_with_token(connection, text, 6)) == 401
+    plain = store.run(lambda connection: tokens.create_token(connection, name="A", scopes=["*"]))[0]
+    assert store.run(lambda connection: space_tokens.find(connection, plain)) is None
+    assert [one.name for one in store.run(tokens.list_tokens)] == ["A"]
+    assert store.run(lambda connection: space_tokens.of_space(connection, other)) == []
+    assert _refused(store, lambda connection: space_tokens.delete(connection, other, made.id)) == 404
+    assert _refused(store, lambda connection: tokens.delete_token(connection, made.id)) == 404
+    store.run(lambda connection: space_tokens.delete(connection, space_id, made.id))
+    assert store.run(lambda connection: space_tokens.find(connection, text)) is None
 
 
 PROMISES: tuple[Promise, ...] = tuple(_promises)

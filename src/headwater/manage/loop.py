@@ -15,12 +15,13 @@ from headwater import telemetry
 from headwater.eventlog import EventLog
 from headwater.eventlog.streams import OUTCOMES
 from headwater.manage.desk import Desk
-from headwater.manage.faces import NO_FACES, Faces, beside
+from headwater.manage.faces import NO_FACES, Face, Faces, beside
 from headwater.manage.front import Front
 from headwater.manage.http import application
 from headwater.manage.lags import READERS
 from headwater.manage.ledger import Books
 from headwater.manage.operations import OPERATIONS
+from headwater.manage.profile_api.face import PATHS, ProfileApi
 from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.settings import ManageSettings, Settings
 from headwater.store import ages
@@ -67,7 +68,9 @@ async def manage(
 
 async def _serve(desk: Desk, settings: ManageSettings, faces: Faces, stopping: asyncio.Event) -> None:
     front = Front(desk)
-    made = {path: make(front) for path, make in faces.items()}
+    profile_api = ProfileApi(front)
+    made: dict[str, Face] = dict.fromkeys(PATHS, profile_api)
+    made |= {path: make(front) for path, make in faces.items()}
     server = Server(
         beside(application(front, OPERATIONS), made),
         address=settings.host,

@@ -95,6 +95,9 @@ class ProfilesSettings(msgspec.Struct, frozen=True, kw_only=True):
     remembered_bytes: Annotated[
         int, _says("What is known of the profiles seen last is kept in memory up to this, in bytes.")
     ] = 32_000_000
+    requests_per_second: Annotated[
+        int, _says("Requests a second that the Profile API answers for each space; 0 is without limit.")
+    ] = 100
 
 
 class WarehouseSettings(msgspec.Struct, frozen=True, kw_only=True):

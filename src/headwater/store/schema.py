@@ -88,8 +88,12 @@ tokens = sa.Table(
     sa.Column("kind", sa.Text, nullable=False, server_default="token"),
     sa.Column("user_id", sa.Text, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=True),
     sa.Column("parent_id", sa.Text, sa.ForeignKey("tokens.id", ondelete="CASCADE"), nullable=True),
+    sa.Column("space_id", sa.Text, sa.ForeignKey("spaces.id", ondelete="CASCADE"), nullable=True),
 )
-"""`kind` is token or session; a session is of a user or of a parent token, whose scopes it has instead of its own."""
+"""`kind` is token, session or space.
+
+A session is of a user or of a parent token, whose scopes it has instead of its own. A token of a space has no scopes.
+"""
 
 users = sa.Table(
     "users",

@@ -101,7 +101,7 @@ def create_token(
 def find_token(connection: Connection, text: str, at: int) -> Token | None:
     """The token or session of this text, unless there is none or it had expired at that instant."""
     row = connection.execute(_WITH_HOLDER.where(tokens.c.digest == digest(text))).mappings().first()
-    if row is None or (row["expires_at"] is not None and row["expires_at"] <= at):
+    if row is None or row["kind"] == "space" or (row["expires_at"] is not None and row["expires_at"] <= at):
         return None
     return _token(row) if row["kind"] == "token" else _session(row)
 

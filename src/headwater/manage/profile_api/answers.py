@@ -1,0 +1,110 @@
+"""What is answered, in the shapes of Segment (contract: profiles-governance 2.4, 2.5). Pure.
+
+Pages go on at the first thing that was not shown, so that what is changed in between is neither shown twice nor lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from headwater.manage.profile_api.asked import Params, refused
+from headwater.profiles.known import State, traits
+from headwater.spec.graph import Component, Link, make_id
+from headwater.spec.timestamps import format_moment
+
+Answer = dict[str, Any]
+_OTHER: Final = {"users": "accounts", "accounts": "users"}
+
+
+def show_traits(state: State | None, params: Params, url: str) -> Answer:
+    """A page of traits, by their names. Nothing is computed yet, so that there are none of those classes."""
+    found = traits(state) if state is not None and not params.kind else {}
+    names = [name for name in found if params.include is None or name in params.include]
+    shown, following = _page(names, params)
+    values: dict[str, Any] = {}
+    for name in shown:
+        write = found[name]
+        value = msgspec.Raw(write.value)
+        mark = write.mark
+        values[name] = (
+            {"value": value, "source_id": mark.source_id, "updated_at": format_moment(mark.at)}
+            if params.verbose
+            else value
+        )
+    return {"traits": values, "cursor": {**_cursor(url, following), "limit": params.limit}}
+
+
+def show_external_ids(component: Component, space_id: str, params: Params, url: str) -> Answer:
+    """A page of identifiers, oldest first."""
+    if params.next and not params.next.startswith("map_"):
+        raise refused("next is not a cursor of this list.")
+    keyed: dict[str, Link] = {}
+    for link in component.links:
+        if params.include is None or link.identifier.partition(":")[0] in params.include:
+            keyed[make_id("map_", link.cause.at, space_id, link.identifier)] = link
+    shown, following = _page(sorted(keyed), params)
+    data = [show_link(keyed[key], component.collection, with_message=True) for key in shown]
+    return {"data": data, "cursor": _cursor(url, following)}
+
+
+def show_metadata(component: Component, state: State | None) -> Answer:
+    """When and by whom the profile was made and last told of. Until it is folded, its identifiers tell."""
+    created = min(component.profiles.values())
+    causes = [link.cause for link in component.links]
+    first = causes[0] if causes else None
+    last = max(causes, key=lambda cause: cause.at) if causes else None
+    found: Answer = {
+        "created_at": format_moment(created),
+        "updated_at": format_moment(last.at if last else created),
+        "expires_at": None,
+        "first_message_id": first.message_id if first else "",
+        "first_source_id": first.source_id if first else "",
+        "last_message_id": last.message_id if last else "",
+        "last_source_id": last.source_id if last else "",
+    }
+    if state is not None:
+        found |= {
+            "updated_at": format_moment(state.last.received_at),
+            "first_message_id": state.first.message_id,
+            "first_source_id": state.first.source_id,
+            "last_message_id": state.last.message_id,
+            "last_source_id": state.last.source_id,
+        }
+    return {"metadata": found}
+
+
+def show_links(collection: str, linked: Iterable[Component]) -> Answer:
+    """The companies of a person, or the people of a company."""
+    other = _OTHER[collection]
+    return {
+        "data": [
+            {"to_collection": other, "external_ids": [show_link(link, other) for link in one.links]} for one in linked
+        ]
+    }
+
+
+def show_link(link: Link, collection: str, *, with_message: bool = False) -> Answer:
+    """One identifier."""
+    kind, _, value = link.identifier.partition(":")
+    shown = {
+        "source_id": link.cause.source_id,
+        "collection": collection,
+        "id": value,
+        "type": kind,
+        "created_at": format_moment(link.cause.at),
+        "encoding": "none",
+    }
+    return shown | {"first_message_id": link.cause.message_id} if with_message else shown
+
+
+def _page(ordered: Sequence[str], params: Params) -> tuple[Sequence[str], str]:
+    """The keys from the cursor on, and the cursor of the page that follows; empty when there is none."""
+    rest = [one for one in ordered if one >= params.next]
+    return rest[: params.limit], rest[params.limit] if len(rest) > params.limit else ""
+
+
+def _cursor(url: str, following: str) -> Answer:
+    return {"url": url, "has_more": bool(following), "next": following}
