@@ -192,12 +192,14 @@ def test_every_change_is_in_the_trail_with_who_made_it(tmp_path: Path) -> None:
                 "create_session",
                 "delete_session",
                 "change_own_password",
+                "unmerge_profiles",
+                "remove_merge_block",
             }
             assert {name for name, _ in done} == {one.name for one in OPERATIONS.values() if one.changes} - elsewhere
             admin = (await house.ask("GET", "/headwater/tokens")).data["tokens"][0]["id"]
             assert {event["actor"] for event in trail["events"]} == {admin}
             some = (await house.ask("GET", "/audit-events?resourceType=TOKEN&pagination.count=1")).data
-            assert (len(some["events"]), some["pagination"]["totalEntries"]) == (1, 2)
+            assert (len(some["events"]), some["pagination"]["totalEntries"]) == (1, 4)
             none = await house.ask("GET", "/audit-events?endTime=2001-01-01T00:00:00Z")
             assert none.data["events"] == []
             assert (await house.ask("GET", "/audit-events?startTime=yesterday")).status == 422
@@ -236,6 +238,12 @@ async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
     await house.ask("PUT", f"/users/{user}/permissions", owner)
     await house.ask("PUT", f"/headwater/users/{user}/password", {"password": "staple battery"})
     await house.ask("DELETE", f"/users?userIds={user}")
+    asked = {"slug": "eu", "name": "Europe", "sourceIds": []}
+    space = f"/headwater/spaces/{(await house.ask('POST', '/headwater/spaces', asked)).data['space']['id']}"
+    await house.ask("PATCH", space, {"name": "EU"})
+    await house.ask("PATCH", f"{space}/identity-rules", {"alias": "record"})
+    reader = (await house.ask("POST", f"{space}/tokens", {"name": "R"})).data["token"]["id"]
+    await house.ask("DELETE", f"{space}/tokens/{reader}")
     return [
         ("create_source", ["Source Created"]),
         ("update_source", ["Source Modified", "Source Disabled", "Source Settings Modified"]),
@@ -262,4 +270,9 @@ async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
         ("replace_permissions_for_user", ["User Policy Updated"]),
         ("set_password_of_user", ["User Password Changed"]),
         ("delete_users", ["User Removed"]),
+        ("create_space", ["Space Created"]),
+        ("update_space", ["Space Modified"]),
+        ("update_identity_rules", ["Identity Rules Modified"]),
+        ("create_space_token", ["Token Created"]),
+        ("delete_space_token", ["Token Deleted"]),
     ]

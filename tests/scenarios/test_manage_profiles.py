@@ -157,6 +157,8 @@ def test_profiles_are_searched_shown_explained_and_told_apart(tmp_path: Path) ->
             gone = f"{path}/merge-blocks/{undone['merge']['id']}"
             assert (await house.ask("DELETE", gone)).data == {"lifted": True}
             assert (await house.ask("DELETE", gone)).data == {"lifted": False}
+            trail = (await house.ask("GET", "/audit-events?resourceType=SPACE")).data["events"]
+            assert [event["type"] for event in trail][:2] == ["Merge Allowed", "Profiles Unmerged"]
             assert await resolved(house, {"userId": "u1", "anonymousId": "a1", "messageId": "last"}) == [first]
 
     asyncio.run(scenario())

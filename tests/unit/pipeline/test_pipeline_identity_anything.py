@@ -68,5 +68,8 @@ def test_every_event_is_resolved_or_has_no_profile(messages: list[Any], integrat
         name, _, value = identifier.partition(":")
         assert name and value and len(value) <= MAX_VALUE_CHARS and "\0" not in identifier
         identifier.encode()
-    for people in graph.people():
-        assert len({identifier.partition(":")[0] == "group_id" for identifier in people}) == 1
+    for identifier, link in graph.links.items():
+        collection = {"group_id": "accounts", "user_id": "users", "anonymous_id": "users"}.get(identifier.split(":")[0])
+        assert collection in (None, graph.nodes[link.profile_id].collection)
+    for node, root in graph.canonical.items():
+        assert graph.nodes[node].collection == graph.nodes[root].collection
