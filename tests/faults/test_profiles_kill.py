@@ -33,7 +33,8 @@ async def main(folder):
     store = Store.in_folder(folder)
     settings = ProfilesSettings(chunk_events=50, write_every_seconds=0.01)
     print("up", flush=True)
-    await profiles(log=SqliteLog(folder / "log"), store=store, settings=settings, stopping=asyncio.Event())
+    log, stopping = SqliteLog(folder / "log"), asyncio.Event()
+    await profiles(log=log, store=store, settings=settings, folder=folder, stopping=stopping)
 
 asyncio.run(main(Path(sys.argv[1])))
 """

@@ -10,6 +10,7 @@ from headwater.eventlog import Record
 from headwater.eventlog.streams import PROCESSED
 from headwater.pipeline.graphs import StoredGraph
 from headwater.pipeline.resolve import Identities
+from headwater.profiles.history import History, index_folder
 from headwater.profiles.loop import Folding
 from headwater.spec.event import Event, ProcessedHeader, encode_header
 from headwater.spec.settings import ProfilesSettings
@@ -29,6 +30,7 @@ class ProfilesHouse(ManageHouse):
         super().__init__(folder, partitions=partitions)
         self.space = self.store.run(lambda connection: workspaces.create_space(connection, slug="default", name="D"))
         self.space_token = self.make_token(self.space.id)
+        self.start = START
         self._told = 0
         self._identities = Identities(lambda space: StoredGraph(self.store, space), remembered=100)
 
@@ -40,8 +42,8 @@ class ProfilesHouse(ManageHouse):
         workspace = self.store.run(workspaces.load)
         for given in bodies:
             body = {"context": {}, "integrations": {}, "type": "track", **given}
-            received_at = START + 1000 * self._told
-            at = START + 1000 * body.pop("at", self._told)
+            received_at = self.start + 1000 * self._told
+            at = self.start + 1000 * body.pop("at", self._told)
             if not isinstance(parse_moment(body.get("timestamp")), int):
                 body["timestamp"] = format_moment(at)
             event = Event(body, body.pop("source", "web"), received_at, self._told, body["type"])
@@ -70,11 +72,13 @@ class ProfilesHouse(ManageHouse):
     async def fold(self) -> None:
         """Have everything that was told folded."""
         for partition in self.log.partitions(PROCESSED):
-            folding = Folding(self.log, self.store, ProfilesSettings(), partition)
+            history = History(index_folder(self.folder, partition), keep_seconds=14 * 86_400)
+            folding = Folding(self.log, self.store, ProfilesSettings(), partition, history=history)
             await folding.open()
             while await folding.step(0.0):
                 pass
             await folding.write()
+            history.close()
 
     async def read(self, path: str, *, authorization: str | None = None, method: str = "GET") -> Answer:
         """Ask the Profile API below the space; a path that begins with a slash is asked as it is."""

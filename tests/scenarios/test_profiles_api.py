@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,11 @@ import pytest
 import yaml
 from manage_house import running
 from profiles_house import ProfilesHouse
+
+from headwater.eventlog.streams import PROCESSED
+from headwater.spec.timestamps import format_moment
+from headwater.warehouse.archive import Archive
+from headwater.warehouse.files import LocalFiles
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "profiles" / "api").glob("*.yaml"))
 
@@ -155,5 +161,94 @@ def test_pages_of_identifiers_and_links_end(tmp_path: Path) -> None:
                 following = answer["cursor"]["next"]
             assert sorted(seen) == ["a0", "a1", "a2", "a3", "a4", "u0"]
             assert answer["cursor"]["url"].startswith(f"/v1/spaces/{house.space.id}/collections/users/profiles/use_")
+
+    asyncio.run(scenario())
+
+
+async def names(house: ProfilesHouse, query: str = "", who: str = "users/profiles/user_id:u1") -> list[str]:
+    return [one["event"] for one in (await house.read(f"{who}/events{query}")).body["data"]]
+
+
+def test_the_history_of_a_profile_is_read_by_time_and_name(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ProfilesHouse(tmp_path, partitions=2)) as house:
+            assert isinstance(house, ProfilesHouse)
+            house.start = time.time_ns() // 1_000_000 - 3_600_000
+            assert (await house.read("users/profiles/user_id:u1/events")).status == 404
+            await house.tell({"anonymousId": "a1", "event": "Looked"}, partition=1)
+            await house.tell(
+                {"userId": "u1", "event": "Bought", "properties": {"n": 1}, "source": "app"},
+                {"type": "identify", "userId": "u1", "traits": {"x": 1}},
+                {"type": "page", "userId": "u1", "anonymousId": "a1", "name": "Home", "properties": {"url": "/"}},
+                {"type": "screen", "userId": "u1", "name": "Start"},
+                {"userId": "u1", "event": "Old", "at": -15 * 86_400},
+                {"userId": "u1", "event": "Late", "at": 0, "context": {"groupId": "g1"}},
+                {"userId": "u2", "event": "Other"},
+            )
+            await house.fold()
+            assert await names(house) == ["Screen Viewed", "Page Viewed", "Bought", "Late", "Looked"]
+            assert await names(house, who="users/profiles/anonymous_id:a1") == await names(house)
+            assert await names(house, who="accounts/profiles/group_id:g1") == ["Late"]
+            assert await names(house, "?sort=asc&include=Bought,Looked,Old") == ["Looked", "Bought"]
+            assert await names(house, "?include=Bought&exclude=Bought") == []
+            assert await names(house, "?exclude=Bought,Late,Looked") == ["Screen Viewed", "Page Viewed"]
+            start, end = format_moment(house.start + 1_000), format_moment(house.start + 3_000)
+            assert await names(house, f"?start={start}&end={end}") == ["Page Viewed", "Bought"]
+            assert await names(house, f"?start={end}&end={start}") == []
+            for wrong in ("start=x", "end=", "sort=up", "limit=101", "next=x", "next=MTox", "next=%F0"):
+                answer = await house.read(f"users/profiles/user_id:u1/events?{wrong}")
+                assert (answer.status, answer.body["error"]["code"]) == (400, "invalid_request_error"), wrong
+            page = (await house.read("users/profiles/user_id:u1/events?include=Page%20Viewed")).body["data"][0]
+            assert (page["type"], page["properties"]) == ("track", {"url": "/", "name": "Home", "page_name": "Home"})
+            bought = (await house.read("users/profiles/user_id:u1/events?include=Bought")).body["data"][0]
+            assert bought["related"]["users"].startswith("use_")
+            assert (bought["source_id"], bought["message_id"], bought["properties"]) == ("app", "m1", {"n": 1})
+            assert bought["external_ids"] == [
+                {"collection": "users", "type": "user_id", "id": "u1", "encoding": "none"}
+            ]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("sort", ["asc", "desc"])
+def test_pages_of_events_go_on_where_the_page_before_ended(sort: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ProfilesHouse(tmp_path, partitions=2)) as house:
+            assert isinstance(house, ProfilesHouse)
+            house.start = time.time_ns() // 1_000_000 - 3_600_000
+            for number in range(25):
+                body = {"userId": "u1", "event": f"E{number // 3}", "at": number // 3}
+                await house.tell(body, partition=number % 2)
+            await house.fold()
+            seen: list[str] = []
+            following = ""
+            while following or not seen:
+                path = f"users/profiles/user_id:u1/events?limit=4&sort={sort}&next={following}"
+                answer = (await house.read(path)).body
+                seen += [one["message_id"] for one in answer["data"]]
+                following = answer["cursor"]["next"]
+                assert answer["cursor"]["has_more"] == bool(following)
+                await house.tell({"userId": "u1", "event": "New", "at": -10 if sort == "asc" else 100})
+                await house.fold()
+            assert len(seen) == 25
+            assert sorted(seen) == sorted(f"m{number}" for number in range(25))
+
+    asyncio.run(scenario())
+
+
+def test_events_that_the_log_forgot_are_read_from_the_archive(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ProfilesHouse(tmp_path)) as house:
+            assert isinstance(house, ProfilesHouse)
+            house.start = time.time_ns() // 1_000_000 - 3_600_000
+            await house.tell(*({"userId": "u1", "event": f"E{number}"} for number in range(6)))
+            await house.fold()
+            chunk = await house.log.read(PROCESSED, 0, 0)
+            Archive(LocalFiles(tmp_path / "archive")).write(0, 0, chunk.records[:4])
+            await house.log.trim(time.time_ns() // 1_000_000 + 60_000)
+            assert (await house.log.bounds(PROCESSED, 0))[0] == 6
+            await house.tell({"userId": "u1", "event": "E6"})
+            await house.fold()
+            assert await names(house) == ["E6", "E3", "E2", "E1", "E0"], "E4 and E5 are nowhere any more"
 
     asyncio.run(scenario())

@@ -67,7 +67,13 @@ async def _warehouse(house: House, stopping: asyncio.Event) -> None:
 async def _profiles(house: House, stopping: asyncio.Event) -> None:
     from headwater.profiles.loop import profiles
 
-    await profiles(log=house.log, store=house.store, settings=house.settings.profiles, stopping=stopping)
+    await profiles(
+        log=house.log,
+        store=house.store,
+        settings=house.settings.profiles,
+        folder=house.folder,
+        stopping=stopping,
+    )
 
 
 async def _manage(house: House, stopping: asyncio.Event) -> None:

@@ -12,10 +12,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from headwater import telemetry
 from headwater.eventlog.streams import PROCESSED
+from headwater.profiles.history import History, index_folder
 from headwater.profiles.known import State, Told, bound, decode, encode, fold
 from headwater.profiles.tell import tell
 from headwater.spec.errors import Unavailable
@@ -34,12 +36,24 @@ _BYTES: Final = 8_000_000
 _SLICE: Final = 100
 
 
-async def profiles(*, log: EventLog, store: Store, settings: ProfilesSettings, stopping: asyncio.Event) -> None:
-    """Fold every partition until told to stop; then write what is folded and return."""
-    async with asyncio.TaskGroup() as tasks:
-        for partition in log.partitions(PROCESSED):
-            folding = Folding(log, store, settings, partition)
-            tasks.create_task(folding.run(stopping), name=f"profiles-{partition}")
+async def profiles(
+    *, log: EventLog, store: Store, settings: ProfilesSettings, folder: Path, stopping: asyncio.Event
+) -> None:
+    """Fold every partition until told to stop; then write what is folded and return.
+
+    `folder` is the data folder, for the index of events by profile.
+    """
+    held: list[History] = []
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for partition in log.partitions(PROCESSED):
+                history = History(index_folder(folder, partition), keep_seconds=settings.history_days * 86_400)
+                held.append(history)
+                folding = Folding(log, store, settings, partition, history=history)
+                tasks.create_task(folding.run(stopping), name=f"profiles-{partition}")
+    finally:
+        for history in held:
+            history.close()
 
 
 class Lately:
@@ -68,7 +82,16 @@ class Lately:
 class Folding:
     """One partition's fold."""
 
-    def __init__(self, log: EventLog, store: Store, settings: ProfilesSettings, partition: int) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        store: Store,
+        settings: ProfilesSettings,
+        partition: int,
+        *,
+        history: History | None = None,
+    ) -> None:
+        self._history = history
         self._log = log
         self._store = store
         self._settings = settings
@@ -104,7 +127,20 @@ class Folding:
         self._place = self._next = await self._store.read(
             lambda connection: ledger.cursor(connection, GROUP, self._partition)
         )
+        if self._history is not None:
+            await self._catch_up(self._history)
         await self._log.commit(GROUP, PROCESSED, self._partition, self._place)
+
+    async def _catch_up(self, history: History) -> None:
+        """Put into the index what is folded already, and was not durable there when the machine stopped."""
+        position = history.known_to
+        while position < self._place:
+            chunk = await self._log.read(PROCESSED, self._partition, position, max_bytes=_BYTES)
+            if not chunk.records:
+                return
+            told = [each for place, record in enumerate(chunk.records, chunk.first) for each in tell(record, place)]
+            history.remember(told, chunk.next)
+            position = chunk.next
 
     async def step(self, wait: float) -> int:
         """Fold what has come, write what is due, and return how many records came. Waits for some, in seconds."""
@@ -160,6 +196,8 @@ class Folding:
             told = [each for place, record in enumerate(some, chunk.first + start) for each in tell(record, place)]
             await self._learn({id for id, _ in told})
             self._tell(told)
+            if self._history is not None:
+                self._history.remember(told, chunk.first + start + len(some))
         self._events += len(chunk.records)
         self._next = chunk.next
 

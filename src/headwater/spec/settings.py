@@ -95,6 +95,7 @@ class ProfilesSettings(msgspec.Struct, frozen=True, kw_only=True):
     remembered_bytes: Annotated[
         int, _says("What is known of the profiles seen last is kept in memory up to this, in bytes.")
     ] = 32_000_000
+    history_days: Annotated[int, _says("How far back the Profile API shows the events of a profile.")] = 14
     requests_per_second: Annotated[
         int, _says("Requests a second that the Profile API answers for each space; 0 is without limit.")
     ] = 100

@@ -120,14 +120,17 @@ def test_what_was_folded_and_not_written_is_folded_again(store: Store) -> None:
     asyncio.run(scenario())
 
 
-def test_partitions_know_of_the_same_profile_without_meeting(store: Store) -> None:
+def test_partitions_know_of_the_same_profile_without_meeting(store: Store, tmp_path: Path) -> None:
     async def scenario() -> None:
         log = MemoryLog(partitions=3)
+        settings = ProfilesSettings()
         for partition in range(3):
             events = [record(number, "use_a", "identify", plan=partition) for number in range(partition, 10)]
             await log.append(PROCESSED, partition, events)
         stopping = asyncio.Event()
-        task = asyncio.create_task(profiles(log=log, store=store, settings=ProfilesSettings(), stopping=stopping))
+        task = asyncio.create_task(
+            profiles(log=log, store=store, settings=settings, folder=tmp_path, stopping=stopping)
+        )
         while await log.lag(GROUP, PROCESSED, 2) or await log.lag(GROUP, PROCESSED, 1):
             await asyncio.sleep(0)
         stopping.set()

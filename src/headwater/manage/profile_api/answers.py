@@ -34,7 +34,7 @@ def show_traits(state: State | None, params: Params, url: str) -> Answer:
             if params.verbose
             else value
         )
-    return {"traits": values, "cursor": {**_cursor(url, following), "limit": params.limit}}
+    return {"traits": values, "cursor": {**cursor(url, following), "limit": params.limit}}
 
 
 def show_external_ids(component: Component, space_id: str, params: Params, url: str) -> Answer:
@@ -47,7 +47,7 @@ def show_external_ids(component: Component, space_id: str, params: Params, url: 
             keyed[make_id("map_", link.cause.at, space_id, link.identifier)] = link
     shown, following = _page(sorted(keyed), params)
     data = [show_link(keyed[key], component.collection, with_message=True) for key in shown]
-    return {"data": data, "cursor": _cursor(url, following)}
+    return {"data": data, "cursor": cursor(url, following)}
 
 
 def show_metadata(component: Component, state: State | None) -> Answer:
@@ -106,5 +106,6 @@ def _page(ordered: Sequence[str], params: Params) -> tuple[Sequence[str], str]:
     return rest[: params.limit], rest[params.limit] if len(rest) > params.limit else ""
 
 
-def _cursor(url: str, following: str) -> Answer:
+def cursor(url: str, following: str) -> Answer:
+    """Where a page goes on, if it does."""
     return {"url": url, "has_more": bool(following), "next": following}

@@ -11,8 +11,15 @@ import msgspec
 
 from headwater.spec.errors import SenderError
 from headwater.spec.space import Collection
+from headwater.spec.timestamps import parse_moment
 
-LIMITS: Final = {"traits": (10, 200), "external_ids": (25, 100), "metadata": (1, 1), "links": (20, 20)}
+LIMITS: Final = {
+    "traits": (10, 200),
+    "external_ids": (25, 100),
+    "metadata": (1, 1),
+    "links": (20, 20),
+    "events": (10, 100),
+}
 """For each thing that can be asked for: how many are shown unless told otherwise, and at most."""
 
 _COLLECTIONS: Final[dict[str, Collection]] = {"users": "users", "accounts": "accounts"}
@@ -35,6 +42,17 @@ class Params(msgspec.Struct, frozen=True):
     kind: str = ""
     verbose: bool = False
     next: str = ""
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Which events: from `since` to `until`, both included (ms), and of which names."""
+
+    since: int
+    until: int
+    include: frozenset[str] | None
+    exclude: frozenset[str]
+    newest_first: bool
+    next: str
 
 
 def refused(message: str, code: str = "invalid_request_error", status: int = 400) -> SenderError:
@@ -72,11 +90,38 @@ def read_params(what: str, query: str) -> Params:
     include = given.get("include")
     return Params(
         _limit(what, given.get("limit")),
-        None if include is None else frozenset(name for name in include.split(",") if name),
+        None if include is None else _names(include),
         kind,
         given.get("verbose") == "true",
         given.get("next", ""),
     )
+
+
+def read_span(query: str, now: int, days: int) -> Span:
+    """Read which events are asked for; none is older than so many days. Raises SenderError 400."""
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    oldest = now - days * 86_400_000
+    moments: list[int] = []
+    for name, usual in (("start", oldest), ("end", now)):
+        moment = parse_moment(given[name]) if name in given else usual
+        if moment is None:
+            raise refused(f"{name} must be a moment in ISO 8601, such as 2024-03-01T10:00:00Z.")
+        moments.append(moment)
+    if given.get("sort", "desc") not in ("asc", "desc"):
+        raise refused("sort must be asc or desc.")
+    include = given.get("include")
+    return Span(
+        max(oldest, moments[0]),
+        moments[1],
+        None if include is None else _names(include),
+        _names(given.get("exclude", "")),
+        given.get("sort") != "asc",
+        given.get("next", ""),
+    )
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name for name in text.split(",") if name)
 
 
 def read_token(authorization: str) -> str:

@@ -13,7 +13,17 @@ from headwater import telemetry
 from headwater.manage.faces import Message, Receive, Send
 from headwater.manage.front import Front
 from headwater.manage.profile_api import answers, look
-from headwater.manage.profile_api.asked import Asked, Params, read_params, read_path, read_space, read_token, refused
+from headwater.manage.profile_api.asked import (
+    Asked,
+    Params,
+    read_params,
+    read_path,
+    read_space,
+    read_span,
+    read_token,
+    refused,
+)
+from headwater.manage.profile_api.events import Histories, compile_show, show_event
 from headwater.manage.profile_api.pace import Pace
 from headwater.spec.errors import SenderError, Unavailable
 from headwater.spec.space import Space
@@ -42,6 +52,8 @@ class ProfileApi:
     def __init__(self, front: Front) -> None:
         """`front` lends the ports of its desk."""
         self._desk = front.desk
+        desk = front.desk
+        self._histories = Histories(desk.log, desk.folder, desk.settings.warehouse.archive_url)
         self._pace = Pace(front.desk.settings.profiles.requests_per_second)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -69,7 +81,22 @@ class ProfileApi:
         await send({"type": "http.response.body", "body": content})
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Let go of the indexes."""
+        self._histories.close()
+
+    async def _events(self, space: Space, asked: Asked, params: Params, query: str) -> answers.Answer:
+        desk = self._desk
+        span = read_span(query, time.time_ns() // 1_000_000, desk.settings.profiles.history_days)
+
+        def find(connection: Connection) -> tuple[str, list[str]]:
+            id = look.find(connection, space.id, asked)
+            return id, sorted(components.component(connection, id).profiles)
+
+        id, members = await desk.store.read(find)
+        found, following = await self._histories.page(members, span, params.limit)
+        extract, related = compile_show(space), {asked.collection: id}
+        shown = [show_event(entry, body, extract, related) for entry, body in found]
+        return {"data": shown, "cursor": answers.cursor(_url(asked, id), following)}
 
     async def _answer(self, scope: Message, said: _Said) -> Any:
         path = scope["raw_path"].decode("ascii", "replace").partition("?")[0]
@@ -79,7 +106,10 @@ class ProfileApi:
             raise refused("Only GET is answered here.", status=405)
         asked = read_path(path)
         said.what = asked.what
-        params = read_params(asked.what, scope["query_string"].decode("ascii", "replace"))
+        query = scope["query_string"].decode("ascii", "replace")
+        params = read_params(asked.what, query)
+        if asked.what == "events":
+            return await self._events(space, asked, params, query)
         return await self._desk.store.read(lambda connection: _look(connection, space, asked, params))
 
     async def _admit(self, scope: Message, name: str, said: _Said) -> Space:
@@ -108,7 +138,7 @@ class ProfileApi:
 
 def _look(connection: Connection, space: Space, asked: Asked, params: Params) -> answers.Answer:
     id = look.find(connection, space.id, asked)
-    url = f"/v1/spaces/{asked.space}/collections/{asked.collection}/profiles/{id}/{asked.what}"
+    url = _url(asked, id)
     match asked.what:
         case "traits":
             return answers.show_traits(look.state(connection, id), params, url)
@@ -118,6 +148,10 @@ def _look(connection: Connection, space: Space, asked: Asked, params: Params) ->
             return answers.show_links(asked.collection, look.linked(connection, id, params.limit))
         case _:
             return answers.show_metadata(components.component(connection, id), look.state(connection, id))
+
+
+def _url(asked: Asked, id: str) -> str:
+    return f"/v1/spaces/{asked.space}/collections/{asked.collection}/profiles/{id}/{asked.what}"
 
 
 def _refuse(error: Exception, said: _Said) -> answers.Answer:
