@@ -33,7 +33,10 @@ class Seen:
         """Opens or makes the index in a folder; an entry is forgotten some time after `keep_seconds`."""
         folder.mkdir(parents=True, exist_ok=True)
         self._window = window_ms
-        self._db = Rdict(str(folder), _options(), access_type=AccessType.with_ttl(keep_seconds))
+        # Unless its column family is named, one that is opened again forgets every entry when it is next compacted.
+        families = {"default": _options()}
+        keep = AccessType.with_ttl(keep_seconds)
+        self._db = Rdict(str(folder), _options(), column_families=families, access_type=keep)
 
     @property
     def known_to(self) -> int:

@@ -81,3 +81,13 @@ def test_the_index_catches_up_with_what_was_processed_without_it(tmp_path: Path)
         seen.close()
 
     asyncio.run(story())
+
+
+def test_an_index_that_is_opened_again_and_again_forgets_nothing(tmp_path: Path) -> None:
+    ids = [f"m{number}" for number in range(10)]
+    for opening in range(8):
+        seen = Seen(tmp_path, keep_seconds=1_000_000, window_ms=1_000_000)
+        assert len(seen.screen()(ids, [5] * 10)) == (10 if opening else 0)
+        assert seen.known_to == 10 * opening
+        seen.remember(ids if opening == 0 else [f"{opening}-{one}" for one in ids], [5] * 10, 10 * opening)
+        seen.close()
