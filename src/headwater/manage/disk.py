@@ -58,7 +58,7 @@ def _part(parts: Sequence[str]) -> str:
         return f"archive/{below[0].removeprefix('day=')}"
     if top == "warehouse":
         return f"warehouse/{'/'.join(below).removesuffix('.wal').removesuffix('.tmp')}"
-    return {"seen": "dedup", "log": "log", "archive": "archive"}.get(top, "other")
+    return {"seen": "dedup", "log": "log", "archive": "archive", "history": "history"}.get(top, "other")
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, int]]:

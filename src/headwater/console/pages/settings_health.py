@@ -26,6 +26,7 @@ _WORDS = {
     "deliver": ("Deliver", "sends events to destinations"),
     "archive": ("Archive", "writes events to Parquet files"),
     "ledger": ("Ledger", "adds up the outcomes"),
+    "profiles": ("Profiles", "folds events into what is known of each person"),
 }
 
 

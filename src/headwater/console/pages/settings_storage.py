@@ -27,6 +27,7 @@ _ROOMS: Final = {
     "warehouse": ("Warehouses", "violet"),
     "store": ("Store", "warn"),
     "dedup": ("Deduplication", "bad"),
+    "history": ("Profile histories", ""),
     "other": ("Other files", ""),
 }
 

@@ -28,7 +28,7 @@ class GetStorage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class StoragePart(Shape, frozen=True, kw_only=True):
-    """A part of the data folder. `part` is log/<volume>, archive, dedup, store, warehouse/<file>, or other."""
+    """A part of the data folder. `part` is log/<volume>, archive, dedup, history, store, warehouse/<file>, or other."""
 
     part: str
     files: int
