@@ -46,10 +46,10 @@ def test_gzip_in_several_members_is_one_body() -> None:
     ("body", "encoding"),
     [
         (EVENT, "gzip"),
-        (gzip.compress(EVENT)[:-4], "gzip"),
+        (gzip.compress(EVENT, mtime=0)[:-4], "gzip"),
         (b"", "br"),
         (zlib.compress(EVENT), "deflate"),
-        (gzip.compress(EVENT) + b"more", "gzip"),
+        (gzip.compress(EVENT, mtime=0) + b"more", "gzip"),
     ],
 )
 def test_what_is_not_whole_gzip_is_a_bad_request(body: bytes, encoding: str) -> None:
