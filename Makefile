@@ -10,7 +10,7 @@ run: .venv/.runtime
 	@exec $(BIN)/headwater serve
 
 test: .venv/.dev lint types
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

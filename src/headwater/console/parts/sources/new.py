@@ -35,20 +35,19 @@ class _Form:
         self._name = ui.input("Name", on_change=self._suggest).props("outlined dense autofocus maxlength=255")
         self._name.on("keydown.enter", self.send)
         self._kind = ui.select(kinds, label="Kind", value="javascript", with_input=True).props("outlined dense")
-        self._slug = ui.input("Short name").props("outlined dense maxlength=100")
+        self._slug = ui.input("Short name").props("outlined dense stack-label maxlength=100")
         html('<div class="hint">Names its schema in warehouses. Letters, digits, dots, dashes and underscores.</div>')
-        self._suggested = ""
 
     def _suggest(self) -> None:
-        """A short name from the name, until somebody writes another."""
+        """Show the short name that is taken if none is typed: beneath what is typed, which it never replaces."""
         self._name.error = None
-        if self._slug.value in ("", self._suggested):
-            self._suggested = slug_of(self._name.value or "")
-            self._slug.value = self._suggested
+        self._slug.props["placeholder"] = slug_of(self._name.value or "")
+        self._slug.update()
 
     async def send(self) -> None:
         """Make the source and go to its page; what is wrong stands beside its field."""
-        name, slug = (self._name.value or "").strip(), (self._slug.value or "").strip()
+        name = (self._name.value or "").strip()
+        slug = (self._slug.value or "").strip() or slug_of(name)
         self._name.error = None if name else "A source needs a name."
         self._slug.error = None if slug else "Give a short name."
         if not name or not slug:
