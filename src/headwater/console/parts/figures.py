@@ -86,12 +86,8 @@ def ago_html(at: str | int | None, now: int, zone: str) -> str:
     milliseconds = parse_moment(at) if isinstance(at, str) else at
     if milliseconds is None:
         return "never"
-    instant = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    local = instant.astimezone(zone_of(zone)).strftime("%Y-%m-%d %H:%M:%S")
-    title = escape(f"{local} ({instant.strftime('%H:%M:%S')} UTC)")
     passed = (now - milliseconds) / 1000
-    text = "just now" if passed < 1 else f"{span(passed)} ago"
-    return f'<time datetime="{instant.isoformat()}" title="{title}">{text}</time>'
+    return _hovered(milliseconds, zone, "just now" if passed < 1 else f"{span(passed)} ago")
 
 
 def in_html(at: str | int | None, now: int, zone: str) -> str:
@@ -99,9 +95,13 @@ def in_html(at: str | int | None, now: int, zone: str) -> str:
     milliseconds = parse_moment(at) if isinstance(at, str) else at
     if milliseconds is None:
         return "–"
+    left = (milliseconds - now) / 1000
+    return _hovered(milliseconds, zone, "now" if left < 1 else f"in {span(left)}")
+
+
+def _hovered(milliseconds: int, zone: str, text: str) -> str:
+    """A text about a moment, which stands on hover in the viewer's zone and in UTC."""
     instant = datetime.fromtimestamp(milliseconds / 1000, UTC)
     local = instant.astimezone(zone_of(zone)).strftime("%Y-%m-%d %H:%M:%S")
     title = escape(f"{local} ({instant.strftime('%H:%M:%S')} UTC)")
-    left = (milliseconds - now) / 1000
-    text = "now" if left < 1 else f"in {span(left)}"
     return f'<time datetime="{instant.isoformat()}" title="{title}">{text}</time>'
