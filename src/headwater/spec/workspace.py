@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from headwater.spec.computation import Computation
 from headwater.spec.space import Space
 
 
@@ -80,3 +81,4 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     destinations: tuple[Destination, ...] = ()
     warehouses: tuple[Warehouse, ...] = ()
     spaces: tuple[Space, ...] = ()
+    computations: tuple[Computation, ...] = ()

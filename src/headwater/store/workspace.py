@@ -16,10 +16,12 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from headwater.spec.computation import Computation
 from headwater.spec.errors import SenderError, SetupError
 from headwater.spec.space import Space
 from headwater.spec.workspace import Destination, Source, Warehouse, Workspace
 from headwater.store.schema import (
+    computations,
     destinations,
     event_names,
     event_samples,
@@ -82,6 +84,7 @@ def load(connection: Connection) -> Workspace:
         destinations=tuple(_destination(found) for found in _rows(connection, destinations)),
         warehouses=tuple(_warehouse(found) for found in _rows(connection, warehouses)),
         spaces=tuple(_space(found) for found in _rows(connection, spaces)),
+        computations=tuple(read_computation(found) for found in _rows(connection, computations)),
     )
 
 
@@ -349,6 +352,12 @@ def _warehouse(row: Any) -> Warehouse:
 def _space(row: Any) -> Space:
     fields = {Space.__struct_encode_fields__[Space.__struct_fields__.index(name)]: row[name] for name in row}
     return msgspec.convert(fields, Space)
+
+
+def read_computation(row: Any) -> Computation:
+    """A row of the table as the words have it."""
+    names = zip(Computation.__struct_fields__, Computation.__struct_encode_fields__, strict=True)
+    return msgspec.convert({wire: row[name] for name, wire in names}, Computation)
 
 
 def _rows(connection: Connection, table: sa.Table) -> list[Any]:

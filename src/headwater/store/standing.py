@@ -1,0 +1,241 @@
+"""What is worked out of profiles: what was counted, the values they have, when they are due, and what is to be told.
+
+Bytes are the caller's. What is written together is written in one transaction with the place up to which the log is
+folded, so that no change is told twice or never.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from headwater.store.graph import pages
+from headwater.store.schema import (
+    counted,
+    due_profiles,
+    moves,
+    outbox,
+    profiles,
+    sizes,
+    standings_of_profiles,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+KEPT_MOVES: Final = 10_000
+"""The newest moves of an audience are kept."""
+
+_HOUR_MS: Final = 3_600_000
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A call in the outbox."""
+
+    id: int
+    source_id: str
+    message: bytes
+
+
+class Move(msgspec.Struct, frozen=True):
+    """A profile that entered or left an audience. `id` grows with time."""
+
+    computation_id: str
+    profile_id: str
+    entered: bool
+    at: int
+    id: int = 0
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How many had a value at the end of an hour (hours since 1970), and how many came and went in it."""
+
+    hour: int
+    size: int
+    entered: int
+    exited: int
+
+
+def counted_of(connection: Connection, partition: int, ids: Iterable[str]) -> dict[str, bytes]:
+    """What a partition counted of profiles; those of which it counted nothing are left out."""
+    found: dict[str, bytes] = {}
+    for page in pages(ids):
+        query = sa.select(counted.c.profile_id, counted.c.states)
+        query = query.where(counted.c.profile_id.in_(page), counted.c.partition == partition)
+        found.update((row[0], bytes(row[1])) for row in connection.execute(query))
+    return found
+
+
+def counted_of_people(connection: Connection, canonical_ids: Iterable[str]) -> dict[str, list[bytes]]:
+    """What all partitions counted of canonical profiles, and of all that merges made one with them."""
+    found: defaultdict[str, list[bytes]] = defaultdict(list)
+    joined = profiles.join(counted, counted.c.profile_id == profiles.c.id)
+    for page in pages(canonical_ids):
+        query = sa.select(profiles.c.canonical_id, counted.c.states).select_from(joined)
+        query = query.where(profiles.c.canonical_id.in_(page)).order_by(profiles.c.id, counted.c.partition)
+        for row in connection.execute(query):
+            found[row[0]].append(bytes(row[1]))
+    return dict(found)
+
+
+def write_counted(connection: Connection, partition: int, changed: Mapping[str, bytes]) -> None:
+    """Put what a partition counted in the place of what it had counted before."""
+    rows = [{"profile_id": id, "partition": partition, "states": changed[id]} for id in sorted(changed)]
+    _put(connection, counted, rows)
+
+
+def standings(connection: Connection, ids: Iterable[str]) -> dict[str, bytes]:
+    """How profiles stand; those of which there is nothing to say are left out."""
+    found: dict[str, bytes] = {}
+    for page in pages(ids):
+        query = sa.select(standings_of_profiles).where(standings_of_profiles.c.profile_id.in_(page))
+        found.update((row[0], bytes(row[1])) for row in connection.execute(query))
+    return found
+
+
+def standings_after(connection: Connection, after: str, limit: int) -> list[tuple[str, bytes]]:
+    """How the profiles whose ids follow stand, in the order of ids."""
+    query = sa.select(standings_of_profiles).where(standings_of_profiles.c.profile_id > after)
+    query = query.order_by(standings_of_profiles.c.profile_id).limit(limit)
+    return [(row[0], bytes(row[1])) for row in connection.execute(query)]
+
+
+def write_standings(connection: Connection, changed: Mapping[str, bytes | None]) -> None:
+    """Put how profiles stand in the place of how they stood; None takes it away."""
+    gone = [id for id, standing in changed.items() if standing is None]
+    for page in pages(gone):
+        table = standings_of_profiles
+        connection.execute(table.delete().where(table.c.profile_id.in_(page)))
+    rows = [{"profile_id": id, "standing": changed[id]} for id in sorted(changed) if changed[id] is not None]
+    _put(connection, standings_of_profiles, rows)
+
+
+def due(connection: Connection, partition: int, until: int, limit: int) -> dict[str, int]:
+    """The profiles that are due at an instant (ms), those longest due first, each with when it was due."""
+    query = sa.select(due_profiles.c.profile_id, due_profiles.c.due_at)
+    query = query.where(due_profiles.c.partition == partition, due_profiles.c.due_at <= until)
+    return {row[0]: int(row[1]) for row in connection.execute(query.order_by(due_profiles.c.due_at).limit(limit))}
+
+
+def write_due(connection: Connection, partition: int, changed: Mapping[str, int | None]) -> None:
+    """Say when profiles are due; None says that they are not."""
+    gone = [id for id, at in changed.items() if at is None]
+    for page in pages(gone):
+        here = due_profiles.c.partition == partition
+        connection.execute(due_profiles.delete().where(here, due_profiles.c.profile_id.in_(page)))
+    rows = [
+        {"partition": partition, "profile_id": id, "due_at": changed[id]}
+        for id in sorted(changed)
+        if changed[id] is not None
+    ]
+    _put(connection, due_profiles, rows)
+
+
+def make_due(connection: Connection, partition: int, ids: Iterable[str], at: int) -> None:
+    """Have profiles looked at no later than at an instant (ms)."""
+    rows = [{"partition": partition, "profile_id": id, "due_at": at} for id in sorted(set(ids))]
+    if rows:
+        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(due_profiles)
+        sooner = sa.case(
+            (due_profiles.c.due_at < insert.excluded.due_at, due_profiles.c.due_at), else_=insert.excluded.due_at
+        )
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=("partition", "profile_id"), set_={"due_at": sooner}), rows
+        )
+
+
+def people_after(connection: Connection, space_id: str, collection: str, after: str, limit: int) -> list[str]:
+    """The canonical profiles of a space whose ids follow, in the order of ids."""
+    query = sa.select(profiles.c.id).where(
+        profiles.c.id > after,
+        profiles.c.space_id == space_id,
+        profiles.c.collection == collection,
+        profiles.c.canonical_id == profiles.c.id,
+    )
+    return list(connection.execute(query.order_by(profiles.c.id).limit(limit)).scalars())
+
+
+def put_out(connection: Connection, partition: int, messages: Sequence[tuple[str, bytes]]) -> None:
+    """Leave calls, each with its source, to be appended to the log."""
+    if messages:
+        rows = [{"partition": partition, "source_id": source, "message": message} for source, message in messages]
+        connection.execute(outbox.insert(), rows)
+
+
+def waiting(connection: Connection, partition: int, limit: int) -> list[Waiting]:
+    """Calls that wait to be appended, in their order."""
+    query = sa.select(outbox.c.id, outbox.c.source_id, outbox.c.message).where(outbox.c.partition == partition)
+    rows = connection.execute(query.order_by(outbox.c.id).limit(limit))
+    return [Waiting(int(row[0]), row[1], bytes(row[2])) for row in rows]
+
+
+def sent(connection: Connection, partition: int, until: int) -> None:
+    """The calls up to an id are in the log."""
+    connection.execute(outbox.delete().where(outbox.c.partition == partition, outbox.c.id <= until))
+
+
+def record_moves(connection: Connection, made: Sequence[Move], now: int, all_sizes: Mapping[str, int]) -> None:
+    """Keep who moved, and the sizes of computations as they are after it; `now` is in milliseconds."""
+    if made:
+        names = ("computation_id", "profile_id", "entered", "at")
+        connection.execute(moves.insert(), [{name: getattr(one, name) for name in names} for one in made])
+    entered: defaultdict[str, int] = defaultdict(int)
+    exited: defaultdict[str, int] = defaultdict(int)
+    for one in made:
+        (entered if one.entered else exited)[one.computation_id] += 1
+    hour = now // _HOUR_MS
+    rows = [
+        {"computation_id": id, "hour": hour, "size": all_sizes[id], "entered": entered[id], "exited": exited[id]}
+        for id in sorted(all_sizes)
+    ]
+    if not rows:
+        return
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(sizes)
+    values: dict[str, Any] = {
+        "size": insert.excluded.size,
+        "entered": sizes.c.entered + insert.excluded.entered,
+        "exited": sizes.c.exited + insert.excluded.exited,
+    }
+    connection.execute(insert.on_conflict_do_update(index_elements=("computation_id", "hour"), set_=values), rows)
+
+
+def trim_moves(connection: Connection, computation_id: str) -> None:
+    """Forget the oldest moves beyond those that are kept."""
+    here = moves.c.computation_id == computation_id
+    oldest = sa.select(moves.c.id).where(here).order_by(moves.c.id.desc()).offset(KEPT_MOVES).limit(1)
+    connection.execute(moves.delete().where(here, moves.c.id <= oldest.scalar_subquery()))
+
+
+def latest_moves(
+    connection: Connection, computation_id: str, *, entered: bool | None = None, before: int = 0, limit: int = 50
+) -> list[Move]:
+    """Who moved lately, newest first; `before` is the id of the last of the page before."""
+    query = sa.select(moves).where(moves.c.computation_id == computation_id)
+    if entered is not None:
+        query = query.where(moves.c.entered == entered)
+    if before:
+        query = query.where(moves.c.id < before)
+    rows = connection.execute(query.order_by(moves.c.id.desc()).limit(limit)).mappings()
+    return [Move(row["computation_id"], row["profile_id"], row["entered"], row["at"], row["id"]) for row in rows]
+
+
+def size_series(connection: Connection, computation_id: str, since_hour: int) -> list[Size]:
+    """The sizes since an hour, oldest first; hours in which nothing moved are left out."""
+    query = sa.select(sizes).where(sizes.c.computation_id == computation_id, sizes.c.hour >= since_hour)
+    rows = connection.execute(query.order_by(sizes.c.hour)).mappings()
+    return [Size(row["hour"], row["size"], row["entered"], row["exited"]) for row in rows]
+
+
+def _put(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Put rows in the place of those with the same keys."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key]
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+    values = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=values), rows)
