@@ -16,6 +16,7 @@ from nicegui import Client
 from headwater.console.web import console
 from headwater.manage.desk import Desk
 from headwater.manage.front import Front
+from headwater.manage.profile_api.events import Histories
 from headwater.store.snapshot import Snapshot
 
 Ask = Callable[..., Any]
@@ -33,6 +34,7 @@ async def _console(folder: Path) -> AsyncGenerator[Ask]:
         secrets=house.secrets,
         settings=house.settings,
         folder=folder,
+        histories=Histories(house.log, folder, ""),
         stopping=house.stopping,
     )
     async with console(Front(desk)) as application:

@@ -14,6 +14,7 @@ from headwater.manage import http
 from headwater.manage.desk import Desk
 from headwater.manage.operations.sessions import CreateSession, create_session
 from headwater.manage.passwords import Passwords, is_outdated
+from headwater.manage.profile_api.events import Histories
 from headwater.spec.errors import SenderError
 from headwater.store import sessions, tokens, users
 from headwater.store.snapshot import Snapshot
@@ -177,6 +178,7 @@ def test_whoever_is_asked_for_the_same_check_is_made(tmp_path: Path) -> None:
             secrets=house.secrets,
             settings=house.settings,
             folder=house.folder,
+            histories=Histories(house.log, house.folder, ""),
             stopping=house.stopping,
             passwords=Counting(),
         )

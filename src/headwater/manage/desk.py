@@ -11,6 +11,7 @@ import msgspec
 from headwater.eventlog import EventLog
 from headwater.manage.feeds import Feeds
 from headwater.manage.passwords import Passwords
+from headwater.manage.profile_api.events import Histories
 from headwater.manage.throttle import Throttle
 from headwater.spec.settings import Settings
 from headwater.spec.workspace import Workspace
@@ -65,8 +66,8 @@ NOBODY = Caller("", "", ())
 class Desk:
     """The ports that operations use. `now` is the instant of the request, in milliseconds since 1970 (UTC).
 
-    `stopping` is set when the role ends; what lasts (a stream) ends soon after. A change of the workspace is answered
-    after `settle_seconds`, within which every role of this machine sees it.
+    `histories` finds the events of profiles. `stopping` is set when the role ends; what lasts (a stream) ends soon
+    after. A change of the workspace is answered after `settle_seconds`, so that every role of this machine sees it.
     """
 
     store: Store
@@ -75,6 +76,7 @@ class Desk:
     secrets: Secrets
     settings: Settings
     folder: Path
+    histories: Histories
     stopping: asyncio.Event
     caller: Caller = NOBODY
     now: int = 0

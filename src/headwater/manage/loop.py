@@ -21,6 +21,7 @@ from headwater.manage.http import application
 from headwater.manage.lags import READERS
 from headwater.manage.ledger import Books
 from headwater.manage.operations import OPERATIONS
+from headwater.manage.profile_api.events import Histories
 from headwater.manage.profile_api.face import PATHS, ProfileApi
 from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.settings import ManageSettings, Settings
@@ -53,6 +54,7 @@ async def manage(
         secrets=secrets,
         settings=settings,
         folder=folder,
+        histories=Histories(log, folder, settings.warehouse.archive_url),
         stopping=stopping,
         settle_seconds=1.5 * REFRESH_SECONDS,
     )

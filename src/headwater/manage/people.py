@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from headwater.manage.answers import Shape
+from headwater.manage.knowing import email_of, name_of
 from headwater.profiles.identity.explain import Step
+from headwater.profiles.known import State
 from headwater.spec.graph import MEANINGS, Cause, Component, Link, Merge, Violation
 from headwater.spec.timestamps import format_moment
 
@@ -32,7 +34,10 @@ class IdentifierShape(Shape, frozen=True, kw_only=True):
 
 
 class MergeShape(Shape, frozen=True, kw_only=True):
-    """Two profiles that were found to be one, as `left` and `right` met in an event; `undoneAt` if that was undone."""
+    """Two profiles that were found to be one, as `left` and `right` met in an event; `undoneAt` if that was undone.
+
+    `keptApart` says that the two sides of an undone merge must not be merged again, until that is lifted.
+    """
 
     id: str
     left: str
@@ -41,6 +46,7 @@ class MergeShape(Shape, frozen=True, kw_only=True):
     merged_id: str
     undone_at: str | None
     cause: CauseShape
+    kept_apart: bool = False
 
 
 class StepShape(Shape, frozen=True, kw_only=True):
@@ -65,7 +71,10 @@ class ViolationShape(Shape, frozen=True, kw_only=True):
 
 
 class ProfileSummary(Shape, frozen=True, kw_only=True):
-    """A profile: its canonical id, some of its identifiers, and how many merges hold it together."""
+    """A profile: its canonical id, some of its identifiers, and how many merges hold it together.
+
+    `name` and `email` are of its traits, `events` and `lastSeenAt` of its events, as far as these are folded.
+    """
 
     id: str
     collection: str
@@ -73,6 +82,10 @@ class ProfileSummary(Shape, frozen=True, kw_only=True):
     identifiers: list[str]
     identifiers_total: int
     merges: int
+    name: str = ""
+    email: str = ""
+    events: int = 0
+    last_seen_at: str | None = None
 
 
 def show_cause(cause: Cause) -> CauseShape:
@@ -93,7 +106,7 @@ def show_link(link: Link) -> IdentifierShape:
     )
 
 
-def show_merge(merge: Merge) -> MergeShape:
+def show_merge(merge: Merge, *, kept_apart: bool = False) -> MergeShape:
     return MergeShape(
         id=merge.id,
         left=merge.left,
@@ -102,6 +115,7 @@ def show_merge(merge: Merge) -> MergeShape:
         merged_id=merge.merged_id,
         undone_at=None if merge.undone_at is None else format_moment(merge.undone_at),
         cause=show_cause(merge.cause),
+        kept_apart=kept_apart,
     )
 
 
@@ -129,7 +143,7 @@ def show_violation(violation: Violation) -> ViolationShape:
     )
 
 
-def summarise(component: Component, most: int = 20) -> ProfileSummary:
+def summarise(component: Component, state: State | None = None, most: int = 20) -> ProfileSummary:
     """A profile in a few lines; of its identifiers the oldest are named."""
     return ProfileSummary(
         id=component.canonical_id,
@@ -138,4 +152,8 @@ def summarise(component: Component, most: int = 20) -> ProfileSummary:
         identifiers=[link.identifier for link in component.links[:most]],
         identifiers_total=len(component.links),
         merges=len(component.profiles) - 1,
+        name=name_of(state),
+        email=email_of(state),
+        events=0 if state is None else state.events,
+        last_seen_at=None if state is None else format_moment(state.last.at),
     )

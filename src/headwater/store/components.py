@@ -81,10 +81,12 @@ def search(connection: Connection, space_id: str, prefixes: Sequence[str], *, ex
     return list(found)[:limit]
 
 
-def newest(connection: Connection, space_id: str, collection: str, limit: int) -> list[str]:
-    """The canonical profiles made last."""
+def newest(connection: Connection, space_id: str, collection: str, limit: int, *, before: str = "") -> list[str]:
+    """The canonical profiles made last; with `before`, those made before that one."""
     query = sa.select(profiles.c.id).where(profiles.c.space_id == space_id, profiles.c.collection == collection)
     query = query.where(profiles.c.canonical_id == profiles.c.id).order_by(profiles.c.id.desc())
+    if before and "\0" not in before:
+        query = query.where(profiles.c.id < before)
     return list(connection.execute(query.limit(limit)).scalars())
 
 
@@ -140,6 +142,15 @@ def let_together(connection: Connection, space_id: str, merge: Merge) -> bool:
     if gone.rowcount:
         _rewire(connection, space_id)
     return bool(gone.rowcount)
+
+
+def list_apart(connection: Connection, space_id: str, limit: int) -> tuple[list[Merge], int]:
+    """The undone merges of a space whose sides are kept apart, those undone last first, and how many there are."""
+    joined = kept_apart.join(merges, merges.c.id == kept_apart.c.merge_id)
+    query = sa.select(merges).select_from(joined).where(merges.c.space_id == space_id)
+    total = connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
+    rows = connection.execute(query.order_by(kept_apart.c.at.desc(), merges.c.id.desc()).limit(limit)).mappings()
+    return [_merge(row) for row in rows], int(total)
 
 
 def hold(connection: Connection, canonical_id: str) -> None:

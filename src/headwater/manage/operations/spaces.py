@@ -110,6 +110,12 @@ async def get_space(desk: Desk, request: GetSpace) -> GetSpaceAnswer:
     return GetSpaceAnswer(space=SpaceShape(id=space.id, slug=space.slug, name=space.name))
 
 
+@operation("GET", "/headwater/spaces/{spaceId}", scope="spaces:read", tag="Spaces")
+async def get_space_sources(desk: Desk, request: GetSpace) -> SpaceAnswer:
+    """Show a space with the sources that it takes."""
+    return SpaceAnswer(space=_show(find(await desk.workspace(), request.space_id)))
+
+
 @operation("POST", "/headwater/spaces", scope="spaces:write", status=201, tag="Spaces")
 async def create_space(desk: Desk, request: CreateSpace) -> SpaceAnswer:
     """Make a space that takes all sources, or those that are named."""

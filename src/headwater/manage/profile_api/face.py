@@ -23,7 +23,7 @@ from headwater.manage.profile_api.asked import (
     read_token,
     refused,
 )
-from headwater.manage.profile_api.events import Histories, compile_show, show_event
+from headwater.manage.profile_api.events import compile_show, show_event
 from headwater.manage.profile_api.pace import Pace
 from headwater.spec.errors import SenderError, Unavailable
 from headwater.spec.space import Space
@@ -52,8 +52,6 @@ class ProfileApi:
     def __init__(self, front: Front) -> None:
         """`front` lends the ports of its desk."""
         self._desk = front.desk
-        desk = front.desk
-        self._histories = Histories(desk.log, desk.folder, desk.settings.warehouse.archive_url)
         self._pace = Pace(front.desk.settings.profiles.requests_per_second)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -82,7 +80,7 @@ class ProfileApi:
 
     async def close(self) -> None:
         """Let go of the indexes."""
-        self._histories.close()
+        self._desk.histories.close()
 
     async def _events(self, space: Space, asked: Asked, params: Params, query: str) -> answers.Answer:
         desk = self._desk
@@ -93,7 +91,7 @@ class ProfileApi:
             return id, sorted(components.component(connection, id).profiles)
 
         id, members = await desk.store.read(find)
-        found, following = await self._histories.page(members, span, params.limit)
+        found, following = await self._desk.histories.page(members, span, params.limit)
         extract, related = compile_show(space), {asked.collection: id}
         shown = [show_event(entry, body, extract, related) for entry, body in found]
         return {"data": shown, "cursor": answers.cursor(_url(asked, id), following)}

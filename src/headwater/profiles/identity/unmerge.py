@@ -46,3 +46,18 @@ def divide(component: Component, merge_id: str) -> dict[str, str]:
             oldest = min(together, key=lambda one: (component.profiles[one], one))
             roots |= dict.fromkeys(together, oldest)
     return roots
+
+
+def parted(component: Component, merge: Merge) -> list[Component]:
+    """What the component would be without one of the merges in force: its parts, the oldest first.
+
+    Raises SenderError when that merge is not in force here.
+    """
+    roots = divide(component, merge.id)
+    found: list[Component] = []
+    for root in sorted(set(roots.values()), key=lambda one: (component.profiles[one], one)):
+        profiles = {id: at for id, at in component.profiles.items() if roots[id] == root}
+        links = tuple(link for link in component.links if link.profile_id in profiles)
+        merges = tuple(one for one in component.merges if one.left_id in profiles or one.right_id in profiles)
+        found.append(Component(root, component.collection, profiles, links, merges))
+    return found
