@@ -1,19 +1,18 @@
 """From an accepted body to records: one, or with several partitions one for each that the body's events belong to.
 
-An event's partition is a function of its source and of whom it is about, so that a retried event meets its own
-deduplication index and a user's events keep their order whatever batch they came in.
+Which partition an event belongs to is told by spec.keys.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import Any
-from zlib import crc32
 
 import msgspec
 
 from headwater.collect.accept import Accepted, Envelope
 from headwater.eventlog import Record
+from headwater.spec.keys import collected_key, partition_of
 
 
 class _Owner(msgspec.Struct, rename="camel"):
@@ -39,8 +38,8 @@ def split(accepted: Accepted, source_id: str, header: bytes, partitions: int) ->
     if partitions == 1:
         return [(0, Record(b"", header, accepted.value))]
     if accepted.envelope is None:
-        key = _key(source_id, accepted.owner)
-        return [(crc32(key) % partitions, Record(key, header, accepted.value))]
+        key = collected_key(source_id, accepted.owner, None)
+        return [(partition_of(key, partitions), Record(key, header, accepted.value))]
     return _split_batch(accepted.envelope, accepted.value, source_id, header, partitions)
 
 
@@ -50,8 +49,8 @@ def _split_batch(
     parts: defaultdict[int, list[msgspec.Raw]] = defaultdict(list)
     keys: dict[int, bytes] = {}
     for item in envelope.batch:
-        key = _key(source_id, _owner_of(item))
-        partition = crc32(key) % partitions
+        key = _key_of(source_id, item)
+        partition = partition_of(key, partitions)
         keys.setdefault(partition, key)
         parts[partition].append(item)
     if len(parts) == 1:
@@ -69,17 +68,10 @@ def _split_batch(
     ]
 
 
-def _key(source_id: str, owner: str) -> bytes:
-    return f"{source_id}\0{owner}".encode(errors="replace")
-
-
-def _owner_of(item: msgspec.Raw) -> str:
-    """Whom an item is about; nobody when it cannot be read, which the pipeline then records."""
+def _key_of(source_id: str, item: msgspec.Raw) -> bytes:
+    """An item's key; nobody's when it cannot be read, which the pipeline then records."""
     try:
         found = _owner(item)
     except (msgspec.DecodeError, RecursionError):
-        return ""
-    for value in (found.user_id, found.anonymous_id):
-        if value and isinstance(value, str):
-            return value
-    return ""
+        found = _Owner()
+    return collected_key(source_id, found.user_id, found.anonymous_id)
