@@ -69,6 +69,26 @@ class Warehouse(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return self.all_sources or source_id in self.source_ids
 
 
+class ProfilesWarehouse(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A storage destination for the people of one space: who they are, and their events, in one schema.
+
+    `event_tables` False leaves the events out. `without_tables` are left out one by one; `resumed` says when those that
+    were left out for a time were taken up again (milliseconds), since what came meanwhile stays missing.
+    """
+
+    id: str
+    space_id: str
+    engine: str
+    name: str
+    schema_name: str
+    enabled: bool = True
+    settings: dict[str, Any] = {}
+    event_tables: bool = True
+    without_tables: tuple[str, ...] = ()
+    resumed: dict[str, int] = {}
+    created_at: int = 0
+
+
 class Workspace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A snapshot of the whole configuration. `version` grows with every change."""
 
@@ -81,4 +101,5 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     destinations: tuple[Destination, ...] = ()
     warehouses: tuple[Warehouse, ...] = ()
     spaces: tuple[Space, ...] = ()
+    profiles_warehouses: tuple[ProfilesWarehouse, ...] = ()
     computations: tuple[Computation, ...] = ()

@@ -451,3 +451,31 @@ sizes = sa.Table(
     sa.Column("exited", sa.BigInteger, nullable=False),
 )
 """How large each computation was at the end of each hour (hours since 1970), and what moved in it."""
+
+profiles_warehouses = sa.Table(
+    "profiles_warehouses",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("space_id", sa.Text, sa.ForeignKey("spaces.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("engine", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("schema_name", sa.Text, nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("event_tables", sa.Boolean, nullable=False),
+    sa.Column("without_tables", sa.JSON, nullable=False),
+    sa.Column("resumed", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+"""Warehouses of the people of one space (spec.workspace.ProfilesWarehouse)."""
+
+profiles_syncs = sa.Table(
+    "profiles_syncs",
+    metadata,
+    sa.Column("warehouse_id", sa.Text, sa.ForeignKey("profiles_warehouses.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("scanned_to", sa.Text, nullable=False),
+    sa.Column("scanned", sa.Boolean, nullable=False),
+    sa.Column("rewired", sa.BigInteger, nullable=False),
+)
+"""How far a profiles warehouse knows what was there before it: the last profile scanned, whether that was all, and
+which of the space's undone merges it has heard of (`spaces.rewired`)."""

@@ -19,12 +19,13 @@ from sqlalchemy.exc import IntegrityError
 from headwater.spec.computation import Computation
 from headwater.spec.errors import SenderError, SetupError
 from headwater.spec.space import Space
-from headwater.spec.workspace import Destination, Source, Warehouse, Workspace
+from headwater.spec.workspace import Destination, ProfilesWarehouse, Source, Warehouse, Workspace
 from headwater.store.schema import (
     computations,
     destinations,
     event_names,
     event_samples,
+    profiles_warehouses,
     sources,
     spaces,
     warehouses,
@@ -84,6 +85,7 @@ def load(connection: Connection) -> Workspace:
         destinations=tuple(_destination(found) for found in _rows(connection, destinations)),
         warehouses=tuple(_warehouse(found) for found in _rows(connection, warehouses)),
         spaces=tuple(_space(found) for found in _rows(connection, spaces)),
+        profiles_warehouses=tuple(profiles_warehouse(found) for found in _rows(connection, profiles_warehouses)),
         computations=tuple(read_computation(found) for found in _rows(connection, computations)),
     )
 
@@ -347,6 +349,12 @@ def _warehouse(row: Any) -> Warehouse:
         without_source_ids=tuple(row["without_source_ids"]),
         created_at=row["created_at"],
     )
+
+
+def profiles_warehouse(row: Any) -> ProfilesWarehouse:
+    """A row of `profiles_warehouses` as what it means (`store/profiles_warehouses.py`)."""
+    columns: dict[str, Any] = {**row, "without_tables": tuple(row["without_tables"])}
+    return ProfilesWarehouse(**columns)
 
 
 def _space(row: Any) -> Space:
