@@ -29,9 +29,9 @@ from headwater.eventlog.backends.sqlite import SqliteLog
 from headwater.store import Store
 from headwater.store.secrets import Secrets
 from headwater.store.snapshot import Snapshot
-from headwater.warehouse import loop
+from headwater.warehouse import loop, reading
 
-loop._CHUNK_RECORDS = 150
+reading._CHUNK_RECORDS = 150
 
 async def main(folder):
     store = Store.in_folder(folder)

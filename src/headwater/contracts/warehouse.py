@@ -116,6 +116,20 @@ def deleting_takes_the_rows_asked_for(trial: Trial) -> None:
     assert [row["id"] for row in trial.rows(schema, "t", ["a", "b", "c"])] == ["b", "c"]
 
 
+def rows_are_found_and_deleted_by_another_column(trial: Trial) -> None:
+    """`rows` and `delete` search the column that `by` names, of which many rows may hold one id."""
+    schema = _new_schema()
+    cells = {"uuid": [uuid_of(one) for one in "aab"], "who": ["a", "a", "b"], "id": ["1", "2", "3"]}
+    kinds = {"uuid": Kind.INTEGER, "who": Kind.TEXT, "id": Kind.TEXT}
+    with _open(trial) as session:
+        session.create(schema, "t", kinds)
+        session.insert(schema, "t", _table(cells, kinds))
+        found = session.rows(schema, "t", ["a", "x"], [uuid_of("a"), uuid_of("x")], by="who").to_pylist()
+        assert sorted(row["id"] for row in found) == ["1", "2"]
+        session.delete(schema, "t", ["a"], [uuid_of("a")], by="who")
+        assert session.rows(schema, "t", ["a", "b"], [uuid_of("a"), uuid_of("b")], by="who").num_rows == 1
+
+
 def columns_not_given_are_null(trial: Trial) -> None:
     """`insert` matches columns by name, in any order."""
     schema = _new_schema()
@@ -192,6 +206,7 @@ PROMISES: Final[tuple[Callable[[Trial], None], ...]] = (
     a_block_that_raises_leaves_nothing,
     known_ids_are_found_and_no_others,
     deleting_takes_the_rows_asked_for,
+    rows_are_found_and_deleted_by_another_column,
     columns_not_given_are_null,
     the_longest_names_are_taken,
     the_widest_rows_are_taken,

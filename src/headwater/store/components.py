@@ -17,7 +17,9 @@ from headwater.store.schema import group_links, identifiers, kept_apart, merges,
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-_read_cause = msgspec.json.Decoder(Cause).decode
+read_cause: Final = msgspec.json.Decoder(Cause).decode
+"""A cause, as it is written in the columns of that name."""
+
 _LAST: Final = "\U0010ffff"
 _LONGEST: Final = 600
 
@@ -43,12 +45,12 @@ def component(connection: Connection, canonical_id: str) -> Component:
     for page in pages(ids):
         query = sa.select(identifiers.c.identifier, identifiers.c.profile_id, identifiers.c.cause)
         links += [
-            Link(row[0], row[1], _read_cause(row[2]))
+            Link(row[0], row[1], read_cause(row[2]))
             for row in connection.execute(query.where(identifiers.c.profile_id.in_(page)))
         ]
         touching = sa.or_(merges.c.left_id.in_(page), merges.c.right_id.in_(page))
         for row in connection.execute(sa.select(merges).where(touching)).mappings():
-            found[row["id"]] = _merge(row)
+            found[row["id"]] = read_merge(row)
     return Component(
         canonical_id,
         rows[0]["collection"],
@@ -64,7 +66,7 @@ def find_merge(connection: Connection, space_id: str, merge_id: str) -> Merge | 
         return None
     query = sa.select(merges).where(merges.c.id == merge_id, merges.c.space_id == space_id)
     row = connection.execute(query).mappings().first()
-    return None if row is None else _merge(row)
+    return None if row is None else read_merge(row)
 
 
 def search(connection: Connection, space_id: str, prefixes: Sequence[str], *, exact: bool, limit: int) -> list[str]:
@@ -100,7 +102,7 @@ def groups(connection: Connection, ids: Iterable[str], *, of_users: bool) -> lis
     for page in pages(ids):
         query = sa.select(profiles.c.canonical_id, group_links).select_from(joined).where(here.in_(page)).limit(1_000)
         for row in connection.execute(query).mappings():
-            link = GroupLink(row["user_id"], row["account_id"], _read_cause(row["cause"]))
+            link = GroupLink(row["user_id"], row["account_id"], read_cause(row["cause"]))
             found.append((row["canonical_id"], link))
     return found
 
@@ -150,7 +152,7 @@ def list_apart(connection: Connection, space_id: str, limit: int) -> tuple[list[
     query = sa.select(merges).select_from(joined).where(merges.c.space_id == space_id)
     total = connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
     rows = connection.execute(query.order_by(kept_apart.c.at.desc(), merges.c.id.desc()).limit(limit)).mappings()
-    return [_merge(row) for row in rows], int(total)
+    return [read_merge(row) for row in rows], int(total)
 
 
 def hold(connection: Connection, canonical_id: str) -> None:
@@ -164,13 +166,14 @@ def _rewire(connection: Connection, space_id: str) -> None:
     workspaces.touch(connection)
 
 
-def _merge(row: Any) -> Merge:
+def read_merge(row: Any) -> Merge:
+    """A row of `merges` as what it means."""
     fields: dict[str, Any] = {name: row[name] for name in Merge.__struct_fields__}
-    fields["cause"] = _read_cause(row["cause"])
+    fields["cause"] = read_cause(row["cause"])
     return Merge(**fields)
 
 
 def _violation(row: Any) -> Violation:
     fields: dict[str, Any] = {name: row[name] for name in Violation.__struct_fields__}
-    fields["cause"] = _read_cause(row["cause"])
+    fields["cause"] = read_cause(row["cause"])
     return Violation(**fields)

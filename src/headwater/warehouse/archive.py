@@ -43,9 +43,13 @@ SCHEMA: Final = pa.schema(
         ("partition", pa.int32()),
         ("position", pa.int64()),
         ("body", pa.string()),
+        ("profiles", pa.string()),
     ]
 )
-"""The columns of the archive. Timestamps are in UTC; `body` is the published event as JSON text."""
+"""The columns of the archive. Timestamps are in UTC; `body` is the published event as JSON text.
+
+`profiles` is a JSON object of spaces' ids and profiles where `profile_id` does not say all; older files lack it.
+"""
 
 _NAME = re.compile(r"day=(?P<day>[\d-]+)/source=(?P<source>[^/]+)/part-(?P<numbers>\d+-\d+-\d+)\.parquet")
 _SMALL_BYTES: Final = 1_000_000
@@ -115,8 +119,17 @@ def row(record: Record, partition: int, position: int) -> tuple[ProcessedHeader,
         partition,
         position,
         record.value.decode("utf-8", "replace"),
+        _profiles(header),
     )
     return header, cells
+
+
+def _profiles(header: ProcessedHeader) -> str | None:
+    """The profile in each space, where that is more than `profile_id` says."""
+    found = header.profiles
+    if not found or (len(found) == 1 and found[0][1] == header.profile_id):
+        return None
+    return msgspec.json.encode(dict(found)).decode()
 
 
 def _text(value: Any) -> str | None:
@@ -217,7 +230,7 @@ class Archive:
             if len(small) < _MANY:
                 continue
             day, source_id, partition = shelf
-            content = pa.concat_tables(pq.read_table(io.BytesIO(self._files.read(part.name))) for part in small)
+            content = _together(pq.read_table(io.BytesIO(self._files.read(part.name))) for part in small)
             whole = self._store(Part(day, source_id, partition, small[0].first, small[-1].last), content)
             parts[-len(small) :] = [whole]
             self.covered += small
@@ -232,6 +245,11 @@ class Archive:
         pq.write_table(content, buffer, compression="zstd")
         self._files.write(part.name, buffer.getvalue())
         return msgspec.structs.replace(part, size=buffer.tell())
+
+
+def _together(tables: Iterable[ArrowTable]) -> ArrowTable:
+    """The rows of files, of which older ones may lack columns."""
+    return pa.concat_tables([SCHEMA.empty_table(), *tables], promote_options="default")
 
 
 def _last_small(parts: Sequence[Part]) -> list[Part]:

@@ -13,7 +13,6 @@ import msgspec
 from headwater.spec.timestamps import format_moment
 from headwater.warehouse.casting import as_json
 from headwater.warehouse.naming import Names, Node
-from headwater.warehouse.reserved import STANDARD
 
 _DEEPEST = 32
 _NONE: Final[frozenset[str]] = frozenset()
@@ -76,9 +75,9 @@ def flatten(body: dict[str, Any], *, received_at: int, names: Names) -> Flat | N
     )
     _walk(body.get("context"), names.context, flat.common, lost, _NONE)
     if table in ("tracks", "pages", "screens"):
-        _walk(body.get("properties"), names.properties, flat.own, lost, STANDARD)
+        _walk(body.get("properties"), names.properties, flat.own, lost, names.standard)
     else:
-        _walk(body.get("traits"), names.traits, flat.own, lost, STANDARD)
+        _walk(body.get("traits"), names.traits, flat.own, lost, names.standard)
     _fields_of_its_own(flat, body, names)
     return flat
 

@@ -7,13 +7,14 @@ only events that were new. So a process may end at any instant before, in or aft
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from headwater.spec.errors import SenderError
 from headwater.spec.wire import decode
+from headwater.warehouse.casting import Kind
 from headwater.warehouse.engines import Session
 from headwater.warehouse.flatten import UPSERTS, Flat, flatten, uuid_of
 from headwater.warehouse.fold import fold
@@ -21,6 +22,8 @@ from headwater.warehouse.naming import Names
 from headwater.warehouse.tables import Batch, Capabilities, Existing, Rows, rows_for
 
 _NOTICES = 50
+
+_NO_COLUMNS: Final[dict[str, Kind]] = {}
 
 Published = tuple[bytes, int]
 """An event as it is loaded: its published JSON, and when it was received (milliseconds)."""
@@ -67,7 +70,7 @@ def lay_flat(events: Iterable[Published], *, names: Names, notices: Notices) -> 
     names.trim()
     flats: list[Flat] = []
     for value, received_at in events:
-        body = _read(value)
+        body = read_body(value)
         flat = None if body is None else flatten(body, received_at=received_at, names=names)
         if flat is None:
             notices.unreadable()
@@ -76,7 +79,8 @@ def lay_flat(events: Iterable[Published], *, names: Names, notices: Notices) -> 
     return flats
 
 
-def _read(value: bytes) -> dict[str, Any] | None:
+def read_body(value: bytes) -> dict[str, Any] | None:
+    """A published event; None for what is no JSON object."""
     try:
         body = _decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -93,13 +97,33 @@ _decode = msgspec.json.Decoder().decode
 class SchemaLoad:
     """Putting the events of one source into its schema, within a session."""
 
-    def __init__(self, session: Session, schema: str, capabilities: Capabilities, notices: Notices) -> None:
+    def __init__(
+        self,
+        session: Session,
+        schema: str,
+        capabilities: Capabilities,
+        notices: Notices,
+        *,
+        everywhere: Mapping[str, Kind] = _NO_COLUMNS,
+    ) -> None:
+        """Every table that is made has the columns `everywhere`, also while nothing is in them."""
         self._session = session
+        self._everywhere = everywhere
         self._schema = schema
         self._capabilities = capabilities
         self._notices = notices
         self._tables: dict[str, Existing] = session.columns(schema)
         self.rows = 0
+
+    def make(self, table: str, columns: Mapping[str, Kind]) -> None:
+        """Have a table with these columns at least."""
+        existing = self._tables.get(table)
+        missing = {name: kind for name, kind in columns.items() if name not in (existing or {})}
+        if existing is None:
+            self._session.create(self._schema, table, missing)
+        elif missing:
+            self._session.add(self._schema, table, missing)
+        self._tables.setdefault(table, {}).update(missing)
 
     def put(self, flats: Sequence[Flat], *, now: int) -> None:
         """Load events; those known by their id are passed over (contract: connections 9.7)."""
@@ -133,11 +157,10 @@ class SchemaLoad:
     def _insert(self, rows: Rows) -> None:
         existing = self._tables.get(rows.table)
         if existing is None:
-            self._session.create(self._schema, rows.table, rows.new)
-            existing = self._tables[rows.table] = {}
+            self.make(rows.table, {**rows.new, **self._everywhere})
         elif rows.new:
             self._session.add(self._schema, rows.table, rows.new)
-        existing.update(rows.new)
+            existing.update(rows.new)
         self._session.insert(self._schema, rows.table, rows.data)
         self._notices.misfits(self._schema, rows.table, rows.misfits)
         self.rows += rows.data.num_rows
@@ -156,7 +179,8 @@ class SchemaLoad:
 def _by_event(flats: Sequence[Flat], places: Sequence[int]) -> dict[str, list[int]]:
     found: defaultdict[str, list[int]] = defaultdict(list)
     for place in places:
-        found[flats[place].event_table].append(place)
+        if event_table := flats[place].event_table:
+            found[event_table].append(place)
     return found
 
 

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from headwater import telemetry
-from headwater.eventlog import Chunk, EventLog, Record
+from headwater.eventlog import Chunk, EventLog
 from headwater.eventlog.streams import PROCESSED
 from headwater.spec.errors import HeadwaterError, SetupError, Unavailable
 from headwater.spec.event import decode_processed
 from headwater.store import Store, loads
 from headwater.warehouse.engines import Place, definition
+from headwater.warehouse.reading import LOOK_SECONDS, Pace, Reader, now_ms, pause
 
 if TYPE_CHECKING:
     from headwater.spec.settings import WarehouseSettings
@@ -33,11 +34,7 @@ if TYPE_CHECKING:
     from headwater.warehouse.naming import Names
 
 ARCHIVE_GROUP: Final = "archive"
-_CHUNK_RECORDS: Final = 20_000
-_CHUNK_BYTES: Final = 24_000_000
-_LOOK_SECONDS: Final = 1.0
 _GROUP_PREFIX: Final = "warehouse:"
-_LONGEST_BACKOFF_SECONDS: Final = 300.0
 
 _say = logging.getLogger("headwater.warehouse")
 
@@ -79,7 +76,7 @@ async def warehouse(
                 if one.enabled and (one.id not in keepers or keepers[one.id].done()):
                     keeper = WarehouseKeeper(log, store, snapshot, secrets, one.id, settings=settings, folder=folder)
                     keepers[one.id] = tasks.create_task(keeper.run(stopping), name=group_of(one.id))
-            await _pause(stopping, _LOOK_SECONDS)
+            await pause(stopping, LOOK_SECONDS)
 
 
 async def _forget_deleted(log: EventLog, known: set[str]) -> None:
@@ -88,78 +85,6 @@ async def _forget_deleted(log: EventLog, known: set[str]) -> None:
         for group in await log.groups(PROCESSED, partition):
             if group.startswith(_GROUP_PREFIX) and group.removeprefix(_GROUP_PREFIX) not in known:
                 await log.forget(group, PROCESSED, partition)
-
-
-class Reader:
-    """A group's place in every partition of `processed`."""
-
-    def __init__(self, log: EventLog, group: str) -> None:
-        self._log = log
-        self._group = group
-        self._cursors: dict[int, int] = {}
-
-    @property
-    def partitions(self) -> range:
-        """The numbers of the partitions."""
-        return self._log.partitions(PROCESSED)
-
-    async def cursor(self, partition: int) -> int:
-        """The position to read next. A group that is new is made known, so that the log keeps what it has not read."""
-        if partition not in self._cursors:
-            position = await self._log.committed(self._group, PROCESSED, partition)
-            if position == 0:
-                await self._log.commit(self._group, PROCESSED, partition, 0)
-            self._cursors[partition] = position
-        return self._cursors[partition]
-
-    async def read(self, partition: int, *, last: int | None = None) -> Chunk:
-        """The next records: about a load's worth, or exactly those up to position `last`."""
-        start = await self.cursor(partition)
-        first, records = start, list[Record]()
-        while True:
-            most = _CHUNK_RECORDS if last is None else last + 1 - start
-            chunk = await self._log.read(PROCESSED, partition, start, max_records=most, max_bytes=_CHUNK_BYTES)
-            first = first if records else chunk.first
-            records += chunk.records
-            start = chunk.next
-            if last is None or start > last or not chunk.records:
-                return Chunk(first, records)
-
-    async def end(self, partition: int) -> int:
-        """The position that the next record will get."""
-        return (await self._log.bounds(PROCESSED, partition))[1]
-
-    async def commit(self, partition: int, position: int) -> None:
-        """Move the cursor."""
-        await self._log.commit(self._group, PROCESSED, partition, position)
-        self._cursors[partition] = position
-
-    async def tell_lag(self) -> None:
-        """Show how far the group is behind."""
-        for partition in self.partitions:
-            lag = await self._log.lag(self._group, PROCESSED, partition)
-            telemetry.LOG_LAG.labels(self._group, PROCESSED.name, str(partition)).set(lag)
-
-
-class Pace:
-    """When to work: soon when there was nothing to do, else every so many seconds, and ever more rarely in failure."""
-
-    def __init__(self, every: float) -> None:
-        self._every = every
-        self._failures = 0
-        self.due = 0.0
-
-    def done(self, started: float, *, busy: bool) -> None:
-        """A round ended that began at that time of the monotonic clock; `busy` says whether there was work."""
-        self._failures = 0
-        self.due = started + (self._every if busy else min(_LOOK_SECONDS, self._every))
-
-    def failed(self, now: float) -> float:
-        """Something is away. Returns the seconds until the next try."""
-        self._failures += 1
-        wait = min(_LONGEST_BACKOFF_SECONDS, 2.0 ** min(self._failures, 10) / 2)
-        self.due = now + wait
-        return wait
 
 
 class ArchiveKeeper:
@@ -185,7 +110,7 @@ class ArchiveKeeper:
                 self._archive = None
                 bug = None if isinstance(error, HeadwaterError | OSError) else error
                 _say.warning("The archive was not written: %s Next try in %.0f s.", error, wait, exc_info=bug)
-            await _pause(stopping, pace.due - time.monotonic())
+            await pause(stopping, pace.due - time.monotonic())
 
     async def _round(self, stopping: asyncio.Event) -> bool:
         busy = False
@@ -278,7 +203,7 @@ class WarehouseKeeper:
                 bug = None if isinstance(error, HeadwaterError) else error
                 _say.warning("Warehouse %s was not loaded: %s Next try in %.0f s.", self._id, error, wait, exc_info=bug)
             while time.monotonic() < pace.due and self._target() == target and not stopping.is_set():
-                await _pause(stopping, min(_LOOK_SECONDS, pace.due - time.monotonic()))
+                await pause(stopping, min(LOOK_SECONDS, pace.due - time.monotonic()))
 
     def _target(self) -> Warehouse | None:
         found = (one for one in self._snapshot.current.warehouses if one.id == self._id and one.enabled)
@@ -303,7 +228,7 @@ class WarehouseKeeper:
         if not wanted:
             await self._reader.commit(partition, chunk.next)
             return
-        now = _now()
+        now = now_ms()
         load_id = await self._store.write(
             lambda connection: loads.begin(
                 connection, warehouse_id=self._id, partition=partition, first=chunk.first, last=chunk.next, now=now
@@ -321,7 +246,7 @@ class WarehouseKeeper:
         telemetry.WAREHOUSE_ROWS.labels(self._id).inc(loaded.rows)
 
     async def _ended(self, load_id: str, state: str, rows: int, notices: tuple[str, ...]) -> None:
-        now = _now()
+        now = now_ms()
         await self._store.write(
             lambda connection: loads.end(connection, load_id, state=state, rows=rows, notices=notices, now=now)
         )
@@ -360,16 +285,5 @@ class WarehouseKeeper:
             return put(session, flat, now=now, capabilities=capabilities, notices=notices)
 
     def _tell_age(self, chunk: Chunk | None) -> None:
-        age = 0.0 if chunk is None else (_now() - decode_processed(chunk.records[0].header).received_at) / 1000
+        age = 0.0 if chunk is None else (now_ms() - decode_processed(chunk.records[0].header).received_at) / 1000
         telemetry.WAREHOUSE_FRESHNESS.labels(self._id).set(max(0.0, age))
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
-async def _pause(stopping: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stopping.wait(), max(0.0, seconds))
-    except TimeoutError:
-        return

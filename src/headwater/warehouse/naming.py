@@ -24,9 +24,21 @@ class Names:
     `properties`, `traits` and `context` are roots for `flatten`: a tree of the keys met under each.
     """
 
-    def __init__(self, identifier_bytes: int = 255, *, nul: bool = True) -> None:
-        """`identifier_bytes` is the longest name that the engine takes, `nul` whether its text may hold a NUL."""
+    def __init__(
+        self,
+        identifier_bytes: int = 255,
+        *,
+        nul: bool = True,
+        standard: frozenset[str] = STANDARD,
+        tables: frozenset[str] = TABLES,
+    ) -> None:
+        """`identifier_bytes` is the longest name that the engine takes, `nul` whether its text may hold a NUL.
+
+        No property or trait is given a column of `standard`, and no event a table of `tables`.
+        """
         self.nul = nul
+        self.standard = standard
+        self._reserved = tables
         self._longest = identifier_bytes
         self._tables: dict[str, str] = {}
         self.forget()
@@ -35,8 +47,8 @@ class Names:
         """Drop what is remembered; senders choose the keys, so the memory must have an end."""
         self._tables.clear()
         self.count = [0]
-        self.properties = Node(self, "", "", STANDARD)
-        self.traits = Node(self, "", "", STANDARD)
+        self.properties = Node(self, "", "", self.standard)
+        self.traits = Node(self, "", "", self.standard)
         self.context = Node(self, "context", "context", frozenset())
 
     def trim(self) -> None:
@@ -59,7 +71,7 @@ class Names:
             name = snake_case(event)
             if not name:
                 name = f"event_{hashlib.sha256(event.encode('utf-8', 'replace')).hexdigest()[:8]}"
-            found = self._tables[event] = self.fit(f"_{name}" if name in TABLES else name)
+            found = self._tables[event] = self.fit(f"_{name}" if name in self._reserved else name)
         return found
 
     def schemas(self, sources: Iterable[Source]) -> dict[str, str]:

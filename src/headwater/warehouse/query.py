@@ -166,7 +166,7 @@ async def _events(folder: Path, log: EventLog, settings: WarehouseSettings) -> t
     from headwater.warehouse.files import open_files
 
     files = open_files(settings.archive_url, folder / "archive")
-    cursors, names = await _archived(log, files)
+    cursors, names = await archived(log, files)
     rows: list[Row] = []
     size = 0
     for partition, cursor in cursors.items():
@@ -183,7 +183,7 @@ async def _events(folder: Path, log: EventLog, settings: WarehouseSettings) -> t
     return paths, await asyncio.to_thread(_as_stream, table(rows))
 
 
-async def _archived(log: EventLog, files: Any) -> tuple[dict[int, int], list[str]]:
+async def archived(log: EventLog, files: Any) -> tuple[dict[int, int], list[str]]:
     """How far the archive reaches in each partition, and the names of exactly the files up to there."""
     from headwater.warehouse.archive import read_name, standing
 

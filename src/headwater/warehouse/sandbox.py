@@ -160,23 +160,27 @@ def _show_events(connection: duckdb.DuckDBPyConnection, task: Task) -> None:
 
     with pa.ipc.open_stream(io.BytesIO(task.live)) as stream:
         connection.register("live_events", stream.read_all())
+    # The columns are those of the live events; files that were written before a column was have it empty.
     parts = ["SELECT * FROM live_events"]
     if task.parts and task.archive_url:
         connection.register("archived_events", _remote(task))
-        parts.insert(0, "SELECT * FROM archived_events")
+        parts.append("SELECT * FROM archived_events")
     elif task.parts:
         listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in task.parts)
-        parts.insert(0, f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)")  # noqa: S608 - quoted
-    connection.execute(f"CREATE TEMP VIEW events AS {' UNION ALL '.join(parts)}")
+        read = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
+        parts.append(f"SELECT * FROM {read}")  # noqa: S608 - quoted
+    connection.execute(f"CREATE TEMP VIEW events AS {' UNION ALL BY NAME '.join(parts)}")
 
 
 def _remote(task: Task) -> Any:
     import pyarrow.dataset as ds
 
+    from headwater.warehouse.archive import SCHEMA
     from headwater.warehouse.files import RemoteFiles
 
     files = RemoteFiles(task.archive_url)
-    return ds.dataset([f"{files.root}/{name}" for name in task.parts], format="parquet", filesystem=files.filesystem)
+    paths = [f"{files.root}/{name}" for name in task.parts]
+    return ds.dataset(paths, schema=SCHEMA, format="parquet", filesystem=files.filesystem)
 
 
 def _answer(found: duckdb.DuckDBPyConnection, most: int) -> Answer:

@@ -45,12 +45,12 @@ class Session(Protocol):
         """Which of the ids the table holds already. `uuids` are their hashes, in the same order."""
         ...
 
-    def rows(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int]) -> ArrowTable:
-        """The rows with those ids, with all columns."""
+    def rows(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int], *, by: str = "id") -> ArrowTable:
+        """The rows with those ids, with all columns. `by` is the column that holds them; `uuid` has its hashes."""
         ...
 
-    def delete(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int]) -> None:
-        """Remove the rows with those ids."""
+    def delete(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int], *, by: str = "id") -> None:
+        """Remove the rows with those ids, of which one may have many. `by` is as in `rows`."""
         ...
 
     def insert(self, schema: str, table: str, rows: ArrowTable) -> None:

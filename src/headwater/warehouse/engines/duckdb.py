@@ -78,16 +78,18 @@ class DuckDBSession:
             texts = f"SELECT id FROM {target} WHERE id IN (SELECT id FROM wanted)"  # noqa: S608 - quoted
             return {row[0] for row in self._connection.execute(texts).fetchall()}
 
-    def rows(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int]) -> ArrowTable:
+    def rows(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int], *, by: str = "id") -> ArrowTable:
         """See Session."""
         with self._wanted(ids, uuids):
-            query = f"SELECT * FROM {_table(schema, table)} WHERE id IN (SELECT id FROM wanted)"  # noqa: S608 - quoted
+            target = _table(schema, table)
+            query = f"SELECT * FROM {target} WHERE {_quoted(by)} IN (SELECT id FROM wanted)"  # noqa: S608 - quoted
             return self._connection.sql(query).to_arrow_table()
 
-    def delete(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int]) -> None:
+    def delete(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int], *, by: str = "id") -> None:
         """See Session."""
         with self._wanted(ids, uuids):
-            query = f"DELETE FROM {_table(schema, table)} WHERE id IN (SELECT id FROM wanted)"  # noqa: S608 - quoted
+            target = _table(schema, table)
+            query = f"DELETE FROM {target} WHERE {_quoted(by)} IN (SELECT id FROM wanted)"  # noqa: S608 - quoted
             self._connection.execute(query)
 
     def insert(self, schema: str, table: str, rows: ArrowTable) -> None:

@@ -87,7 +87,7 @@ class PostgresSession:
         query = _query("SELECT id FROM {} WHERE uuid = ANY(%s) AND id = ANY(%s)", schema, table)
         return {row[0] for row in self._connection.execute(query, [list(uuids), list(ids)])}
 
-    def rows(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int]) -> ArrowTable:
+    def rows(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int], *, by: str = "id") -> ArrowTable:
         """See Session. Columns of types that are not ours come as text."""
         import pyarrow as pa
         from psycopg import sql
@@ -99,8 +99,8 @@ class PostgresSession:
             sql.Identifier(name) if kind else sql.SQL("{}::text").format(sql.Identifier(name))
             for name, kind in columns.items()
         )
-        query = sql.SQL("SELECT {} FROM {} WHERE uuid = ANY(%s) AND id = ANY(%s)").format(
-            listed, sql.Identifier(schema, table)
+        query = sql.SQL("SELECT {} FROM {} WHERE uuid = ANY(%s) AND {} = ANY(%s)").format(
+            listed, sql.Identifier(schema, table), sql.Identifier(by)
         )
         found = self._connection.execute(query, [list(uuids), list(ids)]).fetchall()
         cells: list[Sequence[Any]] = list(zip(*found, strict=True)) if found else [[] for _ in columns]
@@ -110,9 +110,12 @@ class PostgresSession:
         ]
         return pa.table(dict(zip(columns, arrays, strict=True)))
 
-    def delete(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int]) -> None:
+    def delete(self, schema: str, table: str, ids: Sequence[str], uuids: Sequence[int], *, by: str = "id") -> None:
         """See Session."""
-        query = _query("DELETE FROM {} WHERE uuid = ANY(%s) AND id = ANY(%s)", schema, table)
+        from psycopg import sql
+
+        which = sql.SQL("DELETE FROM {} WHERE uuid = ANY(%s) AND {} = ANY(%s)")
+        query = which.format(sql.Identifier(schema, table), sql.Identifier(by))
         self._connection.execute(query, [list(uuids), list(ids)])
 
     def insert(self, schema: str, table: str, rows: ArrowTable) -> None:

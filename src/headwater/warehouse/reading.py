@@ -1,0 +1,101 @@
+"""A reader's place in `processed`, and when to work: what everything that keeps up with the log shares."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from headwater import telemetry
+from headwater.eventlog import Chunk, EventLog, Record
+from headwater.eventlog.streams import PROCESSED
+
+LOOK_SECONDS: Final = 1.0
+_CHUNK_RECORDS: Final = 20_000
+_CHUNK_BYTES: Final = 24_000_000
+_LONGEST_BACKOFF_SECONDS: Final = 300.0
+
+
+class Reader:
+    """A group's place in every partition of `processed`."""
+
+    def __init__(self, log: EventLog, group: str) -> None:
+        self._log = log
+        self._group = group
+        self._cursors: dict[int, int] = {}
+
+    @property
+    def partitions(self) -> range:
+        """The numbers of the partitions."""
+        return self._log.partitions(PROCESSED)
+
+    async def cursor(self, partition: int) -> int:
+        """The position to read next. A group that is new is made known, so that the log keeps what it has not read."""
+        if partition not in self._cursors:
+            position = await self._log.committed(self._group, PROCESSED, partition)
+            if position == 0:
+                await self._log.commit(self._group, PROCESSED, partition, 0)
+            self._cursors[partition] = position
+        return self._cursors[partition]
+
+    async def read(self, partition: int, *, last: int | None = None) -> Chunk:
+        """The next records: about a load's worth, or exactly those up to position `last`."""
+        start = await self.cursor(partition)
+        first, records = start, list[Record]()
+        while True:
+            most = _CHUNK_RECORDS if last is None else last + 1 - start
+            chunk = await self._log.read(PROCESSED, partition, start, max_records=most, max_bytes=_CHUNK_BYTES)
+            first = first if records else chunk.first
+            records += chunk.records
+            start = chunk.next
+            if last is None or start > last or not chunk.records:
+                return Chunk(first, records)
+
+    async def end(self, partition: int) -> int:
+        """The position that the next record will get."""
+        return (await self._log.bounds(PROCESSED, partition))[1]
+
+    async def commit(self, partition: int, position: int) -> None:
+        """Move the cursor."""
+        await self._log.commit(self._group, PROCESSED, partition, position)
+        self._cursors[partition] = position
+
+    async def tell_lag(self) -> None:
+        """Show how far the group is behind."""
+        for partition in self.partitions:
+            lag = await self._log.lag(self._group, PROCESSED, partition)
+            telemetry.LOG_LAG.labels(self._group, PROCESSED.name, str(partition)).set(lag)
+
+
+class Pace:
+    """When to work: soon when there was nothing to do, else every so many seconds, and ever more rarely in failure."""
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self._failures = 0
+        self.due = 0.0
+
+    def done(self, started: float, *, busy: bool) -> None:
+        """A round ended that began at that time of the monotonic clock; `busy` says whether there was work."""
+        self._failures = 0
+        self.due = started + (self._every if busy else min(LOOK_SECONDS, self._every))
+
+    def failed(self, now: float) -> float:
+        """Something is away. Returns the seconds until the next try."""
+        self._failures += 1
+        wait = min(_LONGEST_BACKOFF_SECONDS, 2.0 ** min(self._failures, 10) / 2)
+        self.due = now + wait
+        return wait
+
+
+def now_ms() -> int:
+    """This instant, in milliseconds since 1970 (UTC)."""
+    return time.time_ns() // 1_000_000
+
+
+async def pause(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until told to stop."""
+    try:
+        await asyncio.wait_for(stopping.wait(), max(0.0, seconds))
+    except TimeoutError:
+        return
