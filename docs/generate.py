@@ -208,6 +208,13 @@ def language() -> str:
     return reference.page("Audience language", MADE)
 
 
+def filter_language() -> str:
+    """The page of the language of filters."""
+    from headwater.spec.fql import reference
+
+    return reference.page("Filter language (FQL)", MADE)
+
+
 def refusals() -> str:
     """The page of errors."""
     tree = inspect.cleandoc(errors.__doc__ or "").split("\n\n")
@@ -225,6 +232,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/destinations.md": catalogue,
     "docs/reference/enrichments.md": enrichments,
     "docs/reference/errors.md": refusals,
+    "docs/reference/fql.md": filter_language,
     "docs/reference/metrics.md": metrics,
     "docs/reference/operations.md": operations,
     "docs/reference/outcomes.md": outcomes,
