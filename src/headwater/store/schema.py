@@ -269,7 +269,10 @@ spaces = sa.Table(
     sa.Column("rewired", sa.BigInteger, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
 )
-"""`identifiers` are the rules of each identifier type (spec.space); `rewired` grows with every merge undone."""
+"""`identifiers` are the rules of each identifier type (spec.space).
+
+`rewired` grows with every merge undone and every identifier removed.
+"""
 
 profiles = sa.Table(
     "profiles",
@@ -334,6 +337,35 @@ group_links = sa.Table(
     sqlite_with_rowid=False,
 )
 """Who belongs to which company, both as the profiles that the identifiers were first given to."""
+
+account_parents = sa.Table(
+    "account_parents",
+    metadata,
+    sa.Column("space_id", sa.Text, nullable=False),
+    sa.Column("child_id", sa.Text, primary_key=True),
+    sa.Column("parent_id", sa.Text, nullable=False, index=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Which company another belongs to, both as the profiles that the identifiers were first given to.
+
+`parent_id` is empty where an event took the parent away; `at` is when the newest event that told of it happened.
+"""
+
+removed_identifiers = sa.Table(
+    "removed_identifiers",
+    metadata,
+    sa.Column("space_id", sa.Text, primary_key=True),
+    sa.Column("identifier", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), primary_key=True),
+    sa.Column("removed_at", sa.BigInteger, primary_key=True),
+    sa.Column("profile_id", sa.Text, nullable=False, index=True),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("removed_by", sa.Text, nullable=False),
+    sa.Index("ix_removed_identifiers_since", "space_id", "removed_at"),
+    sqlite_with_rowid=False,
+)
+"""Identifiers that somebody took from their profile, as they were; `removed_by` is who did, as the trail names them."""
 
 violations = sa.Table(
     "violations",
@@ -479,3 +511,22 @@ profiles_syncs = sa.Table(
 )
 """How far a profiles warehouse knows what was there before it: the last profile scanned, whether that was all, and
 which of the space's undone merges it has heard of (`spaces.rewired`)."""
+
+sql_traits = sa.Table(
+    "sql_traits",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("space_id", sa.Text, sa.ForeignKey("spaces.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("sql", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("every_minutes", sa.BigInteger, nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("due_at", sa.BigInteger, nullable=False),
+    sa.Column("last_run", sa.JSON(none_as_null=True), nullable=True),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("updated_by", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+)
+"""Queries whose rows become traits, as spec.sql_trait.SqlTrait has them."""
