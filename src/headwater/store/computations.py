@@ -15,7 +15,8 @@ from headwater.spec.computation import ENGAGE, Computation, Kind, Run
 from headwater.spec.errors import SenderError
 from headwater.spec.workspace import Source
 from headwater.store import workspace as workspaces
-from headwater.store.schema import computations, moves, runs, sizes, sources
+from headwater.store.own_sources import own_source
+from headwater.store.schema import computations, moves, runs, sizes
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -78,20 +79,7 @@ def delete(connection: Connection, computation_id: str) -> None:
 
 def engage_source(connection: Connection, space_id: str) -> Source:
     """The source whose events are what changes in the space; made when it is first asked for (3.10)."""
-    for row in connection.execute(sa.select(sources.c.id, sources.c.settings).where(sources.c.kind == ENGAGE)):
-        if row[1].get("spaceId") == space_id:
-            return workspaces.find_source(connection, row[0])
-    space = workspaces.find_space(connection, space_id)
-    made = workspaces.create_source(
-        connection,
-        slug=f"engage_{space.slug}",
-        name=f"Engage ({space.name})",
-        kind=ENGAGE,
-        settings={"spaceId": space_id},
-    )
-    for key in made.write_keys:
-        workspaces.remove_write_key(connection, made.id, key)
-    return workspaces.find_source(connection, made.id)
+    return own_source(connection, space_id, kind=ENGAGE, slug="engage", name="Engage")
 
 
 def read_runs(connection: Connection, ids: Iterable[str] | None = None) -> dict[str, Run]:
