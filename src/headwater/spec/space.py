@@ -30,6 +30,9 @@ WINDOW_MS: Final[dict[str, int]] = {
 
 DEFAULT_LIMIT: Final = 5
 MAX_TYPES: Final = 100
+MAX_FILTERS: Final = 10
+"""Filters of a space (4.7)."""
+
 MAX_VALUE_CHARS: Final = 500
 """A longer value is no identifier: databases index no more, and nobody is called that."""
 
@@ -85,11 +88,29 @@ DEFAULT_TYPES: Final = (
 """The types of a new space (1.2)."""
 
 
+class SpaceFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that keeps the events for which it holds out of a space, whatever their source (4.7).
+
+    `condition` is in FQL (spec.fql). A filter that is not enabled, or does not `drop`, keeps nothing out. Moments are
+    in milliseconds since 1970.
+    """
+
+    id: str
+    name: str
+    description: str = ""
+    condition: str
+    enabled: bool = True
+    drop: bool = True
+    created_at: int = 0
+    updated_at: int = 0
+
+
 class Space(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A space and the sources whose events it takes.
 
     `alias` says what an alias call does: `merge` the profiles of its two ids, or be `record`ed only (1.9). `rewired`
-    grows when somebody undoes a merge, so that whoever remembers parts of the graph forgets them.
+    grows when somebody undoes a merge or removes an identifier, so that whoever remembers parts of the graph forgets
+    them.
     """
 
     id: str
@@ -101,6 +122,7 @@ class Space(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     source_ids: tuple[str, ...] = ()
     rewired: int = 0
     created_at: int = 0
+    filters: tuple[SpaceFilter, ...] = ()
 
     def takes(self, source_id: str) -> bool:
         """Are the events of that source this space's?"""

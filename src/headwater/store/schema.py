@@ -268,8 +268,9 @@ spaces = sa.Table(
     sa.Column("source_ids", sa.JSON, nullable=False),
     sa.Column("rewired", sa.BigInteger, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("filters", sa.JSON, nullable=False, server_default="[]"),
 )
-"""`identifiers` are the rules of each identifier type (spec.space).
+"""`identifiers` are the rules of each identifier type, `filters` keep events out (spec.space).
 
 `rewired` grows with every merge undone and every identifier removed.
 """
