@@ -25,12 +25,13 @@ def nobody(events: Sequence[Event]) -> None:
 
 
 class Place(msgspec.Struct):
-    """A space, what is remembered of its graph, and what the chunk at hand changed in it."""
+    """A space, what is remembered of its graph, what the chunk at hand changed in it, and whose events it takes."""
 
     space: Space
     compiled: Compiled
     view: View
     changes: Changes
+    takes: Callable[[str], bool]
 
 
 class Identities:
@@ -47,7 +48,7 @@ class Identities:
         """Begin a chunk, under the rules of this workspace. Raises SetupError for rules that cannot be compiled."""
         if workspace is not self._workspace:
             before = {place.space.id: place for place in self._places}
-            self._places = [self._place(space, before.get(space.id)) for space in workspace.spaces]
+            self._places = [self._place(workspace, space, before.get(space.id)) for space in workspace.spaces]
             self._workspace = workspace
         for place in self._places:
             place.changes = Changes()
@@ -57,7 +58,7 @@ class Identities:
         """Set the profile of each event in its first space, in all if there are several, and its companies."""
         for place in self._places:
             space = place.space
-            mine = events if space.all_sources else [event for event in events if space.takes(event.source_id)]
+            mine = [event for event in events if place.takes(event.source_id)]
             if mine:
                 answers = resolve(place.compiled, mine, place.view, place.changes)
                 for event, answer in zip(mine, answers, strict=True):
@@ -81,12 +82,13 @@ class Identities:
         for place in self._places:
             place.view.forget()
 
-    def _place(self, space: Space, before: Place | None) -> Place:
+    def _place(self, workspace: Workspace, space: Space, before: Place | None) -> Place:
+        takes = workspace.takes(space)
         if before is not None and before.space == space:
-            return before
+            return msgspec.structs.replace(before, takes=takes)
         if before is not None and before.space.rewired == space.rewired:
-            return Place(space, compile_space(space), before.view, Changes())
-        return Place(space, compile_space(space), View(self._graph(space), self._remembered), Changes())
+            return Place(space, compile_space(space), before.view, Changes(), takes)
+        return Place(space, compile_space(space), View(self._graph(space), self._remembered), Changes(), takes)
 
 
 def partition_key(event: Event) -> bytes:

@@ -1,13 +1,16 @@
-"""Which partition of `collected` an event belongs to.
+"""Which partition of `collected` an event belongs to, and whom it is about when it must not say.
 
-It is a function of the event's source and of whom the event is about, so that a retried event meets its own
+The partition is a function of the event's source and of whom the event is about, so that a retried event meets its own
 deduplication index and a person's events keep their order, whoever appends them and in whatever batch.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from hashlib import sha256
+from typing import Any, Final
 from zlib import crc32
+
+_STAND_IN: Final = "headwater:nobody:"
 
 
 def collected_key(source_id: str, user_id: Any, anonymous_id: Any) -> bytes:
@@ -22,3 +25,16 @@ def collected_key(source_id: str, user_id: Any, anonymous_id: Any) -> bytes:
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition, of so many, that records of this key are appended to."""
     return crc32(key) % partitions
+
+
+def stand_in(name: str) -> str:
+    """The anonymousId of an event that is about somebody without a userId or anonymousId, known by another name.
+
+    Every event must have one of the two. This one is always the same for a name, and identifies nobody.
+    """
+    return _STAND_IN + sha256(name.encode(errors="replace")).hexdigest()[:32]
+
+
+def is_stand_in(anonymous_id: Any) -> bool:
+    """Is that an anonymousId of `stand_in`?"""
+    return isinstance(anonymous_id, str) and anonymous_id.startswith(_STAND_IN)

@@ -6,12 +6,14 @@ milliseconds since 1970 (UTC).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from headwater.spec.computation import Computation
+from headwater.spec.computation import ENGAGE, Computation
 from headwater.spec.space import Space
+from headwater.spec.sql_trait import SQL_TRAITS
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -103,3 +105,13 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     spaces: tuple[Space, ...] = ()
     profiles_warehouses: tuple[ProfilesWarehouse, ...] = ()
     computations: tuple[Computation, ...] = ()
+
+    def takes(self, space: Space) -> Callable[[str], bool]:
+        """Whether the space takes the events of a source, asked by the source's id.
+
+        What the house itself says of another space is never taken; nor is what it says of this one, but for its SQL
+        traits, which are (profiles-governance 3.5, 3.10).
+        """
+        theirs = {source.id for source in self.sources if source.kind in (ENGAGE, SQL_TRAITS)}
+        own = {one.id for one in self.sources if one.kind == SQL_TRAITS and one.settings.get("spaceId") == space.id}
+        return lambda source_id: source_id in own or (source_id not in theirs and space.takes(source_id))

@@ -140,7 +140,9 @@ async def update_identity_rules(desk: Desk, request: UpdateIdentityRules) -> Ide
 )
 async def simulate_identity_rules(desk: Desk, request: SimulateIdentityRules) -> SimulateIdentityRulesAnswer:
     """Replay the newest events under other rules, in memory only, and tell which profiles would merge or split."""
-    space = find(await desk.workspace(), request.space_id)
+    workspace = await desk.workspace()
+    space = find(workspace, request.space_id)
+    takes = workspace.takes(space)
     changed = _changed(space, request.identifiers, request.alias)
     records: list[tuple[int, Record]] = []
     partitions = desk.log.partitions(PROCESSED)
@@ -148,7 +150,7 @@ async def simulate_identity_rules(desk: Desk, request: SimulateIdentityRules) ->
         records += await _newest(desk.log, partition, max(1, request.events // len(partitions)))
 
     def compare() -> Comparison:
-        events = [event for event in map(_event, records) if event is not None and space.takes(event.source_id)]
+        events = [event for event in map(_event, records) if event is not None and takes(event.source_id)]
         return simulate(space, changed, sorted(events, key=lambda event: event.received_at))
 
     found = await asyncio.to_thread(compare)

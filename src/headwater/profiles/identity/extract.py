@@ -13,6 +13,7 @@ import msgspec
 
 from headwater.spec.event import Event
 from headwater.spec.graph import ViolationKind
+from headwater.spec.keys import is_stand_in
 from headwater.spec.space import (
     MAX_TYPES,
     MAX_VALUE_CHARS,
@@ -153,6 +154,11 @@ def compile_extract(rules: Rules) -> Extract:
     return extract
 
 
+def but_not(keeps_out: Callable[[dict[str, Any]], bool], extract: Extract) -> Extract:
+    """The same for the events that no filter of the space keeps out."""
+    return lambda event: _IGNORED if keeps_out(event.body) else extract(event)
+
+
 def refusal(event: Event) -> ViolationKind | None:
     """The reason why the whole event stays out of every space (1.10), if there is one."""
     body = event.body
@@ -183,7 +189,8 @@ def _look_everywhere(event: Event, rules: Rules) -> Found:
     else:
         wanted.take("user_id", body.get("userId"))
         previous = ()
-    wanted.take("anonymous_id", body.get("anonymousId"))
+    if not is_stand_in(body.get("anonymousId")):
+        wanted.take("anonymous_id", body.get("anonymousId"))
     wanted.take("group_id", body.get("groupId") if event.type == "group" else context.get("groupId"))
     _from_context(context, wanted)
     if (field := _SCANNED.get(event.type)) is not None:
