@@ -18,7 +18,8 @@ from typing import Final
 
 import msgspec
 
-from headwater.profiles.identity.extract import Extract, Found, Rules, compile_extract, compile_rules
+from headwater.profiles.identity.extract import Extract, Found, Rules, but_not, compile_extract, compile_rules
+from headwater.profiles.identity.filters import compile_filters
 from headwater.profiles.identity.view import View
 from headwater.spec.event import Event
 from headwater.spec.graph import (
@@ -62,9 +63,10 @@ _NOBODY: Final = Resolved()
 
 
 def compile_space(space: Space) -> Compiled:
-    """Compile a space's rules. Raises SetupError for a blocked pattern that is refused."""
-    rules = compile_rules(space)
-    return Compiled(rules, compile_extract(rules))
+    """Compile a space's rules and filters. Raises SetupError for a blocked pattern that is refused."""
+    rules, keeps_out = compile_rules(space), compile_filters(space.filters)
+    extract = compile_extract(rules)
+    return Compiled(rules, extract if keeps_out is None else but_not(keeps_out, extract))
 
 
 def resolve(compiled: Compiled, events: Sequence[Event], view: View, changes: Changes) -> list[Resolved]:
