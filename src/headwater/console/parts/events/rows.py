@@ -87,6 +87,13 @@ def trace_path(message_id: str) -> str:
     return f"/events/{quote(message_id, safe='')}"
 
 
+def trace_since(message_id: str, at: str, now: int) -> str:
+    """The page that traces an event of a moment, sought as far back as that is; `now` in ms."""
+    happened = parse_moment(at) or now
+    passed = (now - happened) // 86_400_000
+    return trace_path(message_id) + (f"?days={min(31, passed + 2)}" if passed > 0 else "")
+
+
 def _time(at: str, zone: str) -> str:
     """The time of day with milliseconds; the full moment is on hover."""
     milliseconds = parse_moment(at)

@@ -1,0 +1,147 @@
+"""How a profile came to be: the graph to look at and click on, and the same as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from nicegui import ui
+from nicegui.events import EChartPointClickEventArguments
+
+from headwater.console.parts.charts import chart
+from headwater.console.parts.figures import count, moment_html
+from headwater.console.parts.patched import Patched, press
+from headwater.console.parts.pieces import Html, chip, html, safe, table_html
+from headwater.console.parts.profiles.causes import Around, cause_html, link_rule, merge_rule
+from headwater.console.parts.profiles.graph import Edge, Node, draw
+from headwater.console.parts.profiles.rows import identifier_html
+from headwater.manage.operations.profiles import GetProfileAnswer
+from headwater.manage.people import IdentifierShape, MergeShape
+
+_LISTED = 100
+_HINT = Html('<p class="soft">Click a line or a dot to see which event made it, when, and by which rule.</p>')
+
+Pressed = Callable[[str, str], Awaitable[None]]
+"""What a button of a merge does: `part` or `allow`, and the merge's id."""
+
+
+def identity_card(profile: GetProfileAnswer, around: Around, pressed: Pressed, *, may_part: bool) -> None:
+    """The picture, what was clicked on in it, and the tables. `pressed` gets `part` or `allow` and a merge's id."""
+    drawing = draw(profile)
+
+    async def act(verb: str, of: str) -> None:
+        if any(one.id == of for one in profile.merges):
+            await pressed(verb, of)
+
+    with ui.element("section").classes("card"):
+        html("<h2>Identity</h2>")
+        with ui.element("div").classes("graph-and-words"):
+            with ui.element("div").classes("graph-side"):
+                shown = chart(drawing.options, height=drawing.height, label=_said(profile))
+                html(_left_out(drawing.left_out))
+            words = Patched(_HINT).classes("graph-words").on_press(act)
+        shown.on_point_click(lambda event: words.show(_clicked(event, drawing.edges, drawing.nodes, around, may_part)))
+        Patched(_tables(profile, around, may_part=may_part)).classes("causes").on_press(act)
+
+
+def _clicked(
+    event: EChartPointClickEventArguments, edges: Sequence[Edge], nodes: Sequence[Node], around: Around, may_part: bool
+) -> Html:
+    """What stands beside the picture once something in it was clicked on. The browser says which."""
+    chosen = edges if event.data_type == "edge" else nodes
+    at = event.data_index
+    if not 0 <= at < len(chosen):
+        return _HINT
+    match chosen[at]:
+        case MergeShape() as merge:
+            return _merge(merge, around, may_part=may_part)
+        case IdentifierShape() as link:
+            return _link(link, around)
+        case id:
+            return Html(
+                f"<h3>Profile</h3><p><code>{safe(id)}</code></p>"
+                '<p class="soft">An id by which this profile is known. Each identifier stays with the id that it was '
+                "first given to, so that a merge can be undone.</p>"
+            )
+
+
+def _link(link: IdentifierShape, around: Around) -> Html:
+    return Html(
+        f"<h3>Identifier</h3><p>{identifier_html(link.identifier, 500)}</p>"
+        f"<p>{cause_html(link.cause, around)}</p><p>{link_rule(link, around)}</p>"
+    )
+
+
+def _merge(merge: MergeShape, around: Around, *, may_part: bool) -> Html:
+    button = press("Un-merge…", "part", merge.id) if may_part and merge.undone_at is None else ""
+    return Html(
+        f"<h3>Merge</h3><p>{cause_html(merge.cause, around)}</p><p>{merge_rule(merge, around)}</p>"
+        f'<p class="soft"><code>{safe(merge.merged_id)}</code> went into <code>{safe(merge.survivor_id)}</code>, '
+        f"the older of the two.</p>{button}"
+    )
+
+
+def _tables(profile: GetProfileAnswer, around: Around, *, may_part: bool) -> Html:
+    several = len(profile.profiles) > 1
+    heads = ("Identifier", *(("Given to",) if several else ()), "By the event", "Because")
+    rows = [
+        (
+            identifier_html(one.identifier),
+            *((_short_id(one.profile_id),) if several else ()),
+            cause_html(one.cause, around),
+            link_rule(one, around),
+        )
+        for one in profile.identifiers[:_LISTED]
+    ]
+    more = len(profile.identifiers) - len(rows)
+    rest = f'<p class="soft">{count(more)} younger identifiers are left out; the API lists all.</p>' if more else ""
+    links = f"<h3>Identifiers</h3>{table_html(heads, rows, label='Identifiers')}{rest}"
+    return Html(links + _merges(profile.merges, around, may_part=may_part))
+
+
+def _merges(merges: Sequence[MergeShape], around: Around, *, may_part: bool) -> str:
+    if not merges:
+        return '<p class="soft">Nothing was merged into this profile.</p>'
+    rows = [
+        (
+            _state(one, around),
+            cause_html(one.cause, around),
+            merge_rule(one, around),
+            _button(one) if may_part else "",
+        )
+        for one in reversed(merges)
+    ]
+    return f"<h3>Merges</h3>{table_html(('State', 'By the event', 'Because', ''), rows, right=(3,), label='Merges')}"
+
+
+def _state(merge: MergeShape, around: Around) -> Html:
+    if merge.undone_at is None:
+        return chip("in force", "good")
+    at = moment_html(merge.undone_at, around.zone)
+    apart = ", kept apart" if merge.kept_apart else ""
+    return Html(f'{chip(f"undone{apart}", "warn")}<div class="soft">{at}</div>')
+
+
+def _button(merge: MergeShape) -> Html:
+    if merge.undone_at is None:
+        return press("Un-merge…", "part", merge.id, about=f"Un-merge {merge.left} and {merge.right}")
+    if merge.kept_apart:
+        return press("Allow again", "allow", merge.id, about=f"Allow {merge.left} and {merge.right} to merge again")
+    return Html("")
+
+
+def _short_id(id: str) -> Html:
+    return Html(f'<code title="{safe(id)}">…{safe(id[-5:])}</code>')
+
+
+def _left_out(left_out: tuple[int, int]) -> str:
+    profiles, identifiers = left_out
+    parts = [f"{count(profiles)} profiles"] if profiles > 0 else []
+    parts += [f"{count(identifiers)} identifiers"] if identifiers > 0 else []
+    return f'<p class="soft">Left out of the picture: {" and ".join(parts)}.</p>' if parts else ""
+
+
+def _said(profile: GetProfileAnswer) -> str:
+    return (
+        f"Identity graph: {count(len(profile.profiles))} profiles that are one, with "
+        f"{count(len(profile.identifiers))} identifiers; the tables say the same"
+    )
