@@ -244,6 +244,10 @@ async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
     await house.ask("PATCH", f"{space}/identity-rules", {"alias": "record"})
     reader = (await house.ask("POST", f"{space}/tokens", {"name": "R"})).data["token"]["id"]
     await house.ask("DELETE", f"{space}/tokens/{reader}")
+    asked = {"integrationId": "eu", "name": "F", "if": "all"}
+    kept_out = (await house.ask("POST", "/filters", asked)).data["filter"]["id"]
+    await house.ask("PATCH", f"/filters/{kept_out}", {"integrationId": "eu", "enabled": False})
+    await house.ask("DELETE", f"/filters/{kept_out}")
     return [
         ("create_source", ["Source Created"]),
         ("update_source", ["Source Modified", "Source Disabled", "Source Settings Modified"]),
@@ -275,4 +279,7 @@ async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
         ("update_identity_rules", ["Identity Rules Modified"]),
         ("create_space_token", ["Token Created"]),
         ("delete_space_token", ["Token Deleted"]),
+        ("create_filter_for_space", ["Filter Created"]),
+        ("update_filter_by_id", ["Filter Updated"]),
+        ("delete_filter_by_id", ["Filter Deleted"]),
     ]
