@@ -73,6 +73,7 @@ async def _profiles(house: House, stopping: asyncio.Event) -> None:
         settings=house.settings.profiles,
         folder=house.folder,
         stopping=stopping,
+        snapshot=house.snapshot,
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from headwater.destinations import definition
 from headwater.pipeline.route import Route, Routes
+from headwater.spec.computation import ENGAGE
 from headwater.spec.errors import SetupError
 from headwater.spec.event import Event
 from headwater.spec.workspace import Destination, Workspace
@@ -38,9 +39,11 @@ class Plan(msgspec.Struct, frozen=True):
 def compile_plan(workspace: Workspace, enrichments: Sequence[Enrichment]) -> Plan:
     """Compile a snapshot. A destination whose definition is gone takes no type of event."""
     ways: dict[str, list[Route]] = {source.id: [] for source in workspace.sources}
+    engaged = _engaged(workspace)
     for destination in workspace.destinations:
-        if destination.enabled and destination.source_id in ways:
-            ways[destination.source_id].append(_route(destination))
+        if destination.enabled:
+            for source_id in {destination.source_id, *engaged.get(destination.id, ())} & ways.keys():
+                ways[source_id].append(_route(destination))
     return Plan(
         workspace,
         {
@@ -56,10 +59,23 @@ def compile_plan(workspace: Workspace, enrichments: Sequence[Enrichment]) -> Pla
     )
 
 
+def _engaged(workspace: Workspace) -> dict[str, set[str]]:
+    """The sources of spaces by which destinations hear of audiences and computed traits (profiles-governance 3.10)."""
+    by_space = {source.settings.get("spaceId"): source.id for source in workspace.sources if source.kind == ENGAGE}
+    found: dict[str, set[str]] = {}
+    for computation in workspace.computations:
+        source_id = by_space.get(computation.space_id)
+        for connection in computation.connections:
+            if source_id is not None and connection.kind == "destination":
+                found.setdefault(connection.destination_id, set()).add(source_id)
+    return found
+
+
 def _route(destination: Destination) -> Route:
+    """A destination's id names it too: audiences ask for one of several of the same kind."""
     try:
         declared = definition(destination.definition)
     except SetupError:
-        return Route(destination.id, (destination.name,), frozenset())
-    names = (declared.name, *declared.previous_names, destination.name)
+        return Route(destination.id, (destination.name, destination.id), frozenset())
+    names = (declared.name, *declared.previous_names, destination.name, destination.id)
     return Route(destination.id, names, declared.event_types)

@@ -2,46 +2,62 @@
 
 The place up to which a partition is folded changes in the transaction that writes the states, so what is folded again
 after a crash was not written before; and of two processes that fold the same partition one is heard. Under load states
-are written twice a second, with all that came meanwhile; a lone event at once.
+are written twice a second, with all that came meanwhile; a lone event at once. What audiences and computed traits make
+of the events is written in the same transaction (`computing/`), with the calls that tell of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from headwater import telemetry
 from headwater.eventlog.streams import PROCESSED
+from headwater.profiles.computing.outbox import send_waiting
+from headwater.profiles.computing.passes import Passes
+from headwater.profiles.computing.rounds import look_at_those_due
+from headwater.profiles.computing.stage import OWNER, Stage
 from headwater.profiles.history import History, index_folder
-from headwater.profiles.known import State, Told, bound, decode, encode, fold
+from headwater.profiles.holding import Holding
+from headwater.profiles.known import Told, fold
 from headwater.profiles.tell import tell
 from headwater.spec.errors import Unavailable
-from headwater.store import known, ledger
+from headwater.store import known, ledger, standing
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from headwater.eventlog import Chunk, EventLog
+    from headwater.eventlog import Chunk, EventLog, Record
+    from headwater.profiles.computing.past import Past
     from headwater.spec.settings import ProfilesSettings
     from headwater.store import Store
+    from headwater.store.snapshot import Snapshot
 
 GROUP: Final = "profiles"
 _WAIT: Final = 1.0
 _BYTES: Final = 8_000_000
 _SLICE: Final = 100
+_LOOK_EVERY: Final = 1.0
 
 
 async def profiles(
-    *, log: EventLog, store: Store, settings: ProfilesSettings, folder: Path, stopping: asyncio.Event
+    *,
+    log: EventLog,
+    store: Store,
+    settings: ProfilesSettings,
+    folder: Path,
+    stopping: asyncio.Event,
+    snapshot: Snapshot | None = None,
+    past: Past | None = None,
 ) -> None:
     """Fold every partition until told to stop; then write what is folded and return.
 
-    `folder` is the data folder, for the index of events by profile.
+    `folder` is the data folder, for the index of events by profile. With a `snapshot` the workspace's audiences and
+    computed traits are worked out; `past` counts for them what was before.
     """
     held: list[History] = []
     try:
@@ -49,34 +65,15 @@ async def profiles(
             for partition in log.partitions(PROCESSED):
                 history = History(index_folder(folder, partition), keep_seconds=settings.history_days * 86_400)
                 held.append(history)
-                folding = Folding(log, store, settings, partition, history=history)
+                folding = Folding(log, store, settings, partition, history=history, snapshot=snapshot, past=past)
                 tasks.create_task(folding.run(stopping), name=f"profiles-{partition}")
     finally:
         for history in held:
             history.close()
 
 
-class Lately:
-    """States that were used last, as bytes, up to a sum of bytes."""
-
-    def __init__(self, room: int) -> None:
-        self._room = room
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
-
-    def get(self, id: str) -> bytes | None:
-        """A state, which is then the one used last."""
-        state = self._kept.get(id)
-        if state is not None:
-            self._kept.move_to_end(id)
-        return state
-
-    def put(self, id: str, state: bytes) -> None:
-        """Keep a state, and forget what was not used for longest if there is too much."""
-        self._room += len(self._kept.pop(id, b"")) - len(state)
-        self._kept[id] = state
-        while self._room < 0 and self._kept:
-            _, forgotten = self._kept.popitem(last=False)
-            self._room += len(forgotten)
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class Folding:
@@ -90,19 +87,31 @@ class Folding:
         partition: int,
         *,
         history: History | None = None,
+        snapshot: Snapshot | None = None,
+        past: Past | None = None,
+        clock: Callable[[], int] = _now,
     ) -> None:
+        """`clock` says what time it is, in milliseconds since 1970 (UTC)."""
+        self._clock = clock
         self._history = history
         self._log = log
         self._store = store
         self._settings = settings
         self._partition = partition
+        self._snapshot = snapshot
+        partitions = len(log.partitions(PROCESSED))
+        self._holding = Holding(store, partition, settings.remembered_bytes)
+        wait = settings.accounts_every_seconds
+        self._stage = Stage(store, self._holding, partition, partitions, accounts_after=wait)
+        self._passes = Passes(self._stage, self._holding, store, past, partitions)
         self._forget()
 
     def _forget(self) -> None:
-        self._lately = Lately(self._settings.remembered_bytes)
-        self._changed: dict[str, State] = {}
+        self._holding.forget()
+        self._passes.forget()
         self._events = 0
         self._due = 0.0
+        self._looked = 0.0
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Fold until told to stop. A log or store that is away is waited for; nothing is lost meanwhile."""
@@ -120,6 +129,7 @@ class Folding:
         if opened:
             with suppress(Unavailable):
                 await self.write()
+        await self._passes.close()
 
     async def open(self) -> None:
         """Begin where the store says that the fold stands."""
@@ -127,6 +137,8 @@ class Folding:
         self._place = self._next = await self._store.read(
             lambda connection: ledger.cursor(connection, GROUP, self._partition)
         )
+        await self._stage.open()
+        await send_waiting(self._log, self._store, self._partition)
         if self._history is not None:
             await self._catch_up(self._history)
         await self._log.commit(GROUP, PROCESSED, self._partition, self._place)
@@ -144,7 +156,8 @@ class Folding:
 
     async def step(self, wait: float) -> int:
         """Fold what has come, write what is due, and return how many records came. Waits for some, in seconds."""
-        if self._next > self._place:
+        busy = await self._compute()
+        if self._next > self._place or self._stage.dirty:
             wait = min(wait, max(0.0, self._due - time.monotonic()))
         settings = self._settings
         chunk = await self._log.read(
@@ -153,71 +166,88 @@ class Folding:
             self._next,
             max_records=settings.chunk_events,
             max_bytes=_BYTES,
-            wait=wait,
+            wait=0.0 if busy else wait,
         )
         if chunk.records:
             await self._fold(chunk)
-        many = len(self._changed) >= settings.chunk_events
-        if self._next > self._place and (many or time.monotonic() >= self._due):
+        many = self._holding.many(settings.chunk_events)
+        if (self._next > self._place or self._stage.dirty) and (many or time.monotonic() >= self._due):
             await self.write()
         return len(chunk.records)
 
+    async def _compute(self) -> bool:
+        """Work on what no event asks for: what is due, and what was before. Says whether there is more to do."""
+        if self._snapshot is None:
+            return False
+        now = self._clock()
+        self._stage.plan(self._snapshot.current, self._next, now)
+        if not self._stage.active or self._partition != OWNER:
+            return False
+        busy = await self._passes.step(now)
+        if time.monotonic() >= self._looked:
+            found = await look_at_those_due(self._stage, self._holding, self._store, now)
+            if found:
+                await self.write()
+            busy = busy or found > 0
+            self._looked = time.monotonic() + (0.0 if found else _LOOK_EVERY)
+        return busy
+
     async def write(self) -> None:
-        """Write what is folded, unless another process folded it already."""
-        if self._next == self._place:
+        """Write what is folded, unless another process folded it already; then append the calls that tell of it."""
+        if self._next == self._place and not self._stage.dirty:
             return
         started = time.perf_counter()
-        place, position = self._place, self._next
-        states = {id: encode(bound(state)) for id, state in self._changed.items()}
+        place, position, now = self._place, self._next, self._clock()
+        states, counts = self._holding.encode(self._stage.names)
 
         def change(connection: Connection) -> bool:
             if not ledger.advance(connection, GROUP, self._partition, place, position):
                 return False
             known.write(connection, self._partition, states)
+            standing.write_counted(connection, self._partition, counts)
+            self._stage.write(connection, now)
             return True
 
         if not await self._store.write(change):
             await self.open()
             return
         self._place = position
-        self._changed.clear()
-        for id, state in states.items():
-            self._lately.put(id, state)
+        telling = self._stage.telling
+        self._holding.written(states, counts)
+        self._stage.written()
         telemetry.PROFILES_EVENTS.inc(self._events)
         telemetry.PROFILES_WRITE.observe(time.perf_counter() - started)
         self._events = 0
         self._due = time.monotonic() + self._settings.write_every_seconds
+        if telling:
+            await send_waiting(self._log, self._store, self._partition)
         await self._log.commit(GROUP, PROCESSED, self._partition, position)
 
     async def _fold(self, chunk: Chunk) -> None:
         """Fold a chunk; now and then the other tasks of the process get their turn."""
         for start in range(0, len(chunk.records), _SLICE):
             some = chunk.records[start : start + _SLICE]
-            told = [each for place, record in enumerate(some, chunk.first + start) for each in tell(record, place)]
-            await self._learn({id for id, _ in told})
+            told = [
+                (id, each, record)
+                for place, record in enumerate(some, chunk.first + start)
+                for id, each in tell(record, place)
+            ]
+            ids = {id for id, _, _ in told}
+            ids |= await self._stage.look(ids)
+            if not await self._holding.learn(ids, counting=self._stage.active):
+                await asyncio.sleep(0)
             self._tell(told)
             if self._history is not None:
-                self._history.remember(told, chunk.first + start + len(some))
+                self._history.remember(((id, each) for id, each, _ in told), chunk.first + start + len(some))
         self._events += len(chunk.records)
         self._next = chunk.next
 
-    async def _learn(self, ids: set[str]) -> None:
-        """Have the states of these profiles at hand; those that the store does not have are new."""
-        wanted = ids - self._changed.keys()
-        asked: list[str] = []
-        for id in wanted:
-            state = self._lately.get(id)
-            if state is None:
-                asked.append(id)
-            else:
-                self._changed[id] = decode(state)
-        if asked:
-            found = await self._store.read(lambda connection: known.states(connection, self._partition, asked))
-            self._changed.update((id, decode(state)) for id, state in found.items())
-        else:
-            await asyncio.sleep(0)
-
-    def _tell(self, told: Iterable[tuple[str, Told]]) -> None:
-        changed = self._changed
-        for id, each in told:
-            changed[id] = fold(changed.get(id), each)
+    def _tell(self, told: Iterable[tuple[str, Told, Record]]) -> None:
+        states, changed = self._holding.states, self._holding.changed
+        stage = self._stage if self._stage.active else None
+        now = self._clock()
+        for id, each, record in told:
+            states[id] = fold(states.get(id), each)
+            changed.add(id)
+            if stage is not None:
+                stage.take(id, each, record, now)

@@ -95,6 +95,9 @@ class ProfilesSettings(msgspec.Struct, frozen=True, kw_only=True):
     remembered_bytes: Annotated[
         int, _says("What is known of the profiles seen last is kept in memory up to this, in bytes.")
     ] = 32_000_000
+    accounts_every_seconds: Annotated[
+        float, _says("How long an account is left alone after its people did something, before it is computed again.")
+    ] = 10.0
     history_days: Annotated[int, _says("How far back the Profile API shows the events of a profile.")] = 14
     requests_per_second: Annotated[
         int, _says("Requests a second that the Profile API answers for each space; 0 is without limit.")
@@ -103,12 +106,20 @@ class ProfilesSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class WarehouseSettings(msgspec.Struct, frozen=True, kw_only=True):
     load_every_seconds: Annotated[float, _says("How often warehouses are loaded.")] = 15.0
+    profiles_every_seconds: Annotated[
+        float, msgspec.Meta(ge=60, description="How often the people of a space are synced to their warehouses.")
+    ] = 3_600.0
     archive_every_seconds: Annotated[float, _says("How often new events are written to the archive.")] = 15.0
     archive_url: Annotated[str, _says("Where the archive is: empty for Parquet files under the data folder.")] = ""
     default_duckdb: Annotated[bool, _says("Make a DuckDB warehouse under the data folder on first start.")] = True
     query_seconds: Annotated[float, _says("An SQL query is stopped after this time.")] = 30.0
     query_rows: Annotated[int, _says("Rows that an SQL query may return.")] = 10_000
     query_memory_mb: Annotated[int, _says("Memory that an SQL query may use, in MB.")] = 512
+    sql_trait_rows: Annotated[int, _says("Rows that the query of an SQL trait may give; with more it fails.")] = (
+        1_000_000
+    )
+    sql_trait_seconds: Annotated[float, _says("The query of an SQL trait is stopped after this time.")] = 600.0
+    sql_trait_minutes: Annotated[int, _says("The shortest time between two runs of an SQL trait, in minutes.")] = 60
 
 
 class ManageSettings(msgspec.Struct, frozen=True, kw_only=True):

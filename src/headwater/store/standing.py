@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 KEPT_MOVES: Final = 10_000
 """The newest moves of an audience are kept."""
 
+ANYWHERE: Final = -1
+"""In place of a partition: whoever works out values looks at these profiles. Operations leave them here."""
+
+PUT_OFF: Final = -2
+"""In place of a partition: these are to be looked at once a computation can be asked."""
+
 _HOUR_MS: Final = 3_600_000
 
 
@@ -147,6 +153,18 @@ def make_due(connection: Connection, partition: int, ids: Iterable[str], at: int
         connection.execute(
             insert.on_conflict_do_update(index_elements=("partition", "profile_id"), set_={"due_at": sooner}), rows
         )
+
+
+def put_off(connection: Connection, after: str, limit: int) -> list[str]:
+    """Profiles that are to be looked at once a computation can be asked, whose ids follow, in the order of ids."""
+    query = sa.select(due_profiles.c.profile_id)
+    query = query.where(due_profiles.c.partition == PUT_OFF, due_profiles.c.profile_id > after)
+    return list(connection.execute(query.order_by(due_profiles.c.profile_id).limit(limit)).scalars())
+
+
+def nobody_is_put_off(connection: Connection) -> None:
+    """All of these have been looked at."""
+    connection.execute(due_profiles.delete().where(due_profiles.c.partition == PUT_OFF))
 
 
 def people_after(connection: Connection, space_id: str, collection: str, after: str, limit: int) -> list[str]:

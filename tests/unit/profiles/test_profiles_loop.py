@@ -10,7 +10,8 @@ from headwater.eventlog import Record
 from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import PROCESSED
 from headwater.profiles.known import State, decode, traits, unite
-from headwater.profiles.loop import GROUP, Folding, Lately, profiles
+from headwater.profiles.holding import Lately
+from headwater.profiles.loop import GROUP, Folding, profiles
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.settings import ProfilesSettings
 from headwater.spec.wire import encode
@@ -146,8 +147,8 @@ def test_partitions_know_of_the_same_profile_without_meeting(store: Store, tmp_p
 def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_read_again(store: Store) -> None:
     lately = Lately(10)
     for id in "abc":
-        lately.put(id, b"1234")
-    assert [lately.get(id) for id in "abc"] == [None, b"1234", b"1234"]
+        lately.put(id, b"123", b"4")
+    assert [lately.get(id) for id in "abc"] == [None, (b"123", b"4"), (b"123", b"4")]
     lately.put("b", b"x" * 11)
     assert [lately.get(id) for id in "abc"] == [None, None, None]
 

@@ -1,0 +1,148 @@
+"""The people that are at hand while events are folded: whole, as merges made them, with how they stand."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from headwater.profiles.computing.standing import Standing, Subject, absorb, decode
+from headwater.profiles.holding import Counts, decode_counts
+from headwater.profiles.known import State
+from headwater.profiles.known import decode as decode_state
+from headwater.store import known, people, standing
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from headwater.store import Store
+
+MAX_KEPT: Final = 20_000
+
+
+class Person(msgspec.Struct):
+    """A canonical profile, one that may be asked.
+
+    `told` are the identifiers that know of each value where merges brought standings together. `absorbed` are members
+    whose own standing is in this one now. `due` is when it is due according to the store, `stored` whether its standing
+    is there, and `asked` whether all was asked since it was read. `elsewhere` is what other partitions know and count.
+    """
+
+    id: str
+    space_id: str
+    collection: str
+    version: int
+    members: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    standing: Standing
+    told: dict[str, set[str]]
+    absorbed: tuple[str, ...]
+    due: int | None
+    stored: bool = False
+    asked: bool = False
+    elsewhere: tuple[tuple[State, ...], tuple[Counts, ...]] = ((), ())
+
+    @property
+    def is_new(self) -> bool:
+        """Has the profile changed, or was it never asked, since all was asked last?"""
+        return self.standing.version != self.version and not self.asked
+
+    def subject(self) -> Subject:
+        """What a pass of questions is about."""
+        return Subject(self.identifiers, self.members, self.version, self.told)
+
+
+class People:
+    """The people used last, and those whose standing is not written yet."""
+
+    def __init__(self, store: Store, partition: int, partitions: int) -> None:
+        self._store = store
+        self._partition = partition
+        self._partitions = partitions
+        self._kept: OrderedDict[str, Person] = OrderedDict()
+        self._canonical: dict[str, str] = {}
+        self.changed: dict[str, Person] = {}
+
+    async def look(self, ids: Iterable[str], *, again: bool = False) -> None:
+        """Have the people of these profiles at hand. `again` also reads what other partitions know of them."""
+        wanted = set(ids)
+        versions = {id: person.version for id, person in self._kept.items() if id in wanted or not again}
+        again = again and self._partitions > 1
+        if again:
+            versions = {}
+        self._canonical, found, elsewhere = await self._store.read(
+            lambda connection: self._read(connection, wanted, versions, again=again)
+        )
+        for id, one in found.items():
+            self._keep(self._person(one, elsewhere.get(id, ((), ()))))
+        for id, canonical in self._canonical.items():
+            if id != canonical:
+                self._kept.pop(id, None)
+
+    def _read(
+        self, connection: Connection, ids: set[str], versions: dict[str, int], *, again: bool
+    ) -> tuple[dict[str, str], dict[str, people.Person], dict[str, tuple[tuple[State, ...], tuple[Counts, ...]]]]:
+        canonical, found = people.look(connection, ids, versions)
+        elsewhere: dict[str, tuple[tuple[State, ...], tuple[Counts, ...]]] = {}
+        if again:
+            for id, one in found.items():
+                states: list[State] = []
+                counts: list[Counts] = []
+                for partition in range(self._partitions):
+                    if partition != self._partition:
+                        states += map(decode_state, known.states(connection, partition, one.members).values())
+                        counted = standing.counted_of(connection, partition, one.members)
+                        counts += map(decode_counts, counted.values())
+                elsewhere[id] = tuple(states), tuple(counts)
+        return canonical, found, elsewhere
+
+    def _person(self, one: people.Person, elsewhere: tuple[tuple[State, ...], tuple[Counts, ...]]) -> Person:
+        stand = {id: decode(each) for id, each in one.standings.items()}
+        for member in one.members:
+            if member in self.changed:  # newer than what the store has
+                stand[member] = self.changed[member].standing
+        own = stand.pop(one.id, None) or Standing()
+        due, told = own.due(), {}
+        if stand:
+            own, told = absorb(own, [stand[id] for id in sorted(stand)])
+        return Person(
+            one.id,
+            one.space_id,
+            one.collection,
+            one.version,
+            one.members,
+            one.identifiers,
+            own,
+            told,
+            tuple(stand),
+            due,
+            stored=bool(one.standings),
+            elsewhere=elsewhere,
+        )
+
+    def _keep(self, person: Person) -> None:
+        for id in person.absorbed:
+            self.changed.pop(id, None)
+            self._kept.pop(id, None)
+        if person.id in self.changed:
+            self.changed[person.id] = person
+        self._kept[person.id] = person
+        self._kept.move_to_end(person.id)
+        while len(self._kept) > MAX_KEPT:
+            id, forgotten = next(iter(self._kept.items()))
+            if id in self.changed or forgotten is person:
+                break
+            del self._kept[id]
+
+    def of(self, id: str) -> Person | None:
+        """The person that a profile is, among those looked for last."""
+        canonical = self._canonical.get(id)
+        return None if canonical is None else self._kept.get(canonical)
+
+    def written(self) -> None:
+        """The standings that changed are in the store."""
+        for person in self.changed.values():
+            person.absorbed, person.stored = (), True
+        self.changed.clear()

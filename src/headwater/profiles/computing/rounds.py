@@ -1,0 +1,139 @@
+"""Looking at profiles because it is time to: a window passed, a merge was undone, an account's people did something.
+
+Nothing has to come for this. Who is due longest is looked at first, some hundred at a time, between two chunks.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Final
+
+from headwater.profiles.computing.catalogue import Ready, Rules
+from headwater.profiles.computing.people import Person
+from headwater.profiles.computing.stage import OWNER, Stage, is_of, read_traits
+from headwater.profiles.computing.standing import Ask, encode, values
+from headwater.profiles.computing.standing import decode as decode_standing
+from headwater.profiles.holding import Counts, decode_counts
+from headwater.profiles.known import State
+from headwater.profiles.known import decode as decode_state
+from headwater.spec.computation import Value
+from headwater.store import accounts, known, people, standing
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from headwater.profiles.holding import Holding
+    from headwater.store import Store
+
+AT_ONCE: Final = 300
+MAX_USERS: Final = 10_000
+"""Of an account; the others do not count for it."""
+
+User = tuple[list[Counts], list[State], dict[str, Value]]
+"""What is counted and known of one of an account's people, and its values."""
+
+
+async def look_at_those_due(stage: Stage, holding: Holding, store: Store, now: int) -> int:
+    """Work out the values of profiles that are due; says how many there were."""
+    due = await store.read(lambda connection: _due(connection, now))
+    if not due:
+        return 0
+    await stage.people.look(due, again=True)
+    found = {person.id: person for id in due if (person := stage.people.of(id)) is not None}
+    await holding.learn([member for person in found.values() for member in person.members], counting=True)
+    for person in found.values():
+        rules = stage.rules.get(person.space_id)
+        if rules is None:
+            continue
+        if lost := set(person.standing.members) - set(person.members):
+            await _hand_on(stage, store, person, lost, now)
+        if person.collection == "accounts":
+            await _account(stage, store, person, rules, now)
+        else:
+            stage.settle(person, rules, _places(person, rules, now), now)
+    stage.is_due(due)
+    return len(due)
+
+
+def _due(connection: Connection, now: int) -> dict[str, int]:
+    found = standing.due(connection, standing.ANYWHERE, now, AT_ONCE)
+    return found | standing.due(connection, OWNER, now, AT_ONCE)
+
+
+def _places(person: Person, rules: Rules, now: int) -> list[int]:
+    """The computations that are due; all, if somebody else wanted the profile to be looked at."""
+    held = person.standing.values
+    due = [
+        each.place
+        for each in rules.ready
+        if (one := held.get(each.id)) is not None and one.due is not None and one.due <= now
+    ]
+    return due if due and not person.is_new else [each.place for each in rules.ready]
+
+
+async def _hand_on(stage: Stage, store: Store, person: Person, lost: set[str], now: int) -> None:
+    """Profiles that are parted again have stood as the whole did: what it was told, they were told."""
+    stands = await store.read(lambda connection: standing.standings(connection, lost))
+    canonical, _ = await store.read(lambda connection: people.look(connection, lost, {}))
+    for id in {canonical.get(one, one) for one in lost} - stands.keys() - {person.id}:
+        stage.hand_on(id, decode_standing(encode(person.standing)), now)
+
+
+async def _account(stage: Stage, store: Store, person: Person, rules: Rules, now: int) -> None:
+    """Work out the values of an account, from what is counted of its people and known of it."""
+    asked = [ready for ready in rules.accounts if is_of(ready, person) and stage.is_asked(ready, person)]
+    users, identifiers = await store.read(
+        lambda connection: _users(connection, person.id, told=any(each.computation.connections for each in asked))
+    )
+    traits = stage.traits(person, rules.traits)
+    people_told = tuple(sorted(identifiers.items()))
+    stage.ask(
+        person,
+        rules,
+        [each.place for each in asked],
+        traits,
+        _answer(users, rules),
+        now=now,
+        people=people_told,
+    )
+
+
+def _answer(users: list[User], rules: Rules) -> Ask:
+    theirs: list[dict[str, Any]] = []
+    for _, states, computed in users:
+        theirs.append(read_traits(states, rules.traits) | {k: v for k, v in computed.items() if k in rules.traits})
+
+    def answer(ready: Ready, traits: dict[str, Any], now: int) -> tuple[Value, int | None]:
+        name, compiled = ready.counted_as, ready.compiled
+        merged: list[list[Any]] = []
+        for counts, _, _ in users:
+            states = [each[name] for each in counts if name in each]
+            merged.append(reduce(compiled.merge, states) if states else compiled.new_state())
+        if not compiled.per_user:
+            return compiled.evaluate(reduce(compiled.merge, merged, compiled.new_state()), traits, now)
+        answers = [compiled.answers(state, of_user, now) for state, of_user in zip(merged, theirs, strict=True)]
+        value, due = compiled.of_account([each for each, _ in answers], traits, now)
+        instants = [at for at in (due, *(at for _, at in answers)) if at is not None]
+        return value, min(instants, default=None)
+
+    return answer
+
+
+def _users(connection: Connection, account_id: str, *, told: bool) -> tuple[list[User], dict[str, tuple[str, ...]]]:
+    ids = accounts.users_of(connection, account_id)[:MAX_USERS]
+    counts = standing.counted_of_people(connection, ids)
+    states = known.of_people(connection, ids)
+    stands = standing.standings(connection, ids)
+    users = [
+        (
+            [decode_counts(each) for each in counts.get(id, ())],
+            [decode_state(each) for each in states.get(id, ())],
+            values(decode_standing(stands[id])) if id in stands else {},
+        )
+        for id in ids
+    ]
+    identifiers = {}
+    if told:
+        _, found = people.look(connection, ids, {})
+        identifiers = {id: one.identifiers for id, one in found.items()}
+    return users, identifiers
