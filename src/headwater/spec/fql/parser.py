@@ -99,9 +99,10 @@ class _Parser:
         if negated:
             self._refuse("`!` before a comparison needs parentheses, as in `!(a = 1)`")
         self._move()
-        if sign.text == "in" and not (self._here.text == "[" or self._here.kind == "path"):
-            self._refuse("after `in` a list is expected, such as ['a', 'b'], or a field that holds one")
+        place = self._here.start
         right = self._operand()
+        if sign.text == "in" and not isinstance(right, List | Path):
+            raise FqlError("after `in` a list is expected, such as ['a', 'b'], or a field that holds one", place)
         if self._here.text in _SIGNS and self._here.kind in ("symbol", "word"):
             self._refuse("only two values can be compared; join comparisons with `and` or `or`")
         return Compare(left=left, by=cast("Sign", sign.text), right=right, place=left.place)

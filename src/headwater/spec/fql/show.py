@@ -10,7 +10,10 @@ from headwater.spec.fql.tree import All, And, Call, Compare, Condition, List, No
 
 
 def show(query: Query) -> str:
-    """The query as text: one space around signs, no needless parentheses, quotes as they were."""
+    """The query as text: one space around signs, no needless parentheses, quotes as they were.
+
+    That can be a little longer than what was parsed, and then than a query may be.
+    """
     return "all" if isinstance(query.body, All) else _condition(query.body)
 
 
