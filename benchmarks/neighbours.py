@@ -1,13 +1,21 @@
 """What a destination that misbehaves costs its neighbours: the age of a good webhook's events, alone and beside each.
 
-The good webhook gets 500 events a second; its neighbour is well, hangs, refuses, or answers 429, 500 or half an
-answer. Every receiver has a process of its own, so that none slows the sender; the warehouse rests, so that its loads
-do not fall into some turns and not into others. Rounds go through all neighbours in turn, and the median of a
-neighbour's turns counts, since a tail moves by itself. "Alone" follows the one that is well, which leaves nothing
-behind that is still tried again.
+The good webhook gets 500 events a second. Its neighbour is well, hangs, refuses, or answers 429, 500 or half an answer.
+Turns of a few seconds follow one another:
+
+    alone, beside one, while that one is removed, alone, beside the next, while that one is removed, alone, ...
+
+A turn is compared with the two alone that stand around it, so that what the machine does otherwise cancels out, and
+the median over the rounds counts. A neighbour is removed for good: its deliveries that wait are given up, and the next
+turn begins when none waits any more. Every receiver has a process of its own, so that none slows the sender; the
+warehouse rests, so that its loads do not fall into some turns and not into others. All people are known before; with
+`--newcomers` some events are of new ones, whom the pipeline writes to the store on the way.
 """
 
+import argparse
 import asyncio
+import base64
+import http.client
 import json
 import statistics
 import subprocess
@@ -15,19 +23,27 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
-from benchmarks.load import event, paced, send_all
+from benchmarks.load import batches, event, paced, send_all
 from benchmarks.report import quantile, report
 from benchmarks.sink import running_sink
 from headwater.contracts.doubles import Answer, Recorder, refusing_port
 from headwater.contracts.house import RunningHouse, running_house, until
+from headwater.store import Store, parked
 
-EVENTS_PER_SECOND, SECONDS, BATCH, ROUNDS = 500, 5, 5, 4
+EVENTS_PER_SECOND, BATCH, PEOPLE = 500, 5, 10_000
+SECONDS, ROUNDS = 3.0, 5
+PAUSE = 1.0
+LOOK_EVERY = 0.05
 REST = {"WAREHOUSE_LOAD_EVERY_SECONDS": "3600", "WAREHOUSE_ARCHIVE_EVERY_SECONDS": "3600"}
 WAYS = {
     "is well": Answer(),
@@ -36,12 +52,25 @@ WAYS = {
     "answers 500": Answer(status=500),
     "answers half": Answer(mischief="half"),
 }
+REFUSES = "refuses"
+
+
+class Round(msgspec.Struct, frozen=True):
+    """Ages in milliseconds: alone before, beside the neighbour, while it was removed, alone after; and how many seconds
+    passed from the removal until none of its deliveries waited.
+    """
+
+    before: list[float]
+    beside: list[float]
+    removed: list[float]
+    after: list[float]
+    settled: float
 
 
 @contextmanager
 def receiver(answer: Answer) -> Iterator[str]:
     """The address of a server, in a process of its own, that answers everything that way."""
-    command = [sys.executable, "-m", "benchmarks.neighbours", msgspec.json.encode(answer).decode()]
+    command = [sys.executable, "-m", "benchmarks.neighbours", "--receive", msgspec.json.encode(answer).decode()]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -58,70 +87,148 @@ async def receive(answer: Answer) -> None:
         await asyncio.Event().wait()
 
 
-def ages(house: RunningHouse, sink: str, first: int) -> list[float]:
+def asked(sink: str, query: str = "") -> dict[str, Any]:
+    with urllib.request.urlopen(f"{sink}/{query}") as answer:
+        return json.load(answer)
+
+
+def meet(house: RunningHouse, sink: str) -> None:
+    """Have the house know everybody whose events come later."""
+    connected = house.connect("webhook", {"url": f"{sink}/count"}, name="first")
+    time.sleep(PAUSE)
+    bodies = batches(PEOPLE)
+    key = base64.b64encode(f"{house.write_key}:".encode()).decode()
+    headers = {"Content-Type": "application/json", "Authorization": f"Basic {key}"}
+    send_all(house.collect_url, "/v1/batch", bodies, headers)
+    until(lambda: asked(sink)["events"] >= PEOPLE, seconds=120, what="for the webhook")
+    house.ask("DELETE", f"/destinations/{connected}")
+    time.sleep(PAUSE)
+
+
+def ages(house: RunningHouse, sink: str, numbers: Iterator[int], *, seconds: float, newcomers: int) -> list[float]:
     """Send events for some seconds and return how old each was on arrival, in milliseconds."""
+    before = len(asked(sink, "?ages=0")["ages"])
+    connection = http.client.HTTPConnection(urlsplit(house.collect_url).netloc)
 
-    def get(query: str = "") -> dict[str, list[float]]:
-        with urllib.request.urlopen(f"{sink}/{query}") as answer:
-            return json.load(answer)
-
-    before = get()["events"]
-
-    def send(number: int) -> None:
-        events = [event(first + number * BATCH + index, sent=time.time()) for index in range(BATCH)]
+    def send(_: int) -> None:
+        events = [event(next(numbers), sent=time.time()) for _ in range(BATCH)]
+        for each in events[:newcomers]:
+            each["userId"] = f"newcomer-{each['messageId']}"
         body = msgspec.json.encode({"batch": events, "writeKey": house.write_key})
-        send_all(house.collect_url, "/v1/batch", [body], {"Content-Type": "application/json"}, connections=1)
+        connection.request("POST", "/v1/batch", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200, answer.status
 
-    paced(EVENTS_PER_SECOND / BATCH, SECONDS, send)
-    until(lambda: get()["events"] >= before + EVENTS_PER_SECOND * SECONDS, seconds=60, what="for the webhook")
-    return [age * 1000 for age in get(f"?ages={before}")["ages"]]
+    rate = EVENTS_PER_SECOND / BATCH
+    paced(rate, seconds, send)
+    connection.close()
+    sent = int(rate * seconds) * BATCH
+    until(lambda: len(asked(sink, f"?ages={before}")["ages"]) >= sent, seconds=60, what="for the webhook")
+    return [age * 1000 for age in asked(sink, f"?ages={before}")["ages"]]
 
 
-def main() -> None:
-    found: dict[str, list[list[float]]] = {}
+def remove(
+    house: RunningHouse, store: Store, neighbour: str, measure: Callable[[], list[float]]
+) -> tuple[list[float], float]:
+    """Remove a neighbour. Returns what was measured meanwhile, and how long its deliveries still waited, in seconds."""
+    house.ask("DELETE", f"/destinations/{neighbour}")
+    removed = time.monotonic()
+
+    def waits() -> bool:
+        return neighbour in store.run(parked.backlogs, write=False)
+
+    def last_seen() -> float:
+        last = removed
+        while time.monotonic() < removed + PAUSE or waits():
+            if waits():
+                last = time.monotonic()
+            time.sleep(LOOK_EVERY)
+        return last - removed
+
+    with ThreadPoolExecutor(1) as watching:
+        settled = watching.submit(last_seen)
+        measured = measure()
+        return measured, settled.result()
+
+
+def measured(ways: list[str], *, seconds: float, rounds: int, newcomers: int) -> dict[str, list[Round]]:
+    """The rounds of each way."""
+    found: dict[str, list[Round]] = {way: [] for way in ways}
     with ExitStack() as stack:
         sink = stack.enter_context(running_sink())
-        urls = {way: stack.enter_context(receiver(answer)) for way, answer in WAYS.items()}
-        urls["refuses"] = f"http://127.0.0.1:{stack.enter_context(refusing_port())}/"
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        house = stack.enter_context(running_house(Path(folder), **REST))
+        urls = {way: stack.enter_context(receiver(WAYS[way])) for way in ways if way != REFUSES}
+        urls[REFUSES] = f"http://127.0.0.1:{stack.enter_context(refusing_port())}/"
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        house = stack.enter_context(running_house(folder, **REST))
+        store = Store.in_folder(folder / "data")
+        stack.callback(store.close)
+        meet(house, sink)
+        numbers = count(PEOPLE)
+
+        def turn() -> list[float]:
+            return ages(house, sink, numbers, seconds=seconds, newcomers=newcomers)
+
         house.connect("webhook", {"url": f"{sink}/?age=1"}, name="good")
-        neighbours = {way: house.connect("webhook", {"url": url}, name=way) for way, url in urls.items()}
-        for neighbour in neighbours.values():
-            house.ask("PATCH", f"/destinations/{neighbour}", {"enabled": False})
-        turn = 0
-        for _ in range(ROUNDS):
-            for way in ("is well", "alone", *(bad for bad in neighbours if bad != "is well")):
-                turn += 1
-                found.setdefault(way, []).append(beside(house, sink, neighbours.get(way), turn * 100_000))
-    report("neighbours", figures_of(found), target="p99 of the others moves by less than 10 %")
+        time.sleep(PAUSE)
+        turn()
+        alone = turn()
+        for _ in range(rounds):
+            for way in ways:
+                neighbour = house.connect("webhook", {"url": urls[way]}, name=way)
+                time.sleep(PAUSE)
+                beside = turn()
+                removed, settled = remove(house, store, neighbour, turn)
+                before, alone = alone, turn()
+                found[way].append(Round(before, beside, removed, alone, settled))
+    return found
 
 
-def beside(house: RunningHouse, sink: str, neighbour: str | None, first: int) -> list[float]:
-    """The good webhook's ages while that neighbour, if any, is connected."""
-    for enabled in (True, False):
-        if neighbour:
-            house.ask("PATCH", f"/destinations/{neighbour}", {"enabled": enabled})
-        if enabled:
-            time.sleep(1)
-            measured = ages(house, sink, first)
-    return measured
-
-
-def figures_of(found: dict[str, list[list[float]]]) -> dict[str, float]:
-    tails = {way: [quantile(turn, 0.99) for turn in turns] for way, turns in found.items()}
-    alone = tails.pop("alone")
-    figures = {
-        "alone: p50, ms": statistics.median(age for turn in found["alone"] for age in turn),
+def figures_of(found: dict[str, list[Round]]) -> dict[str, float | str]:
+    turns = [each.before for rounds in found.values() for each in rounds]
+    alone = [tail(turn) for turn in turns]
+    figures: dict[str, float | str] = {
+        "alone: p50, ms": statistics.median(age for turn in turns for age in turn),
         "alone: p99, ms": statistics.median(alone),
         "alone: widest p99 / narrowest": max(alone) / min(alone),
     }
-    ratios = {way: statistics.median(turns) / statistics.median(alone) for way, turns in tails.items()}
-    return figures | {f"beside one that {way}: p99 / alone": ratio for way, ratio in ratios.items()}
+    for way, rounds in found.items():
+        for name, of in {"beside": _beside, "removed": _removed}.items():
+            ratios = [tail(of(each)) / statistics.mean((tail(each.before), tail(each.after))) for each in rounds]
+            figures[f"one that {way}, {name}: p99 / alone"] = statistics.median(ratios)
+            figures[f"one that {way}, {name}: least to most"] = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        figures[f"one that {way}, removed: settled, s"] = statistics.median(each.settled for each in rounds)
+    return figures
+
+
+def _beside(each: Round) -> list[float]:
+    return each.beside
+
+
+def _removed(each: Round) -> list[float]:
+    return each.removed
+
+
+def tail(turn: list[float]) -> float:
+    return quantile(turn, 0.99)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="neighbours", description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long a turn is")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each neighbour has its turn")
+    parser.add_argument("--only", action="append", choices=[*WAYS, REFUSES], help="only this neighbour")
+    parser.add_argument("--newcomers", type=int, default=0, help=f"how many of {BATCH} events are of new people")
+    parser.add_argument("--receive", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.receive:
+        asyncio.run(receive(msgspec.json.decode(chosen.receive, type=Answer)))
+        return
+    found = measured(
+        chosen.only or [*WAYS, REFUSES], seconds=chosen.seconds, rounds=chosen.rounds, newcomers=chosen.newcomers
+    )
+    report("neighbours", figures_of(found), target="beside a bad one p99 moves by less than 10 %")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        asyncio.run(receive(msgspec.json.decode(sys.argv[1], type=Answer)))
-    else:
-        main()
+    main()

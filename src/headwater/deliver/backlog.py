@@ -3,14 +3,20 @@
 What is gathered while a transaction runs is written by the next: first new rows, then what became of rows. So the end
 of a delivery is written after its row, however soon it comes. A store that is away is waited for; nothing is forgotten
 meanwhile, and chunks without parked deliveries go on.
+
+The store is shared with everybody else, and its writers come one after the other. So orders that come soon after others
+wait a moment for more, no transaction holds more than PER_TRANSACTION rows, and after each the backlog rests for as
+long as it took. When the house stops nothing waits any more.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -24,7 +30,12 @@ if TYPE_CHECKING:
     from headwater.store import Store
     from headwater.store.parked import Change, ParkedDelivery
 
-_PER_TRANSACTION = 4_000
+PER_TRANSACTION = 250
+"""Rows that one transaction may write: some ten milliseconds."""
+
+_GATHER_SECONDS = 0.2
+_LONGEST_REST = 0.1
+T = TypeVar("T")
 
 
 class _Orders(msgspec.Struct):
@@ -46,6 +57,8 @@ class Backlog:
         self._written = 0
         self._wanted = asyncio.Event()
         self._progress = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._wrote = 0.0
         self._closing = False
         self.due = asyncio.Event()
 
@@ -79,10 +92,12 @@ class Backlog:
         """Write what is ordered, until closed and everything is written."""
         while not self._closing or self._written < self._given:
             await self._wanted.wait()
+            await self._gather()
             if not self._closing:
                 self._wanted.clear()
             mark, orders = self._given, self._orders
             self._orders = _Orders()
+            self._wrote = time.monotonic()
             await self._write(orders)
             self._written = mark
             self._progress.set()
@@ -92,24 +107,48 @@ class Backlog:
         """Have the writing end once everything ordered is written."""
         self._closing = True
         self._wanted.set()
+        self._hurry.set()
+
+    async def write(self, change: Callable[[Connection], T]) -> T:
+        """Run one bounded transaction, and rest for as long as it took, so that others have their turn at the store.
+
+        Raises Unavailable when the store is away.
+        """
+        started = time.monotonic()
+        answer = await self._store.write(change)
+        if not self._closing:
+            await asyncio.sleep(min(time.monotonic() - started, _LONGEST_REST))
+        return answer
 
     def _mark(self) -> int:
         self._given += 1
         self._wanted.set()
+        if len(self._orders.parks) + len(self._orders.changes) >= PER_TRANSACTION:
+            self._hurry.set()
         return self._given
 
+    async def _gather(self) -> None:
+        """Let orders come together: until there are enough for a transaction, or the last writing is a while ago."""
+        left = self._wrote + _GATHER_SECONDS - time.monotonic()
+        if left > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._hurry.wait()
+        if not self._closing:
+            self._hurry.clear()
+
     async def _write(self, orders: _Orders) -> None:
-        for start in range(0, len(orders.parks), _PER_TRANSACTION):
-            await self._patiently(partial(parked.park, deliveries=orders.parks[start : start + _PER_TRANSACTION]))
-        for start in range(0, len(orders.changes), _PER_TRANSACTION):
-            await self._patiently(partial(parked.settle, changes=orders.changes[start : start + _PER_TRANSACTION]))
+        for start in range(0, len(orders.parks), PER_TRANSACTION):
+            await self._patiently(partial(parked.park, deliveries=orders.parks[start : start + PER_TRANSACTION]))
+        for start in range(0, len(orders.changes), PER_TRANSACTION):
+            await self._patiently(partial(parked.settle, changes=orders.changes[start : start + PER_TRANSACTION]))
         if orders.releases or orders.pauses:
             await self._patiently(partial(_release_and_pause, orders=orders))
 
     async def _patiently(self, write: Callable[[Connection], object]) -> None:
         while True:
             try:
-                await self._store.write(write)
+                await self.write(write)
                 return
             except Unavailable as error:
                 await asyncio.sleep(error.retry_after)

@@ -1,14 +1,19 @@
-"""How parked deliveries come back: claims those that are due for lanes with room, and tends to those with no hope."""
+"""How parked deliveries come back: claims those that are due for lanes with room, and tends to those with no hope.
+
+However many wait, a transaction takes some of them only, and between two everybody else has a turn at the store. What
+is left over comes with the next look, or when it is tended to again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from headwater import telemetry
+from headwater.deliver.backlog import PER_TRANSACTION
 from headwater.deliver.lane import LEASE_SECONDS
 from headwater.spec.errors import Unavailable
 from headwater.store import parked
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 _LOOK_EVERY = 1.0
 _PAUSE = 0.02
 _TEND_EVERY = 15.0
+_TENDING_SECONDS = 2.0
 _GONE = "The destination was removed or switched off."
 
 
@@ -84,6 +90,7 @@ class Comeback:
             lane = self._lanes.get(destination_id)
             if lane is None:
                 await self._fail(destination_id)
+                next_due = now
             elif due_at > now:
                 next_due = min(next_due, due_at)
             elif room := lane.room():
@@ -93,15 +100,17 @@ class Comeback:
         return max(next_due - now, 0) / 1000
 
     async def _claim(self, limits: dict[str, int], now: int) -> None:
-        claim = partial(parked.claim, limits=limits, now=now, lease_ms=int(LEASE_SECONDS * 1000))
-        for destination_id, rows in (await self._store.write(claim)).items():
-            lane = self._lanes.get(destination_id)
-            if lane is None:
-                self._backlog.release([row.id for row in rows], now)
-            else:
-                lane.offer(rows)
+        for part in bounded(limits, PER_TRANSACTION):
+            claim = partial(parked.claim, limits=part, now=now, lease_ms=int(LEASE_SECONDS * 1000))
+            for destination_id, rows in (await self._backlog.write(claim)).items():
+                lane = self._lanes.get(destination_id)
+                if lane is None:
+                    self._backlog.release([row.id for row in rows], now)
+                else:
+                    lane.offer(rows)
 
-    async def _fail(self, destination_id: str, *, expired: bool = False) -> None:
+    async def _fail(self, destination_id: str, *, expired: bool = False) -> int:
+        """Give up some of what waits for a destination. Returns how many."""
         fail = partial(
             parked.fail_waiting,
             destination_id=destination_id,
@@ -109,22 +118,38 @@ class Comeback:
             detail="" if expired else _GONE,
             now=_now_ms(),
             expired=expired,
+            limit=PER_TRANSACTION,
         )
-        while await self._store.write(fail):
-            pass
+        return await self._backlog.write(fail)
 
     async def _tend(self) -> None:
         """Fail what expired while nobody could try it, forget what ended long ago, and show how much waits."""
+        until = time.monotonic() + _TENDING_SECONDS
         for lane in self._lanes.made():
-            if lane.waiting_in_vain():
-                await self._fail(lane.plan.destination.id, expired=True)
+            while lane.waiting_in_vain() and await self._fail(lane.plan.destination.id, expired=True):
+                if time.monotonic() > until:
+                    break
         before = _now_ms() - self._settings.keep_parked_hours * 3_600_000
-        purge = partial(parked.purge, ended_before=before, committed=dict(self._committed))
-        await self._store.write(purge)
+        purge = partial(parked.purge, ended_before=before, committed=dict(self._committed), limit=PER_TRANSACTION)
+        while await self._backlog.write(purge) and time.monotonic() <= until:
+            continue
         waiting = await self._store.read(parked.waiting)
         for destination_id in self._shown | waiting.keys():
             telemetry.DELIVER_PARKED.labels(destination_id).set(waiting.get(destination_id, 0))
         self._shown = set(waiting)
+
+
+def bounded(limits: Mapping[str, int], most: int) -> Iterator[dict[str, int]]:
+    """The limits in parts, none of which comes to more than `most` in all; a larger one is cut down to it."""
+    part: dict[str, int] = {}
+    for destination_id, limit in limits.items():
+        cut = min(limit, most)
+        if sum(part.values()) + cut > most:
+            yield part
+            part = {}
+        part[destination_id] = cut
+    if part:
+        yield part
 
 
 def _now_ms() -> int:

@@ -40,6 +40,8 @@ _LEAST_TICK = 0.005
 _BUSY = 0.1
 """A loop that is so many seconds late was too busy for its requests; nothing then speaks against a destination."""
 _AT_A_STRETCH = 50
+_COMMIT_EVERY = 0.05
+"""Chunks that end within so many seconds are committed together: who appends to the same files waits for fewer."""
 _PATIENCE = 10
 T = TypeVar("T")
 
@@ -115,6 +117,7 @@ class Walk:
         self._known: dict[int, dict[str, _Beginning]] = {}
         self._passages: deque[Passage] = deque()
         self._arrived = asyncio.Event()
+        self._wrote = 0.0
         self._reading = True
 
     async def begin(self) -> None:
@@ -206,11 +209,18 @@ class Walk:
                 self._arrived.clear()
                 await self._arrived.wait()
             await self._ended(self._passages[0], stopping)
+            await self._not_too_soon(stopping)
             ended = [self._passages.popleft()]
             while self._passages and not self._passages[0].open:
                 ended.append(self._passages.popleft())
             await self._backlog.flushed(max(passage.mark for passage in ended))
             await self._write(ended)
+
+    async def _not_too_soon(self, stopping: asyncio.Event) -> None:
+        left = self._wrote + _COMMIT_EVERY - time.monotonic()
+        if left > 0 and not self._window.full and not stopping.is_set():
+            await asyncio.sleep(left)
+        self._wrote = time.monotonic()
 
     async def _ended(self, passage: Passage, stopping: asyncio.Event) -> None:
         """Wait until nothing of a chunk is open, parking what holds it up."""

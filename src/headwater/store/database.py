@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("headwater.store")
 T = TypeVar("T")
 _TRIES = 8
+_LOCK_SECONDS = 30.0
+_LOCK_POLL_SECONDS = 0.001
 _LOST_A_RACE = {"40001", "40P01", "CR000"}
 
 
@@ -33,7 +36,7 @@ class Store:
         """`url` is an SQLAlchemy URL: `sqlite:////path/store.sqlite` or `postgresql+psycopg://user@host/name`."""
         self.url = url
         if url.startswith("sqlite"):
-            self._engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": 30.0})
+            self._engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": _LOCK_SECONDS})
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
         else:
@@ -99,10 +102,32 @@ def _is_race(error: DBAPIError) -> bool:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA busy_timeout={int(_LOCK_SECONDS * 1000)}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("headwater_write", True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if connection.get_execution_options().get("headwater_write", True):
+        _take_write_lock(connection.connection.driver_connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _take_write_lock(connection: Any) -> None:
+    """Begin as soon as the writer before has ended. SQLite's own waits grow to a tenth of a second, in which others
+    come first again and again.
+    """
+    deadline = time.monotonic() + _LOCK_SECONDS
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(_LOCK_POLL_SECONDS)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={int(_LOCK_SECONDS * 1000)}")

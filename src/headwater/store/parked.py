@@ -39,6 +39,7 @@ REFUSED = "The destination refused its credentials."
 
 _PAGE = 500
 _LOOKED_AT = 50
+_SETTLED = [column for column in parked.c if column.name != "payload"]
 T = TypeVar("T")
 
 
@@ -104,19 +105,23 @@ def delivery_id(destination_id: str, partition: int, position: int) -> str:
 
 def park(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
     """Insert rows, leaving those alone that are there already. Returns how many were new."""
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(parked)
-    statement = insert.on_conflict_do_nothing().returning(parked.c.id)
-    new: set[str] = set()
-    for page in _pages(deliveries):
-        new.update(connection.execute(statement, [msgspec.structs.asdict(each) for each in page]).scalars())
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(parked).on_conflict_do_nothing()
+    new = 0
+    for page in _pages([each for each in deliveries if each.state == "waiting"]):
+        rows = [msgspec.structs.asdict(each) for each in page]
+        new += connection.execute(insert, rows, execution_options={"preserve_rowcount": True}).rowcount
     moves: list[Count] = []
     newest: dict[tuple[str, str, str], tuple[int, str]] = {}
-    for each in deliveries:
-        if each.state != "waiting" and each.id in new:
-            moves += _move(each, (Step.PENDING, each.parked_reason, each.parked_at))
-            _note(newest, (each.source_id, each.destination_id, STEPS[each.state]), each.counted_at, each.reason)
+    for page in _pages([each for each in deliveries if each.state != "waiting"]):
+        found = connection.execute(insert.returning(parked.c.id), [msgspec.structs.asdict(each) for each in page])
+        ids = set(found.scalars())
+        new += len(ids)
+        for each in page:
+            if each.id in ids:
+                moves += _move(each, (Step.PENDING, each.parked_reason, each.parked_at))
+                _note(newest, (each.source_id, each.destination_id, STEPS[each.state]), each.counted_at, each.reason)
     ledger.add(connection, moves, newest)
-    return len(new)
+    return new
 
 
 def settle(connection: Connection, changes: Sequence[Change]) -> int:
@@ -127,7 +132,7 @@ def settle(connection: Connection, changes: Sequence[Change]) -> int:
     delivered: list[Ages] = []
     for page in _pages(changes):
         wanted = {change.id: change for change in page}
-        query = sa.select(parked).where(parked.c.id.in_(list(wanted)), parked.c.state == "waiting").with_for_update()
+        query = sa.select(*_SETTLED).where(parked.c.id.in_(list(wanted)), parked.c.state == "waiting").with_for_update()
         rows = connection.execute(query).mappings().all()
         pairs = [(row, wanted[row["id"]]) for row in rows]
         if pairs:
@@ -209,20 +214,36 @@ def known(connection: Connection, partition: int, position: int) -> list[ParkedD
 
 
 def fail_waiting(
-    connection: Connection, destination_id: str, *, reason: str, now: int, detail: str = "", expired: bool = False
+    connection: Connection,
+    destination_id: str,
+    *,
+    reason: str,
+    now: int,
+    detail: str = "",
+    expired: bool = False,
+    limit: int = _PAGE,
 ) -> int:
-    """Fail up to a page of a destination's waiting deliveries; call again until it returns 0.
+    """Fail up to so many of a destination's waiting deliveries; call again until it returns 0.
 
-    With `expired` only those beyond their horizon, whose last error is kept; paused ones have none that runs.
+    With `expired` only those beyond their horizon; paused ones have none that runs. Without a `detail` the last error
+    is kept. What the events and attempts hold is not read, so that it costs little to give up many.
     """
-    query = sa.select(parked).where(parked.c.state == "waiting", parked.c.destination_id == destination_id)
+    columns = (parked.c.id, parked.c.source_id, parked.c.reason, parked.c.counted_at)
+    query = sa.select(*columns).where(parked.c.state == "waiting", parked.c.destination_id == destination_id)
     if expired:
         query = query.where(parked.c.expires_at <= now, parked.c.reason != "PAUSED")
-    rows = connection.execute(query.limit(_PAGE).with_for_update(skip_locked=True)).mappings().all()
-    changes = [
-        Change(id=row["id"], state="failed", reason=reason, at=now, detail=detail or _last_words(row)) for row in rows
+    rows = connection.execute(query.limit(min(limit, _PAGE)).with_for_update(skip_locked=True)).all()
+    if not rows:
+        return 0
+    ended = {"state": "failed", "reason": reason, "counted_at": now, "ended_at": now, "detail": detail or _LAST_WORDS}
+    connection.execute(parked.update().where(parked.c.id.in_([row.id for row in rows])).values(**ended))
+    left = [
+        Count(row.source_id, destination_id, row.counted_at // 60_000, Step.PENDING, row.reason, -1) for row in rows
     ]
-    return settle(connection, changes)
+    here = Count("", destination_id, now // 60_000, Step.FAILED_DELIVERY, reason, 1)
+    newest = {(row.source_id, destination_id, here.step): (now, reason) for row in rows}
+    ledger.add(connection, left + [msgspec.structs.replace(here, source_id=row.source_id) for row in rows], newest)
+    return len(rows)
 
 
 def redrive(
@@ -285,6 +306,9 @@ def purge(connection: Connection, *, ended_before: int, committed: Mapping[int, 
     return gone
 
 
+_LAST_WORDS = sa.case(
+    (parked.c.detail != "", parked.c.reason + sa.literal(": ") + parked.c.detail), else_=parked.c.reason
+)
 _BACKLOGS = sa.text(
     """
     WITH RECURSIVE each_one(id) AS (
@@ -302,12 +326,14 @@ _BACKLOGS = sa.text(
 
 def _update(connection: Connection, pairs: Sequence[tuple[RowMapping, Change]]) -> None:
     names = ("state", "reason", "counted_at", "detail", "due_at", "expires_at", "ended_at", "attempts", "notes")
-    statement = (
-        parked.update()
-        .where(parked.c.id == sa.bindparam("key"))
-        .values({**{name: sa.bindparam(f"new_{name}") for name in names}, "payload": sa.bindparam("new_payload")})
-    )
-    connection.execute(statement, [_values(row, change) for row, change in pairs])
+    chosen = parked.update().where(parked.c.id == sa.bindparam("key"))
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
+    kept = [_values(row, change) for row, change in pairs if change.state != "delivered"]
+    if kept:
+        connection.execute(chosen.values(values), kept)
+    gone = [_values(row, change) for row, change in pairs if change.state == "delivered"]
+    if gone:
+        connection.execute(chosen.values({**values, "payload": b""}), gone)
 
 
 def _values(row: RowMapping, change: Change) -> dict[str, Any]:
@@ -323,7 +349,6 @@ def _values(row: RowMapping, change: Change) -> dict[str, Any]:
         "new_ended_at": None if waits else change.at,
         "new_attempts": row["attempts"] + (change.attempt is not None),
         "new_notes": _noted(row["notes"], change.attempt),
-        "new_payload": b"" if change.state == "delivered" else row["payload"],
     }
 
 
@@ -348,10 +373,6 @@ def _noted(notes: list[dict[str, Any]], attempt: dict[str, Any] | None) -> list[
     if attempt is None:
         return notes
     return [*notes, attempt] if len(notes) < KEPT_NOTES else [notes[0], *notes[2 - KEPT_NOTES :], attempt]
-
-
-def _last_words(row: RowMapping) -> str:
-    return f"{row['reason']}: {row['detail']}" if row["detail"] else row["reason"]
 
 
 def _where(chosen: Filter) -> list[sa.ColumnElement[bool]]:
