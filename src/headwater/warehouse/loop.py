@@ -21,11 +21,13 @@ from headwater.spec.errors import HeadwaterError, SetupError, Unavailable
 from headwater.spec.event import decode_processed
 from headwater.store import Store, loads
 from headwater.warehouse.engines import Place, definition
+from headwater.warehouse.profiles.keeper import ProfilesKeeper
+from headwater.warehouse.profiles.names import warehouse_of
 from headwater.warehouse.reading import LOOK_SECONDS, Pace, Reader, now_ms, pause
 
 if TYPE_CHECKING:
     from headwater.spec.settings import WarehouseSettings
-    from headwater.spec.workspace import Warehouse
+    from headwater.spec.workspace import ProfilesWarehouse, Warehouse, Workspace
     from headwater.store.secrets import Secrets
     from headwater.store.snapshot import Snapshot
     from headwater.warehouse.archive import Archive, Part
@@ -68,22 +70,32 @@ async def warehouse(
                 # A keeper that was at work when its warehouse was deleted may have made its group known once more.
                 found = snapshot.current
                 with contextlib.suppress(Unavailable):
-                    await _forget_deleted(log, {one.id for one in found.warehouses})
+                    await _forget_deleted(log, found)
                     workspace = found
                     for warehouse_id in ended:
                         del keepers[warehouse_id]
-            for one in snapshot.current.warehouses:
-                if one.enabled and (one.id not in keepers or keepers[one.id].done()):
-                    keeper = WarehouseKeeper(log, store, snapshot, secrets, one.id, settings=settings, folder=folder)
-                    keepers[one.id] = tasks.create_task(keeper.run(stopping), name=group_of(one.id))
+            for kind, wanted in _wanted(snapshot.current):
+                for one in wanted:
+                    if one.enabled and (one.id not in keepers or keepers[one.id].done()):
+                        keeper = kind(log, store, snapshot, secrets, one.id, settings=settings, folder=folder)
+                        keepers[one.id] = tasks.create_task(keeper.run(stopping), name=group_of(one.id))
             await pause(stopping, LOOK_SECONDS)
 
 
-async def _forget_deleted(log: EventLog, known: set[str]) -> None:
+def _wanted(
+    workspace: Workspace,
+) -> tuple[tuple[type[WarehouseKeeper | ProfilesKeeper], Sequence[Warehouse | ProfilesWarehouse]], ...]:
+    return (WarehouseKeeper, workspace.warehouses), (ProfilesKeeper, workspace.profiles_warehouses)
+
+
+async def _forget_deleted(log: EventLog, workspace: Workspace) -> None:
     """Let go of what deleted warehouses have not read, so that the log can be trimmed. Disabled ones keep theirs."""
+    known = {one.id for _, wanted in _wanted(workspace) for one in wanted}
     for partition in log.partitions(PROCESSED):
         for group in await log.groups(PROCESSED, partition):
-            if group.startswith(_GROUP_PREFIX) and group.removeprefix(_GROUP_PREFIX) not in known:
+            plain = group.removeprefix(_GROUP_PREFIX) if group.startswith(_GROUP_PREFIX) else None
+            warehouse_id = plain or warehouse_of(group)
+            if warehouse_id is not None and warehouse_id not in known:
                 await log.forget(group, PROCESSED, partition)
 
 
