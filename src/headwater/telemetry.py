@@ -63,6 +63,12 @@ WAREHOUSE_FRESHNESS = prom.Gauge(
     ["warehouse"],
     multiprocess_mode="mostrecent",
 )
+SQL_TRAIT_ROWS = prom.Counter(
+    "headwater_warehouse_sql_trait_rows_total",
+    "Rows of SQL traits, by fate: changed, unchanged, vanished, discarded.",
+    ["fate"],
+)
+SQL_TRAIT_RUN = prom.Histogram("headwater_warehouse_sql_trait_run_seconds", "One run of an SQL trait.", buckets=_SLOW)
 ARCHIVE_EVENTS = prom.Counter("headwater_warehouse_archived_events_total", "Events written to the archive.")
 LOG_LAG = prom.Gauge(
     "headwater_eventlog_lag_records",

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 KeyColumn = Literal["user_id", "email", "anonymous_id", "group_id"]
+Cell = str | int | float | None
 Discard = Literal["null_key", "key_too_long", "duplicate_key", "too_large"]
 
 SQL_TRAITS: Final = "sql-traits"

@@ -1,4 +1,4 @@
-"""The loop: keeps the archive and every warehouse up with the log, each at its own pace.
+"""The loop: keeps the archive and every warehouse up with the log, each at its own pace, and runs SQL traits.
 
 What is heavy (Arrow, the drivers) is imported by the first load, so that an idle house stays small.
 """
@@ -23,7 +23,8 @@ from headwater.store import Store, loads
 from headwater.warehouse.engines import Place, definition
 from headwater.warehouse.profiles.keeper import ProfilesKeeper
 from headwater.warehouse.profiles.names import warehouse_of
-from headwater.warehouse.reading import LOOK_SECONDS, Pace, Reader, now_ms, pause
+from headwater.warehouse.reading import ARCHIVE_GROUP, LOOK_SECONDS, Pace, Reader, now_ms, pause
+from headwater.warehouse.sql_traits.keeper import SqlTraitKeeper
 
 if TYPE_CHECKING:
     from headwater.spec.settings import WarehouseSettings
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from headwater.warehouse.load import Loaded, Published
     from headwater.warehouse.naming import Names
 
-ARCHIVE_GROUP: Final = "archive"
 _GROUP_PREFIX: Final = "warehouse:"
 
 _say = logging.getLogger("headwater.warehouse")
@@ -56,12 +56,14 @@ async def warehouse(
     folder: Path,
     stopping: asyncio.Event,
 ) -> None:
-    """Keep the archive and the warehouses until told to stop; then finish the load at hand and return.
+    """Keep the archive and the warehouses, and run SQL traits, until told to stop; then finish the load at hand.
 
-    `folder` is the data folder: files go under `archive` and `warehouse` in it.
+    `folder` is the data folder: files go under `archive`, `warehouse` and `sql_traits` in it.
     """
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ArchiveKeeper(log, settings, folder).run(stopping), name="archive")
+        traits = SqlTraitKeeper(log=log, store=store, snapshot=snapshot, settings=settings, folder=folder)
+        tasks.create_task(traits.run(stopping), name="sql-traits")
         keepers: dict[str, asyncio.Task[None]] = {}
         workspace = None
         while not stopping.is_set():

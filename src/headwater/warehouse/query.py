@@ -21,7 +21,7 @@ import msgspec
 
 from headwater.eventlog.streams import PROCESSED
 from headwater.spec.errors import SenderError, SetupError, Unavailable
-from headwater.warehouse.loop import ARCHIVE_GROUP
+from headwater.warehouse.reading import ARCHIVE_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,9 +85,18 @@ async def query(
     Raises SenderError with what is wrong with the query, also when it takes too long or too much, and Unavailable when
     a warehouse is being loaded and cannot be read just now.
     """
+    return await _answered(
+        await prepare(sql, folder=folder, log=log, settings=settings, warehouses=warehouses), settings
+    )
+
+
+async def prepare(
+    sql: str, *, folder: Path, log: EventLog, settings: WarehouseSettings, warehouses: Iterable[Warehouse]
+) -> dict[str, Any]:
+    """The task of a query (`warehouse/sandbox.py`), with all that it may read. Raises Unavailable as `query` does."""
     parts, live = await _events(folder, log, settings)
     attached = {name: path for name, (path, _) in _attachable(folder, warehouses).items()}
-    return await _ask(sql, parts, live, attached, settings)
+    return _task(sql, parts, live, attached, settings)
 
 
 async def list_tables(*, folder: Path, settings: WarehouseSettings, warehouses: Iterable[Warehouse]) -> list[Table]:
@@ -96,7 +105,8 @@ async def list_tables(*, folder: Path, settings: WarehouseSettings, warehouses: 
 
     attached = _attachable(folder, warehouses)
     live = await asyncio.to_thread(_as_stream, table([]))
-    found = await _ask(_TABLES, [], live, {name: path for name, (path, _) in attached.items()}, settings)
+    paths = {name: path for name, (path, _) in attached.items()}
+    found = await _answered(_task(_TABLES, [], live, paths, settings), settings)
     first = next(iter(attached), "")
     tables: list[Table] = []
     order = list(attached)
@@ -111,10 +121,10 @@ async def list_tables(*, folder: Path, settings: WarehouseSettings, warehouses: 
     return sorted(tables, key=lambda one: order.index(one.database) if one.database else -1)
 
 
-async def _ask(
+def _task(
     sql: str, parts: list[str], live: bytes, attached: dict[str, str], settings: WarehouseSettings
-) -> Result:
-    task = {
+) -> dict[str, Any]:
+    return {
         "sql": sql,
         "parts": parts,
         "live": live,
@@ -125,19 +135,38 @@ async def _ask(
         "seconds": math.ceil(settings.query_seconds),
         "load_every": settings.load_every_seconds,
     }
+
+
+async def _answered(task: dict[str, Any], settings: WarehouseSettings) -> Result:
     content = await _in_sandbox(msgspec.msgpack.encode(task), settings)
     answer: dict[str, Any] = msgspec.json.decode(content)
-    if answer["refused"]:
-        raise SenderError(answer["refused"], code="query_refused", field="sql")
-    if answer["unavailable"]:
-        raise Unavailable(answer["unavailable"])
+    refuse(answer["refused"], answer["unavailable"])
     return Result(tuple(answer["columns"]), tuple(answer["types"]), answer["rows"], answer["truncated"])
 
 
-async def _in_sandbox(task: bytes, settings: WarehouseSettings) -> bytes:
+def refuse(refused: str, unavailable: str) -> None:
+    """Raise what the sandbox said instead of giving rows; nothing if it said nothing."""
+    if refused:
+        raise SenderError(refused, code="query_refused", field="sql")
+    if unavailable:
+        raise Unavailable(unavailable)
+
+
+def too_slow(settings: WarehouseSettings) -> SenderError:
+    """What is said of a query whose time is up."""
+    return SenderError(f"The query took longer than {settings.query_seconds:g} s.", code="query_too_slow", field="sql")
+
+
+def too_greedy() -> SenderError:
+    """What is said of a query whose process ended without a word."""
+    return SenderError("The query needs more memory or time than it may use.", code="query_refused", field="sql")
+
+
+async def open_sandbox(settings: WarehouseSettings) -> asyncio.subprocess.Process:
+    """Start a process that takes one task and answers it. Whoever asks for it ends it."""
     # A remote archive is reached with credentials that its driver finds in the environment.
     environment = None if settings.archive_url else {"PYTHONPATH": os.pathsep.join(sys.path)}
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "headwater.warehouse.sandbox"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -145,18 +174,20 @@ async def _in_sandbox(task: bytes, settings: WarehouseSettings) -> bytes:
         env=environment,
         cwd="/",
     )
+
+
+async def _in_sandbox(task: bytes, settings: WarehouseSettings) -> bytes:
+    process = await open_sandbox(settings)
     try:
         content, _ = await asyncio.wait_for(process.communicate(task), settings.query_seconds)
     except TimeoutError:
-        raise SenderError(
-            f"The query took longer than {settings.query_seconds:g} s.", code="query_too_slow", field="sql"
-        ) from None
+        raise too_slow(settings) from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode or not content:
-        raise SenderError("The query needs more memory or time than it may use.", code="query_refused", field="sql")
+        raise too_greedy()
     return content
 
 

@@ -10,6 +10,9 @@ from headwater import telemetry
 from headwater.eventlog import Chunk, EventLog, Record
 from headwater.eventlog.streams import PROCESSED
 
+ARCHIVE_GROUP: Final = "archive"
+"""The group of readers that writes the archive."""
+
 LOOK_SECONDS: Final = 1.0
 _CHUNK_RECORDS: Final = 20_000
 _CHUNK_BYTES: Final = 24_000_000

@@ -1,8 +1,9 @@
 """Runs one SQL query of a stranger, in a process that can do nothing else: `python -m headwater.warehouse.sandbox`.
 
-The task comes on standard input and the answer goes to standard output. The process may read the archive's files and
-the warehouses named in its task, through DuckDB, and nothing more: DuckDB's access to files is closed but for those,
-its settings are locked, only a single SELECT is run, and the kernel lets the process write to no file at all.
+The task comes on standard input and the answer goes to standard output, in one piece or page by page. The process may
+read the archive's files and the warehouses named in its task, through DuckDB, and nothing more: DuckDB's access to
+files is closed but for those, its settings are locked, only a single SELECT is run, and the kernel lets the process
+write to no file at all.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ import re
 import resource
 import sys
 import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
+from decimal import Decimal
+from math import isfinite
 from typing import Any, Final
 
 import duckdb
@@ -20,6 +26,11 @@ import msgspec
 _PAUSE_SECONDS: Final = 0.02
 _ANSWER_BYTES: Final = 16_000_000
 _FETCH: Final = 500
+_PAGE_ROWS: Final = 2_000
+_PAGE_CHARS: Final = 2_000_000
+_CELL_CHARS: Final = 20_000
+"""Nobody who reads pages takes a longer text, so that no more of it is told."""
+
 _NAMED: Final = 20
 _NO_TABLE: Final = re.compile(r'^Catalog Error: Table with name "?(.+?)"? does not exist')
 _TABLES: Final = """
@@ -33,7 +44,8 @@ class Task(msgspec.Struct, frozen=True):
 
     `parts` are files of the archive (paths, or names under `archive_url` when that is set), `live` is an Arrow stream
     of the events after them. `warehouses` are DuckDB files by the name to attach them under; names without a
-    warehouse mean the first. `load_every` is the time between two loads, in seconds.
+    warehouse mean the first. `load_every` is the time between two loads, in seconds. With `pages` the answer comes as
+    several, each behind its length in four bytes, and cells are what a trait can be: text, numbers and null.
     """
 
     sql: str
@@ -45,10 +57,11 @@ class Task(msgspec.Struct, frozen=True):
     memory_mb: int
     seconds: int
     load_every: float
+    pages: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The result, or in `refused` or `unavailable` a sentence that says why there is none."""
+    """The result, or in `refused` or `unavailable` a sentence that says why there is none. Of pages, one is `last`."""
 
     columns: list[str] = []
     types: list[str] = []
@@ -56,14 +69,20 @@ class Answer(msgspec.Struct, frozen=True):
     truncated: bool = False
     refused: str = ""
     unavailable: str = ""
+    last: bool = False
+
+
+Take = Callable[[duckdb.DuckDBPyConnection, int], Answer]
 
 
 def main() -> None:
     """Read the task, do it, write the answer."""
     task = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Task)
     _confine(task)
-    answer = _run(task)
-    sys.stdout.buffer.write(msgspec.json.encode(answer, enc_hook=str))
+    if task.pages:
+        _send(msgspec.structs.replace(_run(task, _send_pages), last=True))
+        return
+    sys.stdout.buffer.write(msgspec.json.encode(_run(task, _answer), enc_hook=str))
     sys.stdout.buffer.flush()
 
 
@@ -76,14 +95,14 @@ def _confine(task: Task) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
-def _run(task: Task) -> Answer:
+def _run(task: Task, take: Take) -> Answer:
     try:
         connection = _open(task)
         kinds = [statement.type for statement in connection.extract_statements(task.sql)]
         if kinds != [duckdb.StatementType.SELECT]:
             return Answer(refused="Only a single SELECT statement can be run.")
         try:
-            return _answer(connection.execute(task.sql), task.rows)
+            return take(connection.execute(task.sql), task.rows)
         except duckdb.CatalogException as error:
             return Answer(refused=_explained(connection, task, str(error).strip()))
     except _Held as error:
@@ -204,6 +223,56 @@ def _sayable(cell: Any) -> Any:
     if isinstance(cell, int) and not -(2**63) <= cell < 2**63:
         return str(cell)
     return cell
+
+
+def _send_pages(found: duckdb.DuckDBPyConnection, most: int) -> Answer:
+    """Send the rows, and return what is to be said in the end. The first page has the columns, and may have no row."""
+    about = found.description or []
+    _send(Answer([str(column[0]) for column in about], [str(column[1]) for column in about]))
+    rows: list[list[Any]] = []
+    count = size = 0
+    while fetched := found.fetchmany(_FETCH):
+        for row in fetched:
+            if count == most:
+                _send(Answer(rows=rows))
+                return Answer(truncated=True)
+            cells = [_trait_of(cell) for cell in row]
+            rows.append(cells)
+            count += 1
+            size += sum(len(cell) for cell in cells if isinstance(cell, str))
+            if len(rows) == _PAGE_ROWS or size > _PAGE_CHARS:
+                _send(Answer(rows=rows))
+                rows, size = [], 0
+    return Answer(rows=rows)
+
+
+def _send(page: Answer) -> None:
+    content = msgspec.json.encode(page)
+    sys.stdout.buffer.write(len(content).to_bytes(4, "big") + content)
+    sys.stdout.buffer.flush()
+
+
+def _trait_of(cell: Any) -> str | int | float | None:
+    """A cell as text or a number (profiles-governance 3.5). Moments are in UTC; yes and no are words."""
+    match cell:
+        case None:
+            return None
+        case bool():
+            return "true" if cell else "false"
+        case int():
+            return cell if -(2**63) <= cell < 2**63 else str(cell)
+        case float():
+            return cell if isfinite(cell) else None
+        case Decimal():
+            whole = cell == cell.to_integral_value()
+            return int(cell) if whole and abs(cell) < 2**63 else float(cell)
+        case datetime():
+            moment = cell.astimezone(UTC) if cell.tzinfo else cell
+            return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+        case date() | time_of_day():
+            return cell.isoformat()
+        case _:
+            return str(cell)[:_CELL_CHARS]
 
 
 def _quoted(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Annotated
 
 import msgspec
@@ -43,11 +45,7 @@ class QueryEventsAnswer(Shape, frozen=True, kw_only=True):
 @operation("POST", "/headwater/query", scope="events:read", tag="Events", changes=False)
 async def query_events(desk: Desk, request: QueryEvents) -> QueryEventsAnswer:
     """Run an SQL query over all events kept and over DuckDB warehouses; it can only read."""
-    if len(_running) >= MAX_QUERIES:
-        raise Unavailable(f"{MAX_QUERIES} queries run already; try again when one has ended.", retry_after=2)
-    mine = object()
-    _running.add(mine)
-    try:
+    with among_few():
         workspace = await desk.workspace()
         found = await query(
             request.sql,
@@ -56,8 +54,19 @@ async def query_events(desk: Desk, request: QueryEvents) -> QueryEventsAnswer:
             settings=desk.settings.warehouse,
             warehouses=workspace.warehouses,
         )
-    finally:
-        _running.discard(mine)
     return QueryEventsAnswer(
         columns=list(found.columns), types=list(found.types), rows=found.rows, truncated=found.truncated
     )
+
+
+@contextmanager
+def among_few() -> Generator[None]:
+    """Run a query inside. Raises Unavailable when as many run as may."""
+    if len(_running) >= MAX_QUERIES:
+        raise Unavailable(f"{MAX_QUERIES} queries run already; try again when one has ended.", retry_after=2)
+    mine = object()
+    _running.add(mine)
+    try:
+        yield
+    finally:
+        _running.discard(mine)
