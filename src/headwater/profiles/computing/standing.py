@@ -138,13 +138,20 @@ def settle(
         before = None if held is None else held.value
         if not _note(standing, ready, value, due, now):
             continue
-        found.append(Change(ready, before, value, standing.values[ready.id].changes, "changed", subject.identifiers))
+        to = subject.identifiers if holds(value) else _told(standing, subject, ready.id)
+        found.append(Change(ready, before, value, standing.values[ready.id].changes, "changed", to))
         _put(traits, computation.key, value)
         for other in rules.by_trait.get(computation.key, ()):
             if other.place > place and other.place not in waiting:
                 waiting.add(other.place)
                 heapq.heappush(queue, other.place)
     return found + _untold(rules, standing, subject, {change.ready.id for change in found})
+
+
+def _told(standing: Standing, subject: Subject, computation_id: str) -> tuple[str, ...]:
+    """The identifiers that have been told that the value holds, and must hear that it does not."""
+    told = subject.told.get(computation_id, standing.identifiers)
+    return tuple(each for each in subject.identifiers if each in told)
 
 
 def _note(standing: Standing, ready: Ready, value: Value, due: int | None, now: int) -> bool:
