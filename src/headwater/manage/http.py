@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Mapping
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote
@@ -31,6 +32,7 @@ MAX_BODY_BYTES = 1_000_000
 BODY_SECONDS = 30.0
 """Who may do something is decided before the body is there; later than this the decision is too old."""
 
+_FIELD = re.compile(r"\{\w+\}")
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 AnyRequest = Request[Any, Any, Any]
@@ -81,7 +83,8 @@ def _template(operation: Operation, operations: Mapping[str, Operation]) -> str:
     path = operation.path
     for field in operation.path_fields:
         path = path.replace(f"{{{field}}}", f"{{{field}:str}}")
-    alone = not any(one.path.startswith(f"{operation.path}/") for one in operations.values())
+    behind = f"{_FIELD.sub('{}', operation.path)}/"
+    alone = not any(_FIELD.sub("{}", one.path).startswith(behind) for one in operations.values())
     return f"{path.removesuffix(':str}')}:path}}" if alone and path.endswith(":str}") else path
 
 

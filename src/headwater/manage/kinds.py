@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from headwater.manage.answers import SourceMetadata
+from headwater.spec.computation import ENGAGE
+from headwater.spec.errors import SenderError
+from headwater.spec.sql_trait import SQL_TRAITS
+from headwater.spec.workspace import Source
 
 _KINDS = (
     ("http-api", "HTTP API", "Any program that can send a request.", "Server"),
@@ -29,7 +33,24 @@ KINDS: dict[str, SourceMetadata] = {
 }
 """The kinds by their slug, which is also their metadata id."""
 
+_OWN = {
+    slug: SourceMetadata(id=slug, name=name, slug=slug, description=description, categories=["Space"])
+    for slug, name, description in (
+        (ENGAGE, "Engage", "What changes in the audiences and computed traits of a space. Headwater writes it itself."),
+        (SQL_TRAITS, "SQL traits", "What the SQL traits of a space find. Headwater writes it itself."),
+    )
+}
+"""The kinds of sources that the house writes to. They are in no catalogue: nobody makes one."""
+
+
+def refuse_own(source: Source, what: str) -> None:
+    """Raises SenderError 409 when a space's own source is to be changed in a way that would end it."""
+    if source.kind in _OWN:
+        message = f'"{source.name}" is written by Headwater itself for a space: {what}.'
+        raise SenderError(message, code="conflict", status=409)
+
 
 def kind(slug: str) -> SourceMetadata:
     """The kind of a source; one that the catalogue does not know shows by its slug."""
-    return KINDS.get(slug) or SourceMetadata(id=slug, name=slug, slug=slug, description="A kind of its own.")
+    unknown = SourceMetadata(id=slug, name=slug, slug=slug, description="A kind of its own.")
+    return KINDS.get(slug) or _OWN.get(slug) or unknown

@@ -77,14 +77,14 @@ _ALL = (
     Role(
         id="unify-and-engage-admin",
         name="Unify and Engage Admin",
-        sentence="Sets up spaces, and sees and mends the profiles in them.",
-        scopes=("workspace:read", "spaces:write", "profiles:write"),
+        sentence="Sets up spaces, audiences and computed traits, and sees and mends the profiles in them.",
+        scopes=("workspace:read", "spaces:write", "profiles:write", "audiences:write"),
     ),
     Role(
         id="unify-and-engage-read-only",
         name="Unify and Engage Read-only",
-        sentence="Sees spaces and the profiles in them.",
-        scopes=("workspace:read", "spaces:read", "profiles:read"),
+        sentence="Sees spaces, audiences and computed traits, and the profiles in them.",
+        scopes=("workspace:read", "spaces:read", "profiles:read", "audiences:read"),
     ),
     Role(
         id="pii-access",

@@ -18,7 +18,7 @@ from headwater.manage.scopes import is_scope
 FACTS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[2] / "cases" / "manage" / "segment_operations.json").read_text()
 )
-VERBS = {"list", "get", "create", "update", "replace", "add", "remove", "delete"}
+VERBS = {"list", "get", "create", "update", "replace", "add", "remove", "delete", "force"}
 OWN_VERBS = VERBS | {
     "echo",
     "pause",
@@ -33,6 +33,9 @@ OWN_VERBS = VERBS | {
     "explain",
     "unmerge",
     "simulate",
+    "check",
+    "resync",
+    "clone",
 }
 DOCUMENT = document(OPERATIONS)
 every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from headwater import destinations as catalogue
 from headwater.manage.answers import DestinationShape, Done, Name, Shape
 from headwater.manage.changing import change, note
+from headwater.manage.connecting import refuse_used
 from headwater.manage.desk import Desk
 from headwater.manage.forms import fill_in
 from headwater.manage.operation import operation
@@ -144,6 +145,7 @@ async def delete_destination(desk: Desk, request: OneDestination) -> Done:
 
     def work(connection: Connection) -> tuple[Done, list[audit.Entry]]:
         gone = workspaces.find_destination(connection, request.destination_id)
+        refuse_used(workspaces.load(connection).computations, gone.id, noun="destination")
         workspaces.delete_destination(connection, gone.id)
         return Done(), [note(desk, "Integration Deleted", _KIND, gone.id, gone.name)]
 

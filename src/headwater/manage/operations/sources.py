@@ -19,7 +19,7 @@ from headwater.manage.answers import (
 from headwater.manage.changing import change, note
 from headwater.manage.desk import Desk
 from headwater.manage.forms import merged
-from headwater.manage.kinds import KINDS
+from headwater.manage.kinds import KINDS, refuse_own
 from headwater.manage.operation import operation
 from headwater.manage.paging import Page, Pagination, page
 from headwater.manage.problems import invalid, missing
@@ -163,6 +163,8 @@ async def update_source(desk: Desk, request: UpdateSource) -> SourceAnswer:
             for name in ("name", "enabled", "slug", "events_per_second")
             if (value := getattr(request, name)) is not UNSET and value != getattr(before, name)
         }
+        if columns.get("enabled") is False or request.settings is not UNSET:
+            refuse_own(before, "it cannot be switched off, and has no settings")
         if "slug" in columns:
             _keep_schemas_apart(workspaces.load(connection), columns["slug"], but=before.id)
         if request.settings is not UNSET:
@@ -188,6 +190,8 @@ async def delete_source(desk: Desk, request: OneSource) -> Done:
 
     def work(connection: Connection) -> tuple[Done, list[audit.Entry]]:
         gone = workspaces.find_source(connection, request.source_id)
+        if any(one.space_id == gone.settings.get("spaceId") for one in workspaces.load(connection).computations):
+            refuse_own(gone, "it stays while the space has audiences or computed traits")
         workspaces.delete_source(connection, gone.id)
         return Done(), [note(desk, "Source Deleted", _KIND, gone.id, gone.name)]
 
@@ -200,6 +204,7 @@ async def create_write_key_for_source(desk: Desk, request: OneSource) -> SourceA
 
     def work(connection: Connection) -> tuple[Source, list[audit.Entry]]:
         found = workspaces.find_source(connection, request.source_id)
+        refuse_own(found, "it has no write key, and takes no events from outside")
         workspaces.create_write_key(connection, found.id)
         after = workspaces.find_source(connection, found.id)
         return after, [note(desk, "Source Modified", _KIND, found.id, found.name)]

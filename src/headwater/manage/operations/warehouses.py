@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from headwater.manage.answers import Done, Name, Shape, SourceShape, WarehouseShape
 from headwater.manage.changing import change, note
+from headwater.manage.connecting import refuse_used
 from headwater.manage.desk import Desk
 from headwater.manage.forms import fill_in
 from headwater.manage.operation import operation
@@ -90,7 +91,7 @@ class CreateWarehouse(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
 @operation("POST", "/warehouses", scope="warehouses:write", status=201, tag="Warehouses")
 async def create_warehouse(desk: Desk, request: CreateWarehouse) -> WarehouseAnswer:
     """Make a warehouse that is loaded with the events of all sources, unless that is declined."""
-    settings, _ = _settings(desk, request.metadata_id, {}, request.settings)
+    settings, _ = settings_of(desk, request.metadata_id, {}, request.settings)
     name = request.name or engines.definition(request.metadata_id).name
 
     def work(connection: Connection) -> tuple[Warehouse, list[audit.Entry]]:
@@ -139,7 +140,7 @@ async def update_warehouse(desk: Desk, request: UpdateWarehouse) -> WarehouseAns
         if request.enabled is not UNSET and request.enabled != before.enabled:
             columns["enabled"] = request.enabled
         if request.settings is not UNSET:
-            columns["settings"], _ = _settings(desk, before.engine, before.settings, request.settings)
+            columns["settings"], _ = settings_of(desk, before.engine, before.settings, request.settings)
         after = workspaces.update_warehouse(connection, before.id, **columns)
         types = ["Storage Destination Modified"] if columns.keys() - {"enabled"} else []
         if "enabled" in columns:
@@ -156,6 +157,7 @@ async def delete_warehouse(desk: Desk, request: OneWarehouse) -> Done:
 
     def work(connection: Connection) -> tuple[Done, list[audit.Entry]]:
         gone = workspaces.find_warehouse(connection, request.warehouse_id)
+        refuse_used(workspaces.load(connection).computations, gone.id, noun="warehouse")
         workspaces.delete_warehouse(connection, gone.id)
         return Done(), [note(desk, "Storage Destination Deleted", _KIND, gone.id, gone.name)]
 
@@ -179,7 +181,7 @@ class ValidationAnswer(Shape, frozen=True, kw_only=True):
 @operation("POST", "/warehouses/validation", scope="warehouses:write", tag="Warehouses", changes=False)
 async def create_validation_in_warehouse(desk: Desk, request: CreateValidation) -> ValidationAnswer:
     """Try whether a warehouse can be reached with these settings."""
-    _, opened = _settings(desk, request.metadata_id, {}, request.settings)
+    _, opened = settings_of(desk, request.metadata_id, {}, request.settings)
     with tempfile.TemporaryDirectory(prefix="headwater-") as folder:
         reason = await _try(request.metadata_id, opened, engines.Place(Path(folder), "validation"))
     return ValidationAnswer(status="FAILED" if reason else "CONNECTED", reason=reason)
@@ -197,7 +199,7 @@ async def get_connection_state_from_warehouse(desk: Desk, request: OneWarehouse)
     """Try whether a warehouse can be reached."""
     warehouse = _find(await desk.workspace(), request.warehouse_id)
     try:
-        _, opened = _settings(desk, warehouse.engine, warehouse.settings, {})
+        _, opened = settings_of(desk, warehouse.engine, warehouse.settings, {})
         reason = await _try(warehouse.engine, opened, engines.Place(desk.folder / "warehouse", warehouse.id))
     except SetupError as error:
         reason = str(error)
@@ -290,7 +292,7 @@ class ListSyncsAnswer(Shape, frozen=True, kw_only=True):
 async def list_syncs_from_warehouse(desk: Desk, request: PageOfWarehouse) -> ListSyncsAnswer:
     """List the loads of a warehouse."""
     warehouse = _find(await desk.workspace(), request.warehouse_id)
-    return await _syncs(desk, warehouse.id, request.pagination)
+    return await syncs_of(desk, warehouse.id, request.pagination)
 
 
 class PageOfWarehouseAndSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -311,10 +313,11 @@ async def list_syncs_from_warehouse_and_source(desk: Desk, request: PageOfWareho
         raise missing("source")
     if not connected(_find(workspace, request.warehouse_id), request.source_id):
         raise missing("connection of this source to this warehouse")
-    return await _syncs(desk, request.warehouse_id, request.pagination, source_id=request.source_id)
+    return await syncs_of(desk, request.warehouse_id, request.pagination, source_id=request.source_id)
 
 
-async def _syncs(desk: Desk, warehouse_id: str, pagination: Pagination, *, source_id: str = "") -> ListSyncsAnswer:
+async def syncs_of(desk: Desk, warehouse_id: str, pagination: Pagination, *, source_id: str = "") -> ListSyncsAnswer:
+    """A page of the loads of a warehouse, newest first."""
     kept = await desk.store.read(lambda connection: loads.list_loads(connection, warehouse_id, limit=loads.KEPT))
     found, place = page(kept, pagination)
     return ListSyncsAnswer(reports=[_show(one, desk.now, source_id) for one in found], pagination=place)
@@ -340,9 +343,10 @@ async def _try(engine: str, opened: dict[str, Any], place: engines.Place) -> str
     return ""
 
 
-def _settings(
+def settings_of(
     desk: Desk, engine: str, before: Mapping[str, Any], changes: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings of a warehouse after a change, as they are stored and opened. Raises SenderError when they cannot be."""
     if engine not in engines.names():
         raise invalid("metadataId", f'"metadataId" is not in the catalogue of warehouses: {engine}')
     definition = engines.definition(engine)
