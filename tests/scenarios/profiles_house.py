@@ -34,8 +34,10 @@ class ProfilesHouse(ManageHouse):
         self._told = 0
         self._identities = Identities(lambda space: StoredGraph(self.store, space), remembered=100)
 
-    def make_token(self, space_id: str) -> str:
-        return self.store.run(lambda connection: space_tokens.create(connection, space_id, "Reader", 1))[0]
+    def make_token(self, space_id: str, *, deletes: bool = False) -> str:
+        return self.store.run(
+            lambda connection: space_tokens.create(connection, space_id, "Reader", 1, deletes=deletes)
+        )[0]
 
     async def tell(self, *bodies: dict[str, Any], partition: int = 0) -> None:
         """Have events resolved and published. `source` and `at` (seconds after START) are of the test alone."""
@@ -80,9 +82,11 @@ class ProfilesHouse(ManageHouse):
             await folding.write()
             history.close()
 
-    async def read(self, path: str, *, authorization: str | None = None, method: str = "GET") -> Answer:
+    async def read(
+        self, path: str, *, authorization: str | None = None, method: str = "GET", body: Any = None
+    ) -> Answer:
         """Ask the Profile API below the space; a path that begins with a slash is asked as it is."""
         token = base64.b64encode(f"{self.space_token}:".encode()).decode()
         whole = path if path.startswith("/") else f"/v1/spaces/{self.space.id}/collections/{path}"
         sent = {"Authorization": authorization if authorization is not None else f"Basic {token}"}
-        return await self.ask(method, whole, headers=sent, token=None)
+        return await self.ask(method, whole, body, headers=sent, token=None)

@@ -197,6 +197,7 @@ def test_every_change_is_in_the_trail_with_who_made_it(tmp_path: Path) -> None:
                 "change_own_password",
                 "unmerge_profiles",
                 "delete_identifier",
+                "delete_identifier",
                 "remove_merge_block",
             }
             elsewhere |= {one.name for one in OPERATIONS.values() if one.tag in ON_AUDIENCES}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from headwater.spec.graph import Changes, Component, Known, Link, Merge, NewProfile, Violation
 
 
@@ -15,6 +17,7 @@ class GraphInMemory:
         self.canonical: dict[str, str] = {}
         self.versions: dict[str, int] = {}
         self.links: dict[str, Link] = {}
+        self.removed: list[Link] = []
         self.merges: dict[str, Merge] = {}
         self.violations: dict[str, Violation] = {}
         self.groups: set[tuple[str, str]] = set()
@@ -41,6 +44,12 @@ class GraphInMemory:
                     self.canonical[node] = merge.survivor_id
         self.violations |= {violation.id: violation for violation in changes.violations}
         self.groups |= {(link.user_id, link.account_id) for link in changes.groups}
+
+    def remove(self, identifier: str, at: int) -> None:
+        """Take an identifier away, as `store.components.remove` does; the space's `rewired` is the caller's."""
+        link = self.links.pop(identifier)
+        self.removed.append(msgspec.structs.replace(link, removed_at=at))
+        self.versions[self.canonical[link.profile_id]] += 1
 
     def owners(self, identifiers: Sequence[str]) -> dict[str, str]:
         return {each: self.canonical[self.links[each].profile_id] for each in identifiers if each in self.links}
@@ -72,4 +81,5 @@ class GraphInMemory:
             members,
             tuple(link for link in self.links.values() if link.profile_id in members),
             tuple(merge for merge in self.merges.values() if merge.left_id in members),
+            tuple(link for link in self.removed if link.profile_id in members),
         )

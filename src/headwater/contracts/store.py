@@ -477,6 +477,46 @@ def a_merge_that_is_undone_leaves_two_who_are_kept_apart(store: Store) -> None:
 
 
 @_promise
+def an_identifier_that_is_removed_leads_nowhere_and_is_remembered(store: Store) -> None:
+    """Its merges stay, every role learns of it, and what was decided with it in mind is refused."""
+    space_id, cause = _graph(store)
+    for changes in (_two_people(cause), _one_person(cause)):
+        store.run(lambda connection, changes=changes: graph.write(connection, space_id, changes))
+    one = store.run(lambda connection: components.component(connection, "use_a"))
+    link = next(link for link in one.links if link.identifier == "anonymous_id:v")
+    before = store.run(workspaces.version)
+    gone = store.run(lambda connection: components.remove(connection, space_id, link, 5, "tok"))
+    assert (gone.removed_at, gone.removed_by, gone.profile_id, gone.cause) == (5, "tok", "use_b", cause)
+    assert store.run(workspaces.version) > before
+    assert store.run(workspaces.load).spaces[-1].rewired == 1
+    assert store.run(lambda connection: graph.owners(connection, space_id, ["anonymous_id:v"])) == {}
+    assert store.run(lambda connection: components.canonical(connection, space_id, "anonymous_id:v")) is None
+    assert store.run(lambda connection: components.canonical_once(connection, space_id, "anonymous_id:v")) == "use_a"
+    one = store.run(lambda connection: components.component(connection, "use_a"))
+    assert ([each.id for each in one.merges], one.removed, set(one.profiles)) == (
+        ["mrg_1"],
+        (gone,),
+        {"use_a", "use_b"},
+    )
+    stale = Changes(links=[Link("phone:1", "use_b", cause)], based_on={"use_a": 2})
+    for refused in (
+        lambda one: graph.write(one, space_id, stale),
+        lambda one: components.remove(one, space_id, link, 6, ""),
+    ):
+        try:
+            store.run(refused)
+            raise AssertionError("The store took what is based on an identifier that is gone.")
+        except (graph.Contested, SenderError):
+            pass
+    again = Changes(links=[Link("anonymous_id:v", "use_a", cause)], based_on={"use_a": 3})
+    store.run(lambda connection: graph.write(connection, space_id, again))
+    store.run(lambda connection: components.remove(connection, space_id, again.links[0], 5, "tok"))
+    rows = store.run(lambda connection: components.removed(connection, space_id, 5))
+    assert [(each.profile_id, each.removed_at) for each in rows] == [("use_b", 5), ("use_a", 6)]
+    assert store.run(lambda connection: components.removed(connection, space_id, 6)) == rows[1:]
+
+
+@_promise
 def people_are_found_by_what_their_identifiers_begin_with(store: Store) -> None:
     """Letter for letter, whatever the database thinks of the order of letters."""
     space_id, cause = _graph(store)

@@ -24,13 +24,14 @@ class CauseShape(Shape, frozen=True, kw_only=True):
 
 
 class IdentifierShape(Shape, frozen=True, kw_only=True):
-    """An identifier (`type:value`), the profile that it was first given to, and why."""
+    """An identifier (`type:value`), the profile that it was first given to, and why; `removedAt` if it was removed."""
 
     identifier: str
     type: str
     value: str
     profile_id: str
     cause: CauseShape
+    removed_at: str | None = None
 
 
 class MergeShape(Shape, frozen=True, kw_only=True):
@@ -102,7 +103,12 @@ def show_cause(cause: Cause) -> CauseShape:
 def show_link(link: Link) -> IdentifierShape:
     type, _, value = link.identifier.partition(":")
     return IdentifierShape(
-        identifier=link.identifier, type=type, value=value, profile_id=link.profile_id, cause=show_cause(link.cause)
+        identifier=link.identifier,
+        type=type,
+        value=value,
+        profile_id=link.profile_id,
+        cause=show_cause(link.cause),
+        removed_at=None if link.removed_at is None else format_moment(link.removed_at),
     )
 
 
@@ -128,6 +134,8 @@ def show_step(step: Step) -> StepShape:
         return StepShape(kind="merge", text=text, merge=show_merge(step))
     how = f"which named it together with {cause.matched}" if cause.matched else "which made the profile"
     text = f"{step.identifier} was given to {step.profile_id} {by}, {how}."
+    if step.removed_at is not None:
+        text += f" It was removed at {format_moment(step.removed_at)}."
     return StepShape(kind="link", text=text, identifier=show_link(step))
 
 

@@ -70,11 +70,16 @@ class Cause(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """An identifier (`type:value`) and the profile that it was first given to."""
+    """An identifier (`type:value`) and the profile that it was first given to.
+
+    `removed_at` is None while it is there; else when somebody took it away, and `removed_by` who did.
+    """
 
     identifier: str
     profile_id: str
     cause: Cause
+    removed_at: int | None = None
+    removed_by: str = ""
 
 
 class NewProfile(msgspec.Struct, frozen=True):
@@ -135,7 +140,7 @@ class Known(msgspec.Struct):
 class Component(msgspec.Struct, frozen=True):
     """Everything about one person or company: its profiles (id to the moment it was made), links and merges.
 
-    `merges` are those in force and those undone that touch it.
+    `merges` are those in force and those undone that touch it; `removed` the identifiers that it once had.
     """
 
     canonical_id: str
@@ -143,6 +148,7 @@ class Component(msgspec.Struct, frozen=True):
     profiles: dict[str, int]
     links: tuple[Link, ...]
     merges: tuple[Merge, ...]
+    removed: tuple[Link, ...] = ()
 
 
 class Violation(msgspec.Struct, frozen=True):

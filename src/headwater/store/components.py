@@ -12,7 +12,16 @@ from headwater.spec.errors import SenderError
 from headwater.spec.graph import Cause, Component, GroupLink, Link, Merge, Violation
 from headwater.store import workspace as workspaces
 from headwater.store.graph import owners, pages, pairs_apart
-from headwater.store.schema import group_links, identifiers, kept_apart, merges, profiles, spaces, violations
+from headwater.store.schema import (
+    group_links,
+    identifiers,
+    kept_apart,
+    merges,
+    profiles,
+    removed_identifiers,
+    spaces,
+    violations,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
 read_cause: Final = msgspec.json.Decoder(Cause).decode
 """A cause, as it is written in the columns of that name."""
 
+_write_cause: Final = msgspec.json.Encoder().encode
 _LAST: Final = "\U0010ffff"
 _LONGEST: Final = 600
 
@@ -33,6 +43,17 @@ def canonical(connection: Connection, space_id: str, name: str) -> str | None:
     return found or owners(connection, space_id, [name]).get(name)
 
 
+def canonical_once(connection: Connection, space_id: str, name: str) -> str | None:
+    """As `canonical`, but also for an identifier that was removed and leads nowhere now."""
+    found = canonical(connection, space_id, name)
+    if found is not None or "\0" in name:
+        return found
+    joined = removed_identifiers.join(profiles, profiles.c.id == removed_identifiers.c.profile_id)
+    query = sa.select(profiles.c.canonical_id).select_from(joined).order_by(removed_identifiers.c.removed_at.desc())
+    here = (removed_identifiers.c.space_id == space_id, removed_identifiers.c.identifier == name)
+    return connection.execute(query.where(*here).limit(1)).scalar()
+
+
 def component(connection: Connection, canonical_id: str) -> Component:
     """Everything about a canonical profile. Raises SenderError 404 when there is none."""
     query = sa.select(profiles).where(profiles.c.canonical_id == canonical_id).order_by(profiles.c.id)
@@ -41,6 +62,7 @@ def component(connection: Connection, canonical_id: str) -> Component:
         raise SenderError("There is no such profile.", code="not_found", status=404)
     ids = [row["id"] for row in rows]
     links: list[Link] = []
+    removed: list[Link] = []
     found: dict[str, Merge] = {}
     for page in pages(ids):
         query = sa.select(identifiers.c.identifier, identifiers.c.profile_id, identifiers.c.cause)
@@ -48,6 +70,8 @@ def component(connection: Connection, canonical_id: str) -> Component:
             Link(row[0], row[1], read_cause(row[2]))
             for row in connection.execute(query.where(identifiers.c.profile_id.in_(page)))
         ]
+        gone = sa.select(removed_identifiers).where(removed_identifiers.c.profile_id.in_(page))
+        removed += [_removed(row) for row in connection.execute(gone).mappings()]
         touching = sa.or_(merges.c.left_id.in_(page), merges.c.right_id.in_(page))
         for row in connection.execute(sa.select(merges).where(touching)).mappings():
             found[row["id"]] = read_merge(row)
@@ -57,6 +81,7 @@ def component(connection: Connection, canonical_id: str) -> Component:
         {row["id"]: int(row["created_at"]) for row in rows},
         tuple(sorted(links, key=lambda link: (link.cause.at, link.identifier))),
         tuple(sorted(found.values(), key=lambda merge: (merge.cause.at, merge.id))),
+        tuple(sorted(removed, key=lambda link: (link.removed_at, link.identifier))),
     )
 
 
@@ -155,6 +180,37 @@ def list_apart(connection: Connection, space_id: str, limit: int) -> tuple[list[
     return [read_merge(row) for row in rows], int(total)
 
 
+def remove(connection: Connection, space_id: str, link: Link, at: int, by: str) -> Link:
+    """Take an identifier from its profile, remember that it was there, and return it so.
+
+    Merges that it caused stay. Whoever remembers parts of the graph is told to forget them. `by` is who did it. Raises
+    SenderError 404 when the profile does not have it any more.
+    """
+    here = (identifiers.c.space_id == space_id, identifiers.c.identifier == link.identifier)
+    gone = connection.execute(identifiers.delete().where(*here, identifiers.c.profile_id == link.profile_id))
+    if not gone.rowcount:
+        raise SenderError("The profile has no such identifier.", code="eid_not_found", status=404)
+    before = sa.select(sa.func.max(removed_identifiers.c.removed_at)).where(
+        removed_identifiers.c.space_id == space_id, removed_identifiers.c.identifier == link.identifier
+    )
+    at = max(at, int(connection.execute(before).scalar() or 0) + 1)
+    removed = msgspec.structs.replace(link, removed_at=at, removed_by=by)
+    row = msgspec.structs.asdict(removed) | {"space_id": space_id, "cause": _write_cause(link.cause).decode()}
+    connection.execute(removed_identifiers.insert().values(row))
+    owner = sa.select(profiles.c.canonical_id).where(profiles.c.id == link.profile_id).scalar_subquery()
+    connection.execute(profiles.update().where(profiles.c.id == owner).values(version=profiles.c.version + 1))
+    _rewire(connection, space_id)
+    return removed
+
+
+def removed(connection: Connection, space_id: str, since: int, *, limit: int = 10_000) -> list[Link]:
+    """Identifiers that were removed from their profiles at this moment (ms) or later, in their order."""
+    here = (removed_identifiers.c.space_id == space_id, removed_identifiers.c.removed_at >= since)
+    query = sa.select(removed_identifiers).where(*here)
+    query = query.order_by(removed_identifiers.c.removed_at, removed_identifiers.c.identifier).limit(limit)
+    return [_removed(row) for row in connection.execute(query).mappings()]
+
+
 def hold(connection: Connection, canonical_id: str) -> None:
     """Hold a canonical profile, with all that merges brought to it, against changes until the transaction ends."""
     query = sa.select(profiles.c.id).where(profiles.c.canonical_id == canonical_id).order_by(profiles.c.id)
@@ -164,6 +220,11 @@ def hold(connection: Connection, canonical_id: str) -> None:
 def _rewire(connection: Connection, space_id: str) -> None:
     connection.execute(spaces.update().where(spaces.c.id == space_id).values(rewired=spaces.c.rewired + 1))
     workspaces.touch(connection)
+
+
+def _removed(row: Any) -> Link:
+    cause = read_cause(row["cause"])
+    return Link(row["identifier"], row["profile_id"], cause, int(row["removed_at"]), row["removed_by"])
 
 
 def read_merge(row: Any) -> Merge:

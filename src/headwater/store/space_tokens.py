@@ -1,11 +1,13 @@
 """Tokens of spaces: each reads the profiles of one space, through the Profile API, and does nothing else.
 
+One may also delete identifiers there, if whoever made it said so.
+
 They stand among the other tokens, of the kind `space`, and are kept as those are: by a digest of their text.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import sqlalchemy as sa
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 
+_DELETES: Final = "identifiers:delete"
+
+
 class SpaceToken(msgspec.Struct, frozen=True):
     """A token without its text."""
 
@@ -26,12 +31,16 @@ class SpaceToken(msgspec.Struct, frozen=True):
     name: str
     space_id: str
     created_at: int
+    deletes: bool = False
 
 
-def create(connection: Connection, space_id: str, name: str, at: int) -> tuple[str, SpaceToken]:
-    """Make a token of a space, and return its text and itself."""
-    text, made = new_token(), SpaceToken(new_id(), name, space_id, at)
-    row = msgspec.structs.asdict(made) | {"digest": digest(text), "scopes": [], "kind": "space"}
+def create(
+    connection: Connection, space_id: str, name: str, at: int, *, deletes: bool = False
+) -> tuple[str, SpaceToken]:
+    """Make a token of a space, and return its text and itself. `deletes` lets it delete identifiers."""
+    text, made = new_token(), SpaceToken(new_id(), name, space_id, at, deletes)
+    row = msgspec.structs.asdict(made) | {"digest": digest(text), "kind": "space"}
+    row["scopes"] = [_DELETES] if row.pop("deletes") else []
     connection.execute(tokens.insert().values(row))
     return text, made
 
@@ -61,9 +70,11 @@ def _first(connection: Connection, where: sa.ColumnElement[bool]) -> SpaceToken 
     return None if row is None else _token(row)
 
 
-def _query() -> sa.Select[Any, Any, Any, Any]:
-    return sa.select(tokens.c.id, tokens.c.name, tokens.c.space_id, tokens.c.created_at).where(tokens.c.kind == "space")
+def _query() -> sa.Select[Any, Any, Any, Any, Any]:
+    columns = (tokens.c.id, tokens.c.name, tokens.c.space_id, tokens.c.created_at, tokens.c.scopes)
+    return sa.select(*columns).where(tokens.c.kind == "space")
 
 
 def _token(row: Any) -> SpaceToken:
-    return SpaceToken(row["id"], row["name"], row["space_id"], int(row["created_at"]))
+    deletes = _DELETES in row["scopes"]
+    return SpaceToken(row["id"], row["name"], row["space_id"], int(row["created_at"]), deletes)

@@ -64,6 +64,12 @@ class Played:
             self.changes.append(changes)
         return self
 
+    def rules(self, space: Space) -> Played:
+        """Go on under another state of the space: what was remembered of its graph is forgotten."""
+        self._compiled = compile_space(space)
+        self._view = View(self.graph)
+        return self
+
     def names(self) -> dict[str, str]:
         """Profiles by the order in which they were made: P1, P2 are people, A1, A2 companies."""
         named: dict[str, str] = {}

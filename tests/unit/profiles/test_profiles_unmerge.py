@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from identity_cases import Played, make_event, make_space
 from headwater.contracts.identity import GraphInMemory
 from headwater.profiles.identity.explain import explain
 from headwater.profiles.identity.simulate import simulate
-from headwater.profiles.identity.unmerge import divide, merge_between
+from headwater.profiles.identity.unmerge import divide, merge_between, parted
 from headwater.spec.errors import SenderError
 from headwater.spec.graph import Link, Merge
 
@@ -164,6 +165,72 @@ def test_every_two_identifiers_of_a_person_have_an_explanation(history: list[lis
             steps = explain(component, first, link.identifier).steps
             assert steps[0] == component.links[0]
             assert steps[-1] == link
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories, st.lists(identifiers, min_size=1, max_size=6), histories)
+def test_what_is_removed_leads_nowhere_and_what_it_joined_stays_explained(
+    history: list[list[str]], gone: list[str], later: list[list[str]]
+) -> None:
+    """A merge is undone to the same two sides, less what was removed; the same events again find no id in use."""
+    played = Played(LOOSE).play([make_event(number, named(event)) for number, event in enumerate(history)])
+    graph, space = played.graph, LOOSE
+    before = [graph.component(root) for root in sorted(set(graph.canonical.values()))]
+    removed = [each for each in dict.fromkeys(gone) if each in graph.links]
+    for number, identifier in enumerate(removed, 1):
+        graph.remove(identifier, number)
+        space = msgspec.structs.replace(space, rewired=number)
+    assert graph.owners(removed) == {}
+    for was in before:
+        now = graph.component(was.canonical_id)
+        assert {link.identifier for link in (*now.links, *now.removed)} == {link.identifier for link in was.links}
+        first = was.links[0].identifier
+        for link in was.links:
+            steps, old = explain(now, first, link.identifier).steps, explain(was, first, link.identifier).steps
+            assert [step.cause for step in steps] == [step.cause for step in old]
+        for merge in was.merges:
+            assert divide(now, merge.id) == divide(was, merge.id)
+            for side, whole in zip(parted(now, merge), parted(was, merge), strict=True):
+                assert side.profiles == whole.profiles
+                kept = {link.identifier for link in whole.links} - set(removed)
+                assert {link.identifier for link in side.links} == kept
+    played.rules(space)
+    for number, event in enumerate(later, len(history)):
+        played.play([make_event(number, named(event))])
+    for number, event in enumerate(history):
+        played.play([make_event(number, named(event))])
+    assert {answer.profile_id for answer in played.answers} <= graph.canonical.keys()
+    assert graph.owners([each for event in history for each in event]).keys() >= {
+        each for event in history for each in event
+    }
+    for root in set(graph.canonical.values()):
+        component = graph.component(root)
+        assert len(component.merges) == len(component.profiles) - 1
+
+
+def test_an_identifier_that_was_removed_begins_anew_with_its_next_event() -> None:
+    played = Played(LOOSE).play(
+        [
+            make_event(number, short)
+            for number, short in enumerate(
+                (
+                    {"type": "identify", "traits": {"email": "e"}},
+                    {"userId": "u"},
+                    {"type": "identify", "userId": "u", "traits": {"email": "e"}},
+                )
+            )
+        ]
+    )
+    (root,) = set(played.graph.canonical.values())
+    played.graph.remove("email:e", 9)
+    played.rules(msgspec.structs.replace(LOOSE, rewired=1))
+    played.play([make_event(0, {"type": "identify", "traits": {"email": "e"}})])
+    assert played.graph.people() == {frozenset({"user_id:u"}), frozenset({"email:e"})}
+    component = played.graph.component(root)
+    assert len(component.profiles) == 2, "the merge stays"
+    first, merge, last = explain(component, "user_id:u", "email:e").steps
+    assert isinstance(first, Link) and isinstance(merge, Merge) and isinstance(last, Link)
+    assert (first.removed_at, last.removed_at, merge.right) == (None, 9, "email:e")
 
 
 def test_other_rules_are_tried_without_changing_anything() -> None:

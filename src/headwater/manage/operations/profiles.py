@@ -90,7 +90,7 @@ class Related(Shape, frozen=True, kw_only=True):
 
 
 class GetProfileAnswer(Shape, frozen=True, kw_only=True):
-    """A profile with everything that merges brought to it.
+    """A profile with everything that merges brought to it, and the identifiers that were removed from it.
 
     `profiles` are the ids that are one with it. `lastChangedAt` is when it last got an identifier or a merge,
     `lastSeenAt` when its last event happened. `name`, `email` and `events` are known once its events are folded.
@@ -100,6 +100,7 @@ class GetProfileAnswer(Shape, frozen=True, kw_only=True):
     collection: str
     profiles: list[str]
     identifiers: list[IdentifierShape]
+    removed: list[IdentifierShape]
     merges: list[MergeShape]
     groups: list[Related]
     first_seen_at: str
@@ -246,6 +247,7 @@ async def get_profile(desk: Desk, request: GetProfile) -> GetProfileAnswer:
             collection=found.collection,
             profiles=sorted(found.profiles),
             identifiers=[show_link(one) for one in found.links],
+            removed=[show_link(one) for one in found.removed],
             merges=[show_merge(one, kept_apart=_is_apart(one, apart)) for one in found.merges],
             groups=[Related(profile_id=one, cause=show_cause(link.cause)) for one, link in related],
             first_seen_at=format_moment(min(found.profiles.values())),
@@ -265,7 +267,7 @@ async def explain_profiles(desk: Desk, request: ExplainProfiles) -> ExplainProfi
     space = find(await desk.workspace(), request.space_id)
 
     def read(connection: Connection) -> ExplainProfilesAnswer:
-        here, there = (_component(connection, space.id, name) for name in (request.a, request.b))
+        here, there = (_component_once(connection, space.id, name) for name in (request.a, request.b))
         ids = list(dict.fromkeys((here.canonical_id, there.canonical_id)))
         if len(ids) == 1:
             steps = [show_step(step) for step in explain(here, request.a, request.b).steps]
@@ -282,7 +284,7 @@ async def unmerge_profiles(desk: Desk, request: UnmergeProfiles) -> UnmergeProfi
     space = find(await desk.workspace(), request.space_id)
 
     def work(connection: Connection) -> tuple[UnmergeProfilesAnswer, list[audit.Entry]]:
-        found = _component(connection, space.id, _of_merge(connection, space.id, request))
+        found = _component_once(connection, space.id, _of_merge(connection, space.id, request))
         components.hold(connection, found.canonical_id)
         found = _component(connection, space.id, found.canonical_id)
         merge = _wanted(found, request)
@@ -305,7 +307,7 @@ async def preview_unmerge(desk: Desk, request: UnmergeProfiles) -> PreviewUnmerg
     partitions = desk.log.partitions(PROCESSED)
 
     def read(connection: Connection) -> PreviewUnmergeAnswer:
-        found = _component(connection, space.id, _of_merge(connection, space.id, request))
+        found = _component_once(connection, space.id, _of_merge(connection, space.id, request))
         merge = _wanted(found, request)
         sides: list[SideShape] = []
         for side in parted(found, merge):
@@ -376,6 +378,14 @@ def _is_apart(merge: Merge, apart: set[tuple[str, str]]) -> bool:
 
 def _component(connection: Connection, space_id: str, name: str) -> Component:
     found = components.canonical(connection, space_id, name)
+    if found is None:
+        raise missing("profile")
+    return components.component(connection, found)
+
+
+def _component_once(connection: Connection, space_id: str, name: str) -> Component:
+    """The profile of a name, or the one that an identifier was removed from."""
+    found = components.canonical_once(connection, space_id, name)
     if found is None:
         raise missing("profile")
     return components.component(connection, found)

@@ -34,6 +34,7 @@ class SpaceTokenShape(Shape, frozen=True, kw_only=True):
     name: str
     space_id: str
     created_at: str
+    deletes_identifiers: bool
 
 
 class ListSpaceTokens(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -61,6 +62,9 @@ class CreateSpaceToken(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
 
     space_id: SpaceId
     name: Name
+    deletes_identifiers: Annotated[
+        bool, Meta(description="Whether it may also delete identifiers; needs the scope profiles:write.")
+    ] = False
 
 
 class CreateSpaceTokenAnswer(Confidential, frozen=True, kw_only=True, rename="camel"):
@@ -73,16 +77,19 @@ class CreateSpaceTokenAnswer(Confidential, frozen=True, kw_only=True, rename="ca
 @operation("POST", "/headwater/spaces/{spaceId}/tokens", scope="spaces:write", status=201, tag="Spaces")
 async def create_space_token(desk: Desk, request: CreateSpaceToken) -> CreateSpaceTokenAnswer:
     """Make a token that reads the profiles of a space, and show its text once."""
-    if not scopes.allows(desk.caller.scopes, "profiles:read"):
-        raise SenderError(
-            "A token of a space reads its profiles; to make one takes the scope profiles:read.",
-            code="unauthorized",
-            status=401,
-        )
+    for scope in ("profiles:read", "profiles:write")[: 1 + request.deletes_identifiers]:
+        if not scopes.allows(desk.caller.scopes, scope):
+            raise SenderError(
+                f"A token of a space acts on its profiles; to make this one takes the scope {scope}.",
+                code="unauthorized",
+                status=401,
+            )
     space = find(await desk.workspace(), request.space_id)
 
     def work(connection: Connection) -> tuple[tuple[str, space_tokens.SpaceToken], list[audit.Entry]]:
-        text, made = space_tokens.create(connection, space.id, request.name, desk.now)
+        text, made = space_tokens.create(
+            connection, space.id, request.name, desk.now, deletes=request.deletes_identifiers
+        )
         return (text, made), [note(desk, "Token Created", _KIND, made.id, made.name)]
 
     text, made = await change(desk, work)
@@ -110,5 +117,9 @@ async def delete_space_token(desk: Desk, request: DeleteSpaceToken) -> Done:
 
 def _show(token: space_tokens.SpaceToken) -> SpaceTokenShape:
     return SpaceTokenShape(
-        id=token.id, name=token.name, space_id=token.space_id, created_at=format_moment(token.created_at)
+        id=token.id,
+        name=token.name,
+        space_id=token.space_id,
+        created_at=format_moment(token.created_at),
+        deletes_identifiers=token.deletes,
     )

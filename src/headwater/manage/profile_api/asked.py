@@ -124,17 +124,15 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(name for name in text.split(",") if name)
 
 
-def read_token(authorization: str) -> str:
-    """The token of a Basic authorization, which is its user name. Raises SenderError 401."""
+def read_token(authorization: str, code: str = "authentication_error") -> str:
+    """The token of a Basic authorization, which is its user name. Raises SenderError 401 of this code."""
     scheme, _, encoded = authorization.partition(" ")
     try:
         user = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")[0] if encoded else ""
     except (binascii.Error, ValueError):
         user = ""
     if scheme.lower() != "basic" or not user:
-        raise refused(
-            "A token of the space is needed, as the user name of Basic authentication.", "authentication_error", 401
-        )
+        raise refused("A token of the space is needed, as the user name of Basic authentication.", code, 401)
     return user
 
 

@@ -12,7 +12,7 @@ import msgspec
 from headwater import telemetry
 from headwater.manage.faces import Message, Receive, Send
 from headwater.manage.front import Front
-from headwater.manage.profile_api import answers, look
+from headwater.manage.profile_api import answers, deletion, look
 from headwater.manage.profile_api.asked import (
     Asked,
     Params,
@@ -29,6 +29,7 @@ from headwater.spec.errors import SenderError, Unavailable
 from headwater.spec.space import Space
 from headwater.spec.wire import encode
 from headwater.store import components, space_tokens
+from headwater.store.space_tokens import SpaceToken
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("headwater.manage")
 PATHS: Final = ("/v1/spaces", "/v1/namespaces")
 """Where it answers; the second is the older word for the first (1.1)."""
+
+
+_UNKNOWN: Final = "authentication_error"
 
 
 class _Said(msgspec.Struct):
@@ -61,7 +65,7 @@ class ProfileApi:
             return
         said = _Said()
         try:
-            body = await self._answer(scope, said)
+            body = await self._answer(scope, receive, said)
         except Exception as error:
             body = _refuse(error, said)
         telemetry.MANAGE_REQUESTS.labels(f"profile_api_{said.what}", str(said.status)).inc()
@@ -96,12 +100,18 @@ class ProfileApi:
         shown = [show_event(entry, body, extract, related) for entry, body in found]
         return {"data": shown, "cursor": answers.cursor(_url(asked, id), following)}
 
-    async def _answer(self, scope: Message, said: _Said) -> Any:
+    async def _answer(self, scope: Message, receive: Receive, said: _Said) -> Any:
         path = scope["raw_path"].decode("ascii", "replace").partition("?")[0]
-        space = await self._admit(scope, read_space(path), said)
-        if scope["method"] != "GET":
-            said.headers["Allow"] = "GET"
-            raise refused("Only GET is answered here.", status=405)
+        deleting = deletion.is_deletion(path)
+        said.what = deletion.WHAT if deleting else said.what
+        space, token = await self._admit(scope, read_space(path), said, "unauthorized" if deleting else _UNKNOWN)
+        method = "POST" if deleting else "GET"
+        if scope["method"] != method:
+            said.headers["Allow"] = method
+            raise refused(f"Only {method} is answered here.", status=405)
+        if deleting:
+            now = time.time_ns() // 1_000_000
+            return await deletion.delete(self._desk, space, token, path, receive, now=now)
         asked = read_path(path)
         said.what = asked.what
         query = scope["query_string"].decode("ascii", "replace")
@@ -110,20 +120,20 @@ class ProfileApi:
             return await self._events(space, asked, params, query)
         return await self._desk.store.read(lambda connection: _look(connection, space, asked, params))
 
-    async def _admit(self, scope: Message, name: str, said: _Said) -> Space:
-        """The space whose token this is. Raises SenderError 401, or 429 when it asks too often."""
+    async def _admit(self, scope: Message, name: str, said: _Said, code: str) -> tuple[Space, SpaceToken]:
+        """The token, and the space whose it is. Raises SenderError 401 of a code, or 429 when it asks too often."""
         authorization = next((value for key, value in scope["headers"] if key.lower() == b"authorization"), b"")
-        text = read_token(authorization.decode("latin-1"))
+        text = read_token(authorization.decode("latin-1"), code)
         token = await self._desk.store.read(lambda connection: space_tokens.find(connection, text))
         space = None if token is None else await self._space(token.space_id)
-        if space is None or name not in (space.id, space.slug):
-            raise refused("The token is not one of this space.", "authentication_error", 401)
+        if token is None or space is None or name not in (space.id, space.slug):
+            raise refused("The token is not one of this space.", code, 401)
         granted = self._pace.count(space.id, time.monotonic())
         if granted is not None:
             said.headers.update(granted.headers())
             if not granted.granted:
                 raise refused("Too many requests a second.", "rate_limit_error", 429)
-        return space
+        return space, token
 
     async def _space(self, space_id: str) -> Space | None:
         """A space by its id; one made a moment ago is sought once more."""

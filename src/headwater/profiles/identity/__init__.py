@@ -7,7 +7,8 @@ its cause.
 What it promises. An identifier belongs to one profile at a time. A merge never breaks a limit: the weakest identifier
 of the event is left out instead, and the violation says so. Every link and merge can be explained (`explain`) and a
 merge undone exactly (`unmerge`), as an identifier stays with the profile that it was first given to. Events that are
-resolved again come to the same profiles, and change nothing a second time.
+resolved again come to the same profiles, and change nothing a second time. An identifier that somebody removed leads
+nowhere from then on; the merges that it caused stay, and can be explained and undone as before.
 
 What it refuses: to guess. Identifiers match when they are the same, letter for letter.
 

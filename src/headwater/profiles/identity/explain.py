@@ -31,9 +31,10 @@ class Joined(msgspec.Struct, frozen=True):
 def explain(component: Component, first: str, second: str) -> Joined:
     """The path between two names of one component, each an identifier or a profile's id.
 
-    Raises KeyError for a name that is not of this component.
+    An identifier that was removed still has its explanation: a merge that it caused stays, and so does its link. Raises
+    KeyError for a name that is not of this component and never was.
     """
-    links = {link.identifier: link for link in component.links}
+    links = {link.identifier: link for link in (*component.removed, *component.links)}
     here, there = _profile(component, links, first), _profile(component, links, second)
     steps: list[Step] = [links[first]] if first in links else []
     steps += _path(component, here, there)

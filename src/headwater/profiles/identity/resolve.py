@@ -231,7 +231,7 @@ class _Decision:
 
     def _create(self, identifiers: Sequence[str], collection: Collection) -> str:
         event = self._event
-        id = make_id(_PREFIX[collection], event.received_at, self._rules.space.id, identifiers[0], event.message_id)
+        id = self._make_id(_PREFIX[collection], identifiers[0], event.message_id)
         profile = Known(id, event.received_at, 0, {}, {id}, set())
         self._view.profiles.put(id, profile)
         self._changes.profiles.append(NewProfile(id, collection, event.received_at))
@@ -257,8 +257,7 @@ class _Decision:
         self._base_on(merged)
         left_id = (survivor.links.get(left) or merged.links[left])[0]
         right_id = (survivor.links.get(right) or merged.links[right])[0]
-        event, space_id = self._event, self._rules.space.id
-        merge_id = make_id("mrg_", event.received_at, space_id, survivor.id, merged.id, event.message_id)
+        merge_id = self._make_id("mrg_", survivor.id, merged.id, self._event.message_id)
         self._changes.merges.append(
             Merge(merge_id, left, right, left_id, right_id, survivor.id, merged.id, self._cause(left))
         )
@@ -277,6 +276,12 @@ class _Decision:
         user, account = next(key for key in users if key in person), next(key for key in accounts if key in company)
         self._changes.groups.append(GroupLink(person[user][0], company[account][0], self._cause(user)))
         self._view.grouped.put(pair, True)
+
+    def _make_id(self, prefix: str, *parts: str) -> str:
+        """An id of this event's; another one when the same event comes again after the graph was taken apart."""
+        space = self._rules.space
+        again = (str(space.rewired),) if space.rewired else ()
+        return make_id(prefix, self._event.received_at, space.id, *parts, *again)
 
     def _base_on(self, profile: Known) -> None:
         if profile.version:

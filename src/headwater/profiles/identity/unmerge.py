@@ -59,5 +59,6 @@ def parted(component: Component, merge: Merge) -> list[Component]:
         profiles = {id: at for id, at in component.profiles.items() if roots[id] == root}
         links = tuple(link for link in component.links if link.profile_id in profiles)
         merges = tuple(one for one in component.merges if one.left_id in profiles or one.right_id in profiles)
-        found.append(Component(root, component.collection, profiles, links, merges))
+        removed = tuple(link for link in component.removed if link.profile_id in profiles)
+        found.append(Component(root, component.collection, profiles, links, merges, removed))
     return found
