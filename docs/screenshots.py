@@ -58,13 +58,18 @@ def fill(house: RunningHouse, refusing: int) -> dict[str, str]:
         call |= {"event": name} if kind == "track" else {"name": name} if name else {}
         call["traits" if kind == "identify" else "properties"] = properties
         house.send(f"/v1/{kind}", call)
+    meet(house)
     house.send("/v1/track", {"userId": "user-1", "messageId": "shot-bad", "event": "Broken", "properties": "no object"})
     until(
         lambda: house.ask("GET", "/headwater/storage")["archive"]["events"] >= 400, seconds=60, what="for the archive"
     )
     time.sleep(3)
     warehouse = house.ask("GET", "/warehouses")["warehouses"][0]["id"]
+    profile = house.ask("GET", "/headwater/spaces/default/profiles/user_id:user-1")["id"]
     return {
+        "space": "default",
+        "space_id": "default",
+        "profile_id": profile,
         "source_id": house.source_id(),
         "destination_id": failing,
         "warehouse_id": warehouse,
@@ -72,6 +77,16 @@ def fill(house: RunningHouse, refusing: int) -> dict[str, str]:
         "slug": "webhook",
         "engine": "postgres",
     }
+
+
+def meet(house: RunningHouse) -> None:
+    """One person who is seen on two devices before it is known who they are, and another on one of them."""
+    for device in ("laptop", "phone"):
+        house.send("/v1/page", {"type": "page", "anonymousId": device, "name": "Home", "messageId": f"shot-{device}"})
+        house.send("/v1/identify", {"userId": "user-1", "anonymousId": device, "traits": {"name": "Ada Lovelace"}})
+    house.send("/v1/identify", {"userId": "user-1", "traits": {"plan": "enterprise", "city": "London", "seats": 12}})
+    house.send("/v1/group", {"userId": "user-1", "groupId": "acme", "traits": {"name": "Acme", "employees": 120}})
+    house.send("/v1/track", {"userId": "user-2", "anonymousId": "laptop", "event": "Signed In"})
 
 
 def take(page: Page, house: RunningHouse, fields: dict[str, str], kind: str) -> None:

@@ -114,9 +114,9 @@ def _head(found: GetProfileAnswer, space: str, asked: str, zone: str) -> None:
         ("Last seen", Html(moment_html(found.last_seen_at, zone))),
         ("Events", Html(f"<b>{count(found.events)}</b>")),
         ("Identifiers", Html(f"<b>{count(len(found.identifiers))}</b>")),
-        ("Merged", Html(f"<b>{count(len(found.profiles) - 1)}</b>")),
+        *([("Profiles in one", Html(f"<b>{count(len(found.profiles))}</b>"))] if len(found.profiles) > 1 else []),
     ]
-    shown = "".join(f"<div><span>{name}</span>{value}</div>" for name, value in parts)
+    shown = "".join(f"<div><span>{name}</span><div>{value}</div></div>" for name, value in parts)
     html(f'<div class="profile-facts">{shown}</div>')
 
 

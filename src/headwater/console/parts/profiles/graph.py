@@ -18,6 +18,7 @@ MOST_PROFILES: Final = 20
 MOST_IDENTIFIERS: Final = 60
 _ROW: Final = 30
 _LONGEST: Final = 80
+_HINT: Final = {"tooltip": {"formatter": "Click for the event that made it"}}
 
 Edge = IdentifierShape | MergeShape
 Node = IdentifierShape | str
@@ -53,7 +54,8 @@ class _Canvas:
         self.nodes.append(id)
         self.places.append(_profile(id, self.rows + max(0, len(given) - 1) / 2, is_kept=is_kept))
         for one in given:
-            self.lines.append({"source": here, "target": len(self.nodes), "lineStyle": {"color": "var(--line)"}})
+            style = {"color": "var(--line)"}
+            self.lines.append({"source": here, "target": len(self.nodes), "lineStyle": style, **_HINT})
             self.edges.append(one)
             self.nodes.append(one)
             self.places.append(_identifier(one, self.rows))
@@ -66,7 +68,7 @@ class _Canvas:
             return
         low, high = sorted((self.of[left], self.of[right]))
         style = {"color": "var(--warn)", "width": 3, "curveness": -0.5}
-        self.lines.append({"source": low, "target": high, "lineStyle": style})
+        self.lines.append({"source": low, "target": high, "lineStyle": style, **_HINT})
         self.edges.append(merge)
 
 
@@ -105,7 +107,8 @@ def _profile(id: str, row: float, *, is_kept: bool) -> dict[str, Any]:
         "itemStyle": {"color": colour, "borderColor": "var(--accent)", "borderWidth": 2},
         "label": {
             "show": True,
-            "position": "bottom",
+            "position": "top",
+            "offset": [17, 3],
             "formatter": f"…{id[-5:]}",
             "color": "var(--soft)",
             "fontSize": 10,
@@ -128,7 +131,7 @@ def _options(canvas: _Canvas) -> dict[str, Any]:
     return {
         "animation": False,
         "textStyle": {"fontFamily": "system-ui, sans-serif"},
-        "grid": {"left": 70, "right": "62%", "top": 10, "bottom": 10},
+        "grid": {"left": 70, "right": "62%", "top": 16, "bottom": 6},
         "xAxis": {"type": "value", "min": 0, "max": 1, "show": False},
         "yAxis": {"type": "value", "min": -0.5, "max": max(1, canvas.rows - 1) - 0.3, "inverse": True, "show": False},
         "tooltip": {

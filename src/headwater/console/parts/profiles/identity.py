@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from nicegui import ui
-from nicegui.events import EChartPointClickEventArguments
+from nicegui.events import GenericEventArguments
 
 from headwater.console.parts.charts import chart
 from headwater.console.parts.figures import count, moment_html
 from headwater.console.parts.patched import Patched, press
 from headwater.console.parts.pieces import Html, chip, html, safe, table_html
 from headwater.console.parts.profiles.causes import Around, cause_html, link_rule, merge_rule
-from headwater.console.parts.profiles.graph import Edge, Node, draw
+from headwater.console.parts.profiles.graph import Drawing, Edge, Node, draw
 from headwater.console.parts.profiles.rows import identifier_html
 from headwater.manage.operations.profiles import GetProfileAnswer
 from headwater.manage.people import IdentifierShape, MergeShape
@@ -39,19 +39,24 @@ def identity_card(profile: GetProfileAnswer, around: Around, pressed: Pressed, *
                 shown = chart(drawing.options, height=drawing.height, label=_said(profile))
                 html(_left_out(drawing.left_out))
             words = Patched(_HINT).classes("graph-words").on_press(act)
-        shown.on_point_click(lambda event: words.show(_clicked(event, drawing.edges, drawing.nodes, around, may_part)))
+
+        def clicked(event: GenericEventArguments) -> None:
+            words.show(_clicked(event.args, drawing, around, may_part=may_part))
+
+        shown.on("componentClick", clicked, ["dataType", "dataIndex"])
         Patched(_tables(profile, around, may_part=may_part)).classes("causes").on_press(act)
 
 
-def _clicked(
-    event: EChartPointClickEventArguments, edges: Sequence[Edge], nodes: Sequence[Node], around: Around, may_part: bool
-) -> Html:
+def _clicked(where: object, drawing: Drawing, around: Around, *, may_part: bool) -> Html:
     """What stands beside the picture once something in it was clicked on. The browser says which."""
-    chosen = edges if event.data_type == "edge" else nodes
-    at = event.data_index
-    if not 0 <= at < len(chosen):
-        return _HINT
-    match chosen[at]:
+    match where:
+        case {"dataType": "edge", "dataIndex": int(at)} if 0 <= at < len(drawing.edges):
+            chosen: Edge | Node = drawing.edges[at]
+        case {"dataType": "node", "dataIndex": int(at)} if 0 <= at < len(drawing.nodes):
+            chosen = drawing.nodes[at]
+        case _:
+            return _HINT
+    match chosen:
         case MergeShape() as merge:
             return _merge(merge, around, may_part=may_part)
         case IdentifierShape() as link:

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from nicegui import ui
 
-from headwater.console.parts.asking import ask_first
+from headwater.console.parts.asking import ask_first, outlasting
 from headwater.console.parts.figures import count
-from headwater.console.parts.pieces import Html, attempt, html, safe
+from headwater.console.parts.pieces import Html, html, safe
 from headwater.console.parts.profiles.rows import identifier_html, short, title_of
 from headwater.console.person import Person
 from headwater.manage.operations.profiles import (
@@ -40,7 +40,7 @@ async def ask_to_part(
         html(_told(told.sides))
         with ui.element("div").classes("row-line").style("justify-content: flex-end"):
             ui.button("Cancel", on_click=dialog.close).props("flat autofocus")
-            ui.button("Un-merge", on_click=attempt(part)).props("color=negative")
+            ui.button("Un-merge", on_click=outlasting(part)).props("color=negative")
     dialog.on("hide", dialog.delete)
     dialog.open()
 

@@ -39,7 +39,7 @@ class Traits:
                 self._said = ui.label().classes("soft grow")
                 self._search = ui.input(placeholder="Name of a trait", on_change=attempt(self._again))
                 self._search.props('outlined dense clearable debounce=250 maxlength=200 aria-label="Search traits"')
-            self._table = Patched()
+            self._table = Patched().classes("traits")
             with ui.element("div").classes("row-line") as self._turning:
                 self._back = ui.button("Back", icon="chevron_left", on_click=attempt(lambda: self._turn(-_COUNT)))
                 self._on = ui.button("More", icon="chevron_right", on_click=attempt(lambda: self._turn(_COUNT)))

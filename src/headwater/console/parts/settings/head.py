@@ -12,6 +12,7 @@ _PARTS: Final = (
     ("Workspace", "/settings", "workspace:read"),
     ("People", "/settings/people", "users:read"),
     ("Tokens", "/settings/tokens", "tokens:read"),
+    ("Spaces", "/settings/spaces", "spaces:read"),
     ("Health", "/settings/health", "ledger:read"),
     ("Storage", "/settings/storage", "workspace:read"),
     ("Audit trail", "/settings/audit", "audit:read"),

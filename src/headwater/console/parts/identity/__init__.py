@@ -1,0 +1,1 @@
+"""What the page about identity rules is made of."""
