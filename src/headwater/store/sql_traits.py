@@ -61,11 +61,17 @@ def delete(connection: Connection, trait_id: str) -> None:
         raise SenderError("There is no such SQL trait.", code="not_found", status=404)
 
 
-def due(connection: Connection, now: int) -> list[SqlTrait]:
-    """The SQL traits to run now, those that wait longest first."""
+def due(connection: Connection, now: int) -> SqlTrait | None:
+    """The SQL trait to run now: of those that are due, the one that waits longest."""
     query = sa.select(sql_traits).where(sql_traits.c.enabled, sql_traits.c.due_at <= now)
-    rows = connection.execute(query.order_by(sql_traits.c.due_at, sql_traits.c.id)).mappings()
-    return [_read(row) for row in rows]
+    row = connection.execute(query.order_by(sql_traits.c.due_at, sql_traits.c.id).limit(1)).mappings().first()
+    return None if row is None else _read(row)
+
+
+def stands(connection: Connection, trait: SqlTrait) -> bool:
+    """Is it still there, enabled, and the same query?"""
+    query = sa.select(sql_traits.c.enabled, sql_traits.c.sql).where(sql_traits.c.id == trait.id)
+    return connection.execute(query).first() == (True, trait.sql)
 
 
 def ids(connection: Connection) -> set[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -19,7 +20,7 @@ from headwater.store.snapshot import REFRESH_SECONDS
 from headwater.warehouse.pages import pages
 from headwater.warehouse.reading import LOOK_SECONDS, now_ms, pause
 from headwater.warehouse.sql_traits.memory import Memory, remove
-from headwater.warehouse.sql_traits.run import Tally, run, teller
+from headwater.warehouse.sql_traits.run import Tally, Tell, run, teller
 
 if TYPE_CHECKING:
     from headwater.spec.settings import WarehouseSettings
@@ -50,16 +51,15 @@ class SqlTraitKeeper:
         while not stopping.is_set():
             wait = LOOK_SECONDS
             try:
-                for trait in await self._due():
-                    if not stopping.is_set():
-                        await self._one(trait, stopping)
+                while (trait := await self._next()) is not None and not stopping.is_set():
+                    await self._one(trait, stopping)
             except Exception as error:
                 bug = None if isinstance(error, HeadwaterError | OSError) else error
                 _say.warning("SQL traits are not run just now: %s", error, exc_info=bug)
                 wait = _AWAY_SECONDS
             await pause(stopping, wait)
 
-    async def _due(self) -> list[SqlTrait]:
+    async def _next(self) -> SqlTrait | None:
         now = now_ms()
         known, due = await self._store.read(
             lambda connection: (sql_traits.ids(connection), sql_traits.due(connection, now))
@@ -118,10 +118,22 @@ class SqlTraitKeeper:
                 warehouses=self._snapshot.current.warehouses,
                 stopping=stopping,
             )
-            tell = teller(self._log, source.id, trait)
+            tell = self._while_it_stands(trait, teller(self._log, source.id, trait), stopping)
             await run(trait, found, memory=memory, tell=tell, tally=tally)
         finally:
             memory.close()
+
+    def _while_it_stands(self, trait: SqlTrait, tell: Tell, stopping: asyncio.Event) -> Tell:
+        """Tells as long as the house runs, and nobody changes, disables or deletes the SQL trait."""
+
+        async def told(calls: Sequence[dict[str, Any]]) -> None:
+            if stopping.is_set():
+                raise Unavailable("The house stops.")
+            if not await self._store.read(lambda connection: sql_traits.stands(connection, trait)):
+                raise SetupError("It was changed while it ran.")
+            await tell(calls)
+
+        return told
 
     async def _source(self, space_id: str) -> Source:
         """The source to tell by. Raises SetupError while its events would be refused."""
