@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 from headwater import telemetry
 from headwater.eventlog.streams import PROCESSED
+from headwater.profiles.computing.findings import OWNER
 from headwater.profiles.computing.outbox import send_waiting
 from headwater.profiles.computing.passes import Passes
 from headwater.profiles.computing.rounds import look_at_those_due
-from headwater.profiles.computing.stage import OWNER, Stage
+from headwater.profiles.computing.stage import Stage
 from headwater.profiles.history import History, index_folder
 from headwater.profiles.holding import Holding
 from headwater.profiles.known import Told, fold
@@ -212,7 +213,7 @@ class Folding:
             await self.open()
             return
         self._place = position
-        telling = self._stage.telling
+        telling = bool(self._stage.found.messages)
         self._holding.written(states, counts)
         self._stage.written()
         telemetry.PROFILES_EVENTS.inc(self._events)

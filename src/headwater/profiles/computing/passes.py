@@ -20,7 +20,7 @@ from headwater.profiles.computing.standing import Change, decode, holds
 from headwater.profiles.holding import decode_counts
 from headwater.spec.computation import Connection, Run
 from headwater.spec.errors import Unavailable
-from headwater.store import people, standing
+from headwater.store import computations, people, standing
 
 if TYPE_CHECKING:
     from headwater.profiles.holding import Holding
@@ -89,6 +89,9 @@ class Passes:
 
     async def _prepare(self, ready: Ready, run: Run, now: int) -> bool:
         if len(run.since) < self._partitions:
+            there = await self._store.read(lambda connection: computations.read_runs(connection, [ready.id]))
+            if (found := there.get(ready.id)) is not None and found.version == run.version:
+                self._stage.runs[ready.id] = msgspec.structs.replace(run, since=found.since | run.since)
             return False
         if self._past is None or not runs.counts_the_past(ready):
             self._stage.note(runs.ask(run, "", 0, 0, now))
@@ -190,7 +193,7 @@ class Passes:
             total = await self._store.read(lambda connection: people.number(connection, space_id, collection))
         self._stage.note(runs.ask(run, page[-1], run.done + len(page), total, now))
         if collection == "accounts":
-            self._stage.have_looked_at(page, now)
+            self._stage.found.due.update(dict.fromkeys(page, now))
             return True
         await self._ask_page(ready, rules, page, now)
         return True
@@ -207,7 +210,7 @@ class Passes:
             return True
         self._stage.note(runs.live(run, now))
         if all(each.phase in ("LIVE", "FAILED") for each in self._stage.runs.values()):
-            self._stage.nobody_is_put_off()
+            self._stage.found.none_put_off = True
         return True
 
     async def _ask_page(self, ready: Ready, rules: Rules, page: list[str], now: int) -> None:

@@ -9,8 +9,9 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from headwater.profiles.computing.catalogue import Ready, Rules
+from headwater.profiles.computing.findings import OWNER
 from headwater.profiles.computing.people import Person
-from headwater.profiles.computing.stage import OWNER, Stage, is_of, read_traits
+from headwater.profiles.computing.stage import Stage, is_of, read_traits
 from headwater.profiles.computing.standing import Ask, encode, values
 from headwater.profiles.computing.standing import decode as decode_standing
 from headwater.profiles.holding import Counts, decode_counts
@@ -76,7 +77,8 @@ async def _hand_on(stage: Stage, store: Store, person: Person, lost: set[str], n
     stands = await store.read(lambda connection: standing.standings(connection, lost))
     canonical, _ = await store.read(lambda connection: people.look(connection, lost, {}))
     for id in {canonical.get(one, one) for one in lost} - stands.keys() - {person.id}:
-        stage.hand_on(id, decode_standing(encode(person.standing)), now)
+        stage.found.stands[id] = decode_standing(encode(person.standing))
+        stage.found.due[id] = now
 
 
 async def _account(stage: Stage, store: Store, person: Person, rules: Rules, now: int) -> None:

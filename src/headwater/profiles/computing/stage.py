@@ -6,18 +6,18 @@ lie in several has one standing; the others say whom it should look at.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from headwater.profiles.computing import runs as passes
 from headwater.profiles.computing.catalogue import Ready, Rules, compile_rules
+from headwater.profiles.computing.findings import OWNER, Findings
 from headwater.profiles.computing.items import item_of
 from headwater.profiles.computing.people import People, Person
-from headwater.profiles.computing.standing import Ask, Change, Standing, encode, holds, settle, values
+from headwater.profiles.computing.standing import Ask, Change, Standing, holds, settle, values
 from headwater.profiles.computing.telling import Told, messages
 from headwater.profiles.known import NULL, State
 from headwater.profiles.known import Told as Event
@@ -25,7 +25,7 @@ from headwater.spec import computation as spec
 from headwater.spec.computation import ENGAGE, Run, Value
 from headwater.spec.event import decode_processed
 from headwater.spec.workspace import Workspace
-from headwater.store import accounts, computations, standing
+from headwater.store import computations
 from headwater.store.standing import Move
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from headwater.eventlog import Record
     from headwater.profiles.holding import Holding
     from headwater.store import Store
-
-OWNER: Final = 0
-"""The partition in which values are worked out."""
 
 _read_json = msgspec.json.Decoder().decode
 
@@ -61,17 +58,7 @@ class Stage:
 
     def _forget(self) -> None:
         self.people = People(self._store, self._partition, self._partitions)
-        self._due: dict[str, int | None] = {}
-        self._messages: list[tuple[str, bytes]] = []
-        self._moves: list[Move] = []
-        self._sizes: Counter[str] = Counter()
-        self._begun: dict[str, Run] = {}
-        self._inherited: dict[str, bytes] = {}
-        self._elsewhere: set[str] = set()
-        self._put_off: set[str] = set()
-        self._none_put_off = False
-        self._accounts: set[str] = set()
-        self._users: set[str] = set()
+        self.found = Findings(accounts_after=self._accounts_after)
 
     async def open(self) -> None:
         """Begin with what the store has."""
@@ -92,14 +79,7 @@ class Stage:
     @property
     def dirty(self) -> bool:
         """Is there anything to write?"""
-        waiting = self.people.changed or self._due or self._begun or self._messages or self._inherited
-        touched = self._elsewhere or self._put_off or self._accounts or self._users
-        return bool(waiting or touched or self._moves or self._none_put_off)
-
-    @property
-    def telling(self) -> bool:
-        """Are there calls to be appended once they are written?"""
-        return bool(self._messages)
+        return bool(self.people.changed or self.found)
 
     def plan(self, workspace: Workspace, position: int, now: int) -> None:
         """Compute what this workspace wants. What is new counts from this position of the partition on."""
@@ -107,6 +87,8 @@ class Stage:
             return
         self._workspace = workspace
         self.rules = compile_rules(workspace)
+        kept = {computation.id for computation in workspace.computations}
+        self.runs = {id: run for id, run in self.runs.items() if id in kept}
         self._engage = {
             source.settings.get("spaceId", ""): source.id for source in workspace.sources if source.kind == ENGAGE
         }
@@ -139,7 +121,7 @@ class Stage:
 
     def note(self, run: Run) -> None:
         """How far a computation has come is to be written."""
-        self.runs[run.computation_id] = self._begun[run.computation_id] = run
+        self.runs[run.computation_id] = self.found.begun[run.computation_id] = run
 
     async def look(self, ids: Iterable[str]) -> set[str]:
         """Have the people at hand whose profiles these are; returns all profiles that they consist of."""
@@ -156,16 +138,16 @@ class Stage:
             return
         if person.collection == "accounts":
             if rules.accounts:
-                self._accounts.add(person.id)
+                self.found.accounts.add(person.id)
             return
         places = {each.place for key in event.traits or () for each in rules.by_trait.get(key, ())}
         wanted = rules.by_event.get(event.name)
         if wanted:
             places |= self._count(id, event, record, wanted)
         if rules.accounts and not places.isdisjoint(each.place for each in rules.accounts):
-            self._users.add(person.id)
+            self.found.users.add(person.id)
         if rules.accounts and event.groups:
-            self._accounts.update(event.groups)
+            self.found.accounts.update(event.groups)
         self.settle(person, rules, places, now)
 
     def _count(self, id: str, event: Event, record: Record, wanted: Iterable[Ready]) -> set[int]:
@@ -191,10 +173,10 @@ class Stage:
         live = [ready.place for ready in mine if self.is_asked(ready, person)]
         if self._partition != OWNER:
             if mine:
-                self._elsewhere.add(person.id)
+                self.found.elsewhere.add(person.id)
             return
         if len(live) < len(mine):
-            self._put_off.add(person.id)
+            self.found.put_off.add(person.id)
         if live or person.is_new:
             traits = self.traits(person, rules.traits) if rules.traits else {}
             self.ask(person, rules, live, traits, self._answer(person), now=now)
@@ -222,8 +204,8 @@ class Stage:
             self.people.changed[person.id] = person
         due = stand.due()
         if due != person.due:
-            person.due = self._due[person.id] = due
-        self._due.update(dict.fromkeys(person.absorbed))
+            person.due = self.found.due[person.id] = due
+        self.found.due.update(dict.fromkeys(person.absorbed))
 
     def is_asked(self, ready: Ready, person: Person) -> bool:
         """Has this computation come far enough to be asked of this profile?"""
@@ -252,9 +234,9 @@ class Stage:
     def _note(self, person: Person, change: Change, now: int) -> None:
         if change.why == "changed":
             computation = change.ready.computation
-            self._sizes[computation.id] += holds(change.value) - holds(change.before)
+            self.found.grew(computation.id, holds(change.value) - holds(change.before))
             if computation.kind == "audience":
-                self._moves.append(Move(computation.id, person.id, bool(change.value), now))
+                self.found.moves.append(Move(computation.id, person.id, bool(change.value), now))
 
     def tell(
         self,
@@ -273,82 +255,27 @@ class Stage:
         along = {name for each in computation.connections for call in each.calls for name in call.traits}
         traits = self.traits(person, along) if along else {}
         told = Told(person.id, person.identifiers, traits, tuple(people))
-        self._messages += [(source_id, message) for message in messages(change, told, now, only=only)]
+        self.found.messages += [(source_id, message) for message in messages(change, told, now, only=only)]
 
     def is_due(self, handled: Iterable[str]) -> None:
         """These have been looked at because they were due; when they are due again is to be written."""
         for id in handled:
             person = self.people.of(id)
-            self._due[id] = person.standing.due() if person is not None and person.id == id else None
+            self.found.due[id] = person.standing.due() if person is not None and person.id == id else None
             if person is not None:
-                person.due = self._due.get(person.id, person.due)
-
-    def have_looked_at(self, ids: Iterable[str], now: int) -> None:
-        """These profiles are to be looked at soon, as if they were due."""
-        self._due.update(dict.fromkeys(ids, now))
-
-    def nobody_is_put_off(self) -> None:
-        """All profiles have been looked at that could not be asked before."""
-        self._none_put_off = True
-
-    def hand_on(self, id: str, standing: Standing, now: int) -> None:
-        """A profile that is no longer part of another has stood as that one did, and is to be looked at."""
-        self._inherited[id] = encode(standing)
-        self._due[id] = now
+                person.due = self.found.due.get(person.id, person.due)
 
     def write(self, connection: Database, now: int) -> None:
-        """Write what is to be written, within the transaction that moves the fold's place."""
-        stands: dict[str, bytes | None] = dict(self._inherited)
-        for id, person in self.people.changed.items():
-            stands.update(dict.fromkeys(person.absorbed))
-            stands[id] = encode(person.standing) if person.standing.values else None
-        standing.write_standings(connection, stands)
-        standing.write_due(connection, OWNER, self._due)
-        standing.make_due(connection, OWNER, self._elsewhere, now)
-        if self._none_put_off:
-            standing.nobody_is_put_off(connection)
-        standing.make_due(connection, standing.PUT_OFF, self._put_off, now)
-        self._write_accounts(connection, now)
-        standing.put_out(connection, self._partition, self._messages)
-        runs = self._changed_runs(connection, now)
-        computations.write_runs(connection, runs)
-        standing.record_moves(connection, self._moves, now, {run.computation_id: run.size for run in runs})
-
-    def _write_accounts(self, connection: Database, now: int) -> None:
-        touched = set(self._accounts)
-        if self._users:
-            for found in accounts.accounts_of(connection, sorted(self._users)).values():
-                touched.update(found)
-        standing.make_due(connection, OWNER, touched, now + self._accounts_after)
-
-    def _changed_runs(self, connection: Database, now: int) -> list[Run]:
-        """The runs with their sizes; positions that other partitions noted meanwhile are kept."""
-        changed = self._begun.keys() | {id for id, by in self._sizes.items() if by}
-        kept = computations.read_runs(connection, changed) if self._partitions > 1 else {}
-        found: list[Run] = []
-        for id in sorted(changed & self.runs.keys()):
-            run = self.runs[id]
-            there = kept.get(id)
-            since = run.since
-            if there is not None and there.version == run.version:
-                since = there.since | since
-                run = run if self._partition == OWNER else there
-            found.append(
-                msgspec.structs.replace(run, since=since, size=max(0, run.size + self._sizes[id]), updated_at=now)
-            )
-        return found
+        """Write what was found, within the transaction that moves the fold's place."""
+        self.found.write(connection, self._partition, self.people.changed.values(), now)
+        alone, owner = self._partitions == 1, self._partition == OWNER
+        self.found.write_runs(connection, self.runs, alone=alone, owner=owner, now=now)
 
     def written(self) -> None:
-        """What was to be written is in the store."""
-        for id, by in self._sizes.items():
-            if (run := self.runs.get(id)) is not None:
-                self.runs[id] = msgspec.structs.replace(run, size=max(0, run.size + by))
+        """What was found is in the store."""
+        self.runs = {id: self.found.grown(run) for id, run in self.runs.items()}
         self.people.written()
-        for each in (self._due, self._messages, self._moves, self._sizes, self._begun, self._inherited):
-            each.clear()
-        for each in (self._elsewhere, self._put_off, self._accounts, self._users):
-            each.clear()
-        self._none_put_off = False
+        self.found = Findings(accounts_after=self._accounts_after)
 
 
 def is_of(ready: Ready, person: Person) -> bool:

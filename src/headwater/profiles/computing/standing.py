@@ -114,6 +114,7 @@ def settle(
     subject: Subject,
     traits: dict[str, Any],
     places: Iterable[int],
+    *,
     ask: Ask,
     now: int,
 ) -> list[Change]:

@@ -51,6 +51,7 @@ _SCANNED: Final = {
     "page": "properties",
     "screen": "properties",
 }
+_PARENTS: Final = ("parent_group_id", "parentGroupId")
 _NOTHING: Final[tuple[Any, ...]] = ()
 
 Fault = tuple[ViolationKind, str]
@@ -61,13 +62,15 @@ class Found(msgspec.Struct, gc=False):
     """What an event says of who it is about. Identifiers are `type:value`, the strongest first.
 
     `refused` keeps the whole event out of the space; `ignored` does so without a violation. `previous` are the two
-    forms that an alias call's previousId can be known by: as a user_id, or as an anonymous_id.
+    forms that an alias call's previousId can be known by: as a user_id, or as an anonymous_id. `parent` is the group
+    above a group call's own: an empty string when nothing is said, None when it is taken away.
     """
 
     users: Sequence[str] = ()
     accounts: Sequence[str] = ()
     faults: Sequence[Fault] = ()
     previous: Sequence[str] = ()
+    parent: str | None = ""
     refused: ViolationKind | None = None
     ignored: bool = False
 
@@ -198,7 +201,8 @@ def _look_everywhere(event: Event, rules: Rules) -> Found:
             if isinstance(traits, dict):
                 _from_traits(cast("dict[str, Any]", traits), wanted)
         _from_external_ids(context.get("externalIds"), wanted)
-    return wanted.found(previous)
+    parent = wanted.parent(body.get("traits")) if event.type == "group" else ""
+    return wanted.found(previous, parent)
 
 
 def _from_context(context: dict[str, Any], wanted: _Wanted) -> None:
@@ -268,10 +272,20 @@ class _Wanted:
         names = [name for name in ("user_id", "anonymous_id") if text and name in self.rules.types]
         return tuple(f"{name}:{text}" for name in names if not self._blocked(name, text))
 
-    def found(self, previous: tuple[str, ...]) -> Found:
+    def parent(self, traits: Any) -> str | None:
+        """The group that a group call's traits put above its own (3.8); a blocked one is none."""
+        for spelling in _PARENTS if isinstance(traits, dict) else ():
+            if spelling in traits:
+                value = cast("dict[str, Any]", traits)[spelling]
+                text = _text(value) if "group_id" in self.rules.types else ""
+                named = text and not self._blocked("group_id", text)
+                return None if value is None else f"group_id:{text}" if named else ""
+        return ""
+
+    def found(self, previous: tuple[str, ...], parent: str | None) -> Found:
         users = sorted((key for key in self._keys if self._keys[key] == "users"), key=self.rules.rank_of)
         accounts = sorted((key for key in self._keys if self._keys[key] == "accounts"), key=self.rules.rank_of)
-        return Found(users, accounts, self._faults, previous)
+        return Found(users, accounts, self._faults, previous, parent)
 
     def _take(self, name: str, collection: Collection, value: Any) -> None:
         text = _text(value)

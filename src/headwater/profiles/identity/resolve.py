@@ -32,12 +32,14 @@ from headwater.spec.graph import (
     Link,
     Merge,
     NewProfile,
+    ParentLink,
     Violation,
     ViolationKind,
     make_id,
 )
 from headwater.spec.naming import short_name
 from headwater.spec.space import WINDOW_MS, Collection, Space
+from headwater.spec.timestamps import parse_moment
 
 MAX_VIOLATIONS: Final = 100
 """Violations that are told of one chunk; a sender must not be able to fill the store with them."""
@@ -92,7 +94,7 @@ def resolve(compiled: Compiled, events: Sequence[Event], view: View, changes: Ch
 def _known(event: Event, found: Found, view: View) -> Resolved | None:
     """The answer for an event whose identifiers all lead to one profile; None for any other."""
     users, get = found.users, view.owners.get
-    if found.faults or found.previous or not users:
+    if found.faults or found.previous or found.parent != "" or not users:
         return _NOBODY if found.ignored else None
     first = get(users[0])
     if not first:
@@ -116,7 +118,7 @@ def _learn(unclear: Sequence[tuple[Event, Found]], view: View) -> None:
     unknown = [
         identifier
         for _, found in unclear
-        for identifier in (*found.users, *found.accounts, *found.previous)
+        for identifier in (*found.users, *found.accounts, *found.previous, *((found.parent,) if found.parent else ()))
         if get(identifier) is None
     ]
     if unknown:
@@ -124,7 +126,8 @@ def _learn(unclear: Sequence[tuple[Event, Found]], view: View) -> None:
     wanted: set[str] = set()
     for event, found in unclear:
         linking = event.type == "group"
-        for identifiers in ((*found.users, *found.previous), found.accounts):
+        above = (found.parent,) if found.parent else ()
+        for identifiers in ((*found.users, *found.previous), found.accounts, above):
             owners = {get(identifier) for identifier in identifiers}
             if linking or len(owners) > 1:
                 wanted |= {owner for owner in owners if owner}
@@ -153,6 +156,8 @@ class _Decision:
         account_id = self._settle(accounts, "accounts")
         if self._event.type == "group" and profile_id and account_id:
             self._group(users, profile_id, accounts, account_id)
+        if account_id and found.parent != "":
+            self._put_under(accounts, account_id, found.parent)
         for kind, identifier in found.faults:
             self._violate(kind, identifier, profile_id=profile_id)
         if not profile_id and not account_id:
@@ -276,6 +281,20 @@ class _Decision:
         user, account = next(key for key in users if key in person), next(key for key in accounts if key in company)
         self._changes.groups.append(GroupLink(person[user][0], company[account][0], self._cause(user)))
         self._view.grouped.put(pair, True)
+
+    def _put_under(self, accounts: Sequence[str], account_id: str, parent: str | None) -> None:
+        """Put a company below another one, which is made if nobody knows it. Whether it may be there says the graph."""
+        above = [parent] if parent else []
+        parent_id = self._settle(above, "accounts")
+        if parent and not parent_id:
+            return
+        company = self._view.profile(account_id).links
+        child = next(key for key in accounts if key in company)
+        first = self._view.profile(parent_id).links[above[0]][0] if parent_id else ""
+        event = self._event
+        happened = parse_moment(event.body.get("timestamp"))
+        at = event.received_at if happened is None else min(happened, event.received_at)
+        self._changes.parents.append(ParentLink(company[child][0], first, parent or "", at, self._cause(child)))
 
     def _make_id(self, prefix: str, *parts: str) -> str:
         """An id of this event's; another one when the same event comes again after the graph was taken apart."""
