@@ -81,7 +81,8 @@ class ArchivedPast:
                 await asyncio.to_thread(_empty, unfinished)
                 parts = await self._parts(unfinished / "parts", wanted, until) if events else []
                 if parts:
-                    await self._run(_tasks(self._settings, unfinished, parts, space_id, wanted, until), progress)
+                    tasks = _tasks(self._settings, unfinished, parts, space_id=space_id, wanted=wanted, until=until)
+                    await self._run(tasks, progress)
                 await asyncio.to_thread(_finish, unfinished, place)
             except OSError as error:
                 raise Unavailable(f"What was counted cannot be kept: {error}", retry_after=15) from error
@@ -144,6 +145,7 @@ def _tasks(
     settings: WarehouseSettings,
     folder: Path,
     parts: list[str],
+    *,
     space_id: str,
     wanted: Sequence[Wanted],
     until: Mapping[int, int],
