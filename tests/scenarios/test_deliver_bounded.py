@@ -27,7 +27,7 @@ class WatchedStore(Store):
 
     seen: list[Counter[str]]
 
-    def run(self, change: Callable[[Connection], T], *, write: bool = True) -> T:
+    def run(self, change: Callable[[Connection], T], *, write: bool = True, awaited: bool = False) -> T:
         if not write:
             return super().run(change, write=False)
 
@@ -41,7 +41,7 @@ class WatchedStore(Store):
             self.seen.append(rows)
             return answer
 
-        return super().run(watched)
+        return super().run(watched, awaited=awaited)
 
 
 def watched(bench: Bench) -> WatchedStore:
@@ -129,8 +129,8 @@ class WatchedStoreOfCounts(Store):
         super().__init__(url)
         self.sizes: list[Any] = []
 
-    def run(self, change: Callable[[Connection], T], *, write: bool = True) -> T:
-        answer = super().run(change, write=write)
+    def run(self, change: Callable[[Connection], T], *, write: bool = True, awaited: bool = False) -> T:
+        answer = super().run(change, write=write, awaited=awaited)
         if write:
             self.sizes.append(answer)
         return answer

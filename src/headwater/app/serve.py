@@ -21,10 +21,6 @@ from headwater.spec.settings import Settings
 
 _log = logging.getLogger("headwater")
 _REST_SECONDS = 30.0
-_SWITCH_SECONDS = 0.0005
-"""After how long a thread lets another have the interpreter. An event is handed from thread to thread several times on
-its way, and each time may wait that long while another thread writes rows; Python's own 5 ms add up to a tail.
-"""
 
 
 def serve_roles(settings: Settings, roles: Sequence[str], *, supervised: bool = False) -> int:
@@ -62,7 +58,6 @@ async def _serve(settings: Settings, roles: Sequence[str], *, supervised: bool) 
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 50, 50)
-        sys.setswitchinterval(_SWITCH_SECONDS)
         watches = [asyncio.create_task(_stop_when_orphaned(stopping))]
         if supervised and list(roles) == ["warehouse"]:
             watches.append(asyncio.create_task(_rest(house.log, stopping)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +23,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("headwater.store")
 T = TypeVar("T")
 _TRIES = 8
-_LOCK_SECONDS = 30.0
-_LOCK_POLL_SECONDS = 0.001
+_FOLD_PAGES = 1_000
+_FOLD_PAGES_AWAITED = 8_000
+"""How large SQLite's write-ahead log may be before the transaction that ends also brings it into the file. The ledger
+is written twice a second, so somebody does before those that events wait for have to.
+"""
 _LOST_A_RACE = {"40001", "40P01", "CR000"}
 
 
@@ -36,7 +38,7 @@ class Store:
         """`url` is an SQLAlchemy URL: `sqlite:////path/store.sqlite` or `postgresql+psycopg://user@host/name`."""
         self.url = url
         if url.startswith("sqlite"):
-            self._engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": _LOCK_SECONDS})
+            self._engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": 30.0})
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
         else:
@@ -54,14 +56,16 @@ class Store:
 
         upgrade(self._engine)
 
-    def run(self, change: Callable[[Connection], T], *, write: bool = True) -> T:
+    def run(self, change: Callable[[Connection], T], *, write: bool = True, awaited: bool = False) -> T:
         """Run a function in one transaction, again if it lost a race. Blocks; `read` and `write` do not.
 
+        `awaited` says that events wait for it: bringing SQLite's write-ahead log into the file is left to others.
         Raises Unavailable when the database cannot be reached or is full.
         """
         for attempt in range(_TRIES):
             try:
-                with self._engine.connect().execution_options(headwater_write=write) as connection, connection.begin():
+                options = {"headwater_write": write, "headwater_awaited": awaited}
+                with self._engine.connect().execution_options(**options) as connection, connection.begin():
                     return change(connection)
             except OutOfConnections as error:
                 raise Unavailable("The store has no connection free.", retry_after=1.0) from error
@@ -86,9 +90,9 @@ class Store:
         """Run a function that only reads, off the event loop."""
         return await asyncio.to_thread(self.run, query, write=False)
 
-    async def write(self, change: Callable[[Connection], T]) -> T:
+    async def write(self, change: Callable[[Connection], T], *, awaited: bool = False) -> T:
         """Run a function that changes something, off the event loop; it may be run again if it loses a race."""
-        return await asyncio.to_thread(self.run, change)
+        return await asyncio.to_thread(self.run, change, awaited=awaited)
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -102,32 +106,15 @@ def _is_race(error: DBAPIError) -> bool:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
         connection.execute(f"PRAGMA {pragma}")
-    connection.execute(f"PRAGMA busy_timeout={int(_LOCK_SECONDS * 1000)}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get("headwater_write", True):
-        _take_write_lock(connection.connection.driver_connection)
-    else:
+    options = connection.get_execution_options()
+    if not options.get("headwater_write", True):
         connection.exec_driver_sql("BEGIN")
-
-
-def _take_write_lock(connection: Any) -> None:
-    """Begin as soon as the writer before has ended. SQLite's own waits grow to a tenth of a second, in which others
-    come first again and again.
-    """
-    deadline = time.monotonic() + _LOCK_SECONDS
-    connection.execute("PRAGMA busy_timeout=0")
-    try:
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-            time.sleep(_LOCK_POLL_SECONDS)
-    finally:
-        connection.execute(f"PRAGMA busy_timeout={int(_LOCK_SECONDS * 1000)}")
+        return
+    pages = _FOLD_PAGES_AWAITED if options.get("headwater_awaited") else _FOLD_PAGES
+    connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={pages}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
