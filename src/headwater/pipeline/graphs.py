@@ -42,7 +42,7 @@ async def write(store: Store, changed: Sequence[tuple[str, Changes]]) -> bool:
             graph.write(connection, space_id, changes)
 
     try:
-        await store.write(change)
+        await store.write(change, awaited=True)
     except graph.Contested:
         return False
     for _, changes in changed:
