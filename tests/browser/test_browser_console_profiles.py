@@ -36,7 +36,7 @@ def fill(house: RunningHouse) -> None:
     """Ada, seen on a laptop before she says who she is, and a stranger whose every word is hostile."""
     events = [
         {"type": "track", "anonymousId": "laptop", "event": "Product Viewed", "messageId": "first"},
-        {"type": "identify", "userId": "ada", "traits": {"name": "Ada Lovelace", "plan": "free"}},
+        {"type": "identify", "userId": "ada", "traits": {"name": "Ada Lovelace", "plan": "free", "email": "a@b.c"}},
         {"type": "identify", "userId": "ada", "traits": {"plan": "Professional"}},
         {"type": "track", "userId": "ada", "anonymousId": "laptop", "event": "Order Completed", "messageId": "joined"},
         {"type": "group", "userId": "ada", "groupId": "acme", "traits": {"name": "Acme"}},
@@ -64,6 +64,9 @@ def test_somebody_is_found_by_a_trait_explained_and_parted(page: Page, house: Ru
     expect(page.get_by_role("link", name="Order Completed").first).to_be_visible()
     page.locator(".graph-side svg text", has_text="anonymous_id:laptop").click()
     expect(page.locator(".graph-words")).to_contain_text("Nothing in the event was known yet")
+    page.get_by_role("button", name="Delete email:a@b.c").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("table", name="Identifiers").get_by_text("deleted")).to_be_visible()
 
     page.get_by_label("To", exact=True).fill("user_id:ada")
     page.get_by_role("option", name="user_id:ada").click()
@@ -77,7 +80,7 @@ def test_somebody_is_found_by_a_trait_explained_and_parted(page: Page, house: Ru
     expect(sides).to_have_count(2)
     expect(sides.nth(0)).to_contain_text("anonymous_id laptop")
     expect(sides.nth(1)).to_contain_text("user_id ada")
-    expect(sides.nth(1)).to_contain_text("Traits (2)")
+    expect(sides.nth(1)).to_contain_text("Traits (3)")
     page.get_by_role("dialog").get_by_role("button", name="Un-merge").click()
     expect(page.get_by_text("Un-merged. Apart from this profile now:")).to_be_visible()
     expect(page.get_by_text("undone, kept apart")).to_be_visible()

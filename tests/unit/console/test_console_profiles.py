@@ -41,7 +41,14 @@ def merge(left: str, right: str, *, undone: bool = False, kind: str = "track") -
 
 def profile(identifiers: list[IdentifierShape], merges: list[MergeShape], *ids: str) -> GetProfileAnswer:
     fields = dict.fromkeys(GetProfileAnswer.__struct_fields__)
-    fields |= {"id": "use_a", "profiles": list(ids), "identifiers": identifiers, "merges": merges, "groups": []}
+    fields |= {
+        "id": "use_a",
+        "profiles": list(ids),
+        "identifiers": identifiers,
+        "merges": merges,
+        "removed": [],
+        "groups": [],
+    }
     return GetProfileAnswer(**fields)  # pyright: ignore[reportArgumentType] - the picture needs no more
 
 

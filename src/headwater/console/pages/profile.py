@@ -18,7 +18,7 @@ from headwater.console.parts.profiles.causes import Around
 from headwater.console.parts.profiles.explaining import explain_card
 from headwater.console.parts.profiles.identity import Pressed, identity_card
 from headwater.console.parts.profiles.membership import memberships_html, memberships_of
-from headwater.console.parts.profiles.parting import ask_to_allow, ask_to_part
+from headwater.console.parts.profiles.parting import ask_to_allow, ask_to_delete, ask_to_part
 from headwater.console.parts.profiles.related import MOST, related_html
 from headwater.console.parts.profiles.rows import profile_path, short, title_of
 from headwater.console.parts.profiles.spaces import source_names
@@ -128,21 +128,23 @@ def _parted(space: str, ids: str) -> None:
 
 
 def _actions(person: Person, space: str, found: GetProfileAnswer) -> Pressed:
-    """What the buttons of merges do."""
+    """What the buttons of merges and identifiers do."""
 
     async def parted(answer: UnmergeProfilesAnswer) -> None:
         others = [one.id for one in answer.profiles if one.id != found.id]
         ui.navigate.to(f"{profile_path(space, found.id)}?{urlencode({'parted': ','.join(others)})}")
 
-    async def allowed() -> None:
+    async def reload() -> None:
         ui.navigate.reload()
 
-    async def pressed(verb: str, merge_id: str) -> None:
+    async def pressed(verb: str, of: str) -> None:
         match verb:
             case "part":
-                await ask_to_part(person, space, merge_id, parted)
+                await ask_to_part(person, space, of, parted)
             case "allow":
-                ask_to_allow(person, space, merge_id, allowed)
+                ask_to_allow(person, space, of, reload)
+            case "delete":
+                ask_to_delete(person, space, found.id, of, reload)
             case _:
                 return
 

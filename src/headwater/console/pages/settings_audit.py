@@ -23,10 +23,16 @@ _KINDS = {
     "SOURCE": "Sources",
     "DESTINATION": "Destinations",
     "WAREHOUSE": "Warehouses",
+    "SPACE": "Spaces",
     "TOKEN": "Tokens",
     "USER": "People",
 }
-_PLACES = {"SOURCE": "/sources/{}", "DESTINATION": "/destinations/{}", "WAREHOUSE": "/warehouse/{}"}
+_PLACES = {
+    "SOURCE": "/sources/{}",
+    "DESTINATION": "/destinations/{}",
+    "WAREHOUSE": "/warehouse/{}",
+    "SPACE": "/settings/spaces/{}",
+}
 
 
 @page("/settings/audit", title="Settings", scope="audit:read")

@@ -26,7 +26,8 @@ _OFFERED = 200
 
 def explain_card(person: Person, space_id: str, profile: GetProfileAnswer, around: Around, pressed: Pressed) -> None:
     """Two fields and a button. Identifiers of other profiles may be typed, to see that they are not one with this."""
-    names = [*(one.identifier for one in profile.identifiers[:_OFFERED]), *profile.profiles[:_OFFERED]]
+    known = [*profile.identifiers, *profile.removed]
+    names = [*dict.fromkeys(one.identifier for one in known[:_OFFERED]), *profile.profiles[:_OFFERED]]
     if len(names) < 2:
         return
     may_part = person.may("profiles:write")

@@ -21,15 +21,16 @@ _LISTED = 100
 _HINT = Html('<p class="soft">Click a line or a dot to see which event made it, when, and by which rule.</p>')
 
 Pressed = Callable[[str, str], Awaitable[None]]
-"""What a button of a merge does: `part` or `allow`, and the merge's id."""
+"""What a button does: `part` or `allow` and a merge's id, or `delete` and an identifier."""
 
 
 def identity_card(profile: GetProfileAnswer, around: Around, pressed: Pressed, *, may_part: bool) -> None:
     """The picture, what was clicked on in it, and the tables. `pressed` gets `part` or `allow` and a merge's id."""
     drawing = draw(profile)
+    known = {one.id for one in profile.merges} | {one.identifier for one in profile.identifiers}
 
     async def act(verb: str, of: str) -> None:
-        if any(one.id == of for one in profile.merges):
+        if of in known:
             await pressed(verb, of)
 
     with ui.element("section").classes("card"):
@@ -87,19 +88,21 @@ def _merge(merge: MergeShape, around: Around, *, may_part: bool) -> Html:
 
 def _tables(profile: GetProfileAnswer, around: Around, *, may_part: bool) -> Html:
     several = len(profile.profiles) > 1
-    heads = ("Identifier", *(("Given to",) if several else ()), "By the event", "Because")
+    heads = ("Identifier", *(("Given to",) if several else ()), "By the event", "Because", "")
     rows = [
         (
             identifier_html(one.identifier),
             *((_short_id(one.profile_id),) if several else ()),
             cause_html(one.cause, around),
             link_rule(one, around),
+            _removal(one, around, may_delete=may_part and _is_deletable(one, profile)),
         )
-        for one in profile.identifiers[:_LISTED]
+        for one in [*profile.identifiers[:_LISTED], *profile.removed[:_LISTED]]
     ]
-    more = len(profile.identifiers) - len(rows)
+    more = len(profile.identifiers) + len(profile.removed) - len(rows)
     rest = f'<p class="soft">{count(more)} younger identifiers are left out; the API lists all.</p>' if more else ""
-    links = f"<h3>Identifiers</h3>{table_html(heads, rows, label='Identifiers')}{rest}"
+    table = table_html(heads, rows, right=(len(heads) - 1,), label="Identifiers")
+    links = f"<h3>Identifiers</h3>{table}{rest}"
     return Html(links + _merges(profile.merges, around, may_part=may_part))
 
 
@@ -132,6 +135,18 @@ def _button(merge: MergeShape) -> Html:
     if merge.kept_apart:
         return press("Allow again", "allow", merge.id, about=f"Allow {merge.left} and {merge.right} to merge again")
     return Html("")
+
+
+def _is_deletable(one: IdentifierShape, profile: GetProfileAnswer) -> bool:
+    """Only a person's, and one user id must be left."""
+    others = (each for each in profile.identifiers if each.identifier != one.identifier)
+    return profile.collection == "users" and any(each.type == "user_id" for each in others)
+
+
+def _removal(one: IdentifierShape, around: Around, *, may_delete: bool) -> Html:
+    if one.removed_at is not None:
+        return Html(f'{chip("deleted", "warn")}<div class="soft">{moment_html(one.removed_at, around.zone)}</div>')
+    return press("Delete…", "delete", one.identifier, about=f"Delete {one.identifier}") if may_delete else Html("")
 
 
 def _short_id(id: str) -> Html:

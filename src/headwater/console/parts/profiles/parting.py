@@ -11,6 +11,7 @@ from headwater.console.parts.figures import count
 from headwater.console.parts.pieces import Html, html, safe
 from headwater.console.parts.profiles.rows import identifier_html, short, title_of
 from headwater.console.person import Person
+from headwater.manage.operations.identifiers import DeleteIdentifier, delete_identifier
 from headwater.manage.operations.profiles import (
     RemoveMergeBlock,
     SideShape,
@@ -58,6 +59,24 @@ def ask_to_allow(person: Person, space_id: str, merge_id: str, done: Callable[[]
         "The next event that names both makes them one. Nothing is merged now.",
         "Allow",
         allow,
+    )
+
+
+def ask_to_delete(
+    person: Person, space_id: str, profile_id: str, identifier: str, done: Callable[[], Awaitable[None]]
+) -> None:
+    """Ask whether to take an identifier away."""
+
+    async def delete() -> None:
+        wanted = DeleteIdentifier(space_id=space_id, profile_id=profile_id, identifier=identifier)
+        await person.ask(delete_identifier, wanted)
+        await done()
+
+    ask_first(
+        f"Delete {short(identifier, 80)}?",
+        "Events that name it no longer lead to this profile. Merges, traits and events stay as they are.",
+        "Delete",
+        delete,
     )
 
 

@@ -72,14 +72,15 @@ def _rows(tokens: list[SpaceTokenShape], person: Person) -> Html:
     rows = [
         (
             Html(f'<div class="clipped" title="{safe(one.name)}, {safe(one.id)}">{safe(one.name)}</div>'),
+            "read, delete identifiers" if one.deletes_identifiers else "read",
             Html(ago_html(one.created_at, now, person.zone)),
             *((press("Take back", "delete", one.id, about=f"Take back {one.name}"),) if may else ()),
         )
         for one in tokens[-_MOST:][::-1]
     ]
     more = f'<p class="soft">and {len(tokens) - _MOST} older ones</p>' if len(tokens) > _MOST else ""
-    heads = ("Name", "Made", *(("",) if may else ()))
-    return Html(f"{table_html(heads, rows, right=(2,), label='Tokens of the space')}{more}")
+    heads = ("Name", "May", "Made", *(("",) if may else ()))
+    return Html(f"{table_html(heads, rows, right=(3,), label='Tokens of the space')}{more}")
 
 
 def _new_token(person: Person, space_id: str, made: Callable[[], Awaitable[None]]) -> None:
@@ -87,7 +88,9 @@ def _new_token(person: Person, space_id: str, made: Callable[[], Awaitable[None]
 
     async def send() -> None:
         async def make() -> None:
-            wanted = CreateSpaceToken(space_id=space_id, name=(name.value or "").strip())
+            wanted = CreateSpaceToken(
+                space_id=space_id, name=(name.value or "").strip(), deletes_identifiers=bool(deletes.value)
+            )
             text = (await person.ask(create_space_token, wanted)).text
             fields.clear()
             with fields:
@@ -107,6 +110,8 @@ def _new_token(person: Person, space_id: str, made: Callable[[], Awaitable[None]
             html('<div class="hint">It reads whatever is known of the people of this space, and nothing else.</div>')
             name = ui.input("Name: which system uses it").props("outlined dense autofocus maxlength=255")
             name.on("keydown.enter", send)
+            deletes = ui.checkbox("It may also delete identifiers").props("dense")
+            deletes.set_visibility(person.may("profiles:write"))
             with ui.element("div").classes("row-line").style("justify-content: flex-end"):
                 ui.button("Cancel", on_click=dialog.close).props("flat")
                 ui.button("Make token", on_click=send)
