@@ -16,20 +16,29 @@ import sqlalchemy as sa
 from headwater.spec.graph import Link, Merge
 from headwater.store.components import read_cause, read_merge
 from headwater.store.graph import pages
-from headwater.store.schema import identifiers, known_profiles, merges, profiles
+from headwater.store.schema import identifiers, known_profiles, merges, profiles, removed_identifiers
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 
+class Removed(msgspec.Struct, frozen=True):
+    """An identifier that somebody took away, as it was, and when (milliseconds)."""
+
+    link: Link
+    at: int
+
+
 class Histories(msgspec.Struct, frozen=True):
     """People of one space. `profiles` are the moments at which each was made; `states` what is known of each.
 
-    A profile that a merge connects with one of these is one of these, and so are all identifiers of them.
+    A profile that a merge connects with one of these is one of these, and so are all identifiers of them, with those
+    that were removed.
     """
 
     profiles: dict[str, int]
     links: list[Link]
+    removed: list[Removed]
     merges: list[Merge]
     states: dict[str, list[bytes]]
 
@@ -47,7 +56,7 @@ def histories(connection: Connection, space_id: str, ids: Iterable[str]) -> Hist
             joined[merge.id] = merge
             wanted |= {merge.left_id, merge.right_id} - made.keys()
     merged = [merge for merge in joined.values() if merge.left_id in made and merge.right_id in made]
-    return Histories(made, _links(connection, made), merged, _states(connection, made))
+    return Histories(made, _links(connection, made), _removed(connection, made), merged, _states(connection, made))
 
 
 def _with_their_people(connection: Connection, space_id: str, ids: Iterable[str]) -> dict[str, int]:
@@ -79,6 +88,16 @@ def _links(connection: Connection, ids: Iterable[str]) -> list[Link]:
     for page in pages(ids):
         rows = connection.execute(sa.select(*columns).where(identifiers.c.profile_id.in_(page)))
         found += [Link(row[0], row[1], read_cause(row[2])) for row in rows]
+    return found
+
+
+def _removed(connection: Connection, ids: Iterable[str]) -> list[Removed]:
+    found: list[Removed] = []
+    table = removed_identifiers.c
+    columns = (table.identifier, table.profile_id, table.cause, table.removed_at)
+    for page in pages(ids):
+        rows = connection.execute(sa.select(*columns).where(table.profile_id.in_(page)))
+        found += [Removed(Link(row[0], row[1], read_cause(row[2])), int(row[3])) for row in rows]
     return found
 
 

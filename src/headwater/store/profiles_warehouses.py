@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from headwater.spec.errors import SenderError
 from headwater.store import workspace as workspaces
-from headwater.store.schema import merges, profiles, profiles_syncs, profiles_warehouses
+from headwater.store.schema import merges, profiles, profiles_syncs, profiles_warehouses, removed_identifiers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a warehouse knows the profiles that were there before it, and merges that were undone.
+    """How far a warehouse knows the profiles that were there before it, and what was undone by hand.
 
     `scanned_to` is the last profile looked at, `scanned` whether that was the last of all; `rewired` is the space's
-    count of merges undone that the warehouse has heard of.
+    count of what was undone and removed by hand, as far as the warehouse has heard of it.
     """
 
     scanned_to: str = ""
@@ -121,10 +121,11 @@ def scan(connection: Connection, space_id: str, after: str, *, before: int, limi
     return list(connection.execute(query.order_by(profiles.c.id).limit(limit)).scalars())
 
 
-def parted(connection: Connection, space_id: str) -> set[str]:
-    """The profiles at the ends of merges of a space that were undone."""
+def changed_by_hand(connection: Connection, space_id: str, since: int) -> set[str]:
+    """The profiles of a space whose merges were undone, or identifiers removed, at a moment (ms) or later."""
     query = sa.select(merges.c.left_id, merges.c.right_id).where(merges.c.space_id == space_id)
     found: set[str] = set()
-    for left_id, right_id in connection.execute(query.where(merges.c.undone_at.is_not(None))):
+    for left_id, right_id in connection.execute(query.where(merges.c.undone_at >= since)):
         found |= {left_id, right_id}
-    return found
+    gone = (removed_identifiers.c.space_id == space_id, removed_identifiers.c.removed_at >= since)
+    return found | set(connection.execute(sa.select(removed_identifiers.c.profile_id).where(*gone)).scalars())

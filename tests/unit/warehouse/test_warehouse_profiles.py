@@ -12,12 +12,21 @@ from hypothesis import strategies as st
 from headwater.eventlog import Chunk, Record
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.graph import Cause, Link, Merge
-from headwater.spec.space import Space
+from headwater.spec.space import Space, SpaceFilter
 from headwater.spec.wire import encode
+from headwater.store.histories import Removed
 from headwater.warehouse.load import Notices
-from headwater.warehouse.profiles.hearing import hear, names_for, of_tables, tell
+from headwater.warehouse.profiles.hearing import hear, of_tables, tell
 from headwater.warehouse.profiles.history import Turn, canonical_at, replay
-from headwater.warehouse.profiles.sighting import Witness, external_id_hash, sight, turn_rows
+from headwater.warehouse.profiles.names import names_for
+from headwater.warehouse.profiles.sighting import (
+    Witness,
+    external_id_hash,
+    sight,
+    sight_removed,
+    sighting_rows,
+    turn_rows,
+)
 from headwater.warehouse.profiles.standing import changes, settle
 
 CASES: list[dict[str, Any]] = yaml.safe_load(
@@ -105,6 +114,18 @@ def test_an_identifier_is_first_seen_on_whoever_was_canonical_then() -> None:
     assert seen.id == sight([early], turns, Witness({}, {}, {}))[0].id
 
 
+def test_an_identifier_that_was_removed_was_there_before() -> None:
+    turns = replay({"p0": 1}, [], [])
+    removed = Removed(Link("email:a@b.c", "p0", cause("m1", 5)), 9)
+    rows = sighting_rows(sight_removed([removed], turns, Witness({}, {}, {})), Witness({}, {}, {}))
+    assert [(row.common["__operation"], row.common["seq"], row.common["segment_id"]) for row in rows] == [
+        ("CREATED", 5_000, "p0"),
+        ("REMOVED", 9_000, "p0"),
+    ]
+    assert rows[0].id != rows[1].id
+    assert "triggering_event_id" not in rows[1].common
+
+
 def test_the_hash_of_an_identifier_is_that_of_type_and_value_together() -> None:
     assert external_id_hash("email", "a@b.c") == "4c67ec80acecfe92c5226ec120f3242e235a2bed"
 
@@ -162,7 +183,8 @@ def chunk(*events: tuple[dict[str, Any], dict[str, Any]]) -> Chunk:
 
 def lay(*events: tuple[dict[str, Any], dict[str, Any]]) -> Any:
     space = Space(id="spa_1", slug="s", name="S")
-    return tell(hear(chunk(*events), space), names_for(255, nul=True), Notices())
+    filters = (SpaceFilter(id="f", name="F", description="", condition='event = "Noise"', drop=True),)
+    return tell(hear(chunk(*events), space, space.takes), names_for(255, nul=True), Notices(), filters)
 
 
 def test_events_tell_the_profile_that_they_had_in_this_space() -> None:
@@ -173,6 +195,7 @@ def test_events_tell_the_profile_that_they_had_in_this_space() -> None:
         (track, {"profile_id": "q", "profiles": (("spa_0", "q"), ("spa_1", "p2"))}),
         (track, {"profile_id": "q", "profiles": (("spa_0", "q"), ("spa_2", "r"))}),
         ({**track, "integrations": {"Personas": False}}, {}),
+        ({**track, "event": "Noise"}, {}),
     )
     assert [(flat.id, flat.common["segment_id"]) for flat in found.events] == [("m0", "p1"), ("m1", None), ("m2", "p2")]
     assert {flat.common["event_source_id"] for flat in found.events} == {"s1"}

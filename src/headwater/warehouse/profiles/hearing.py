@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
 import msgspec
 
 from headwater.eventlog import Chunk
+from headwater.profiles.identity.filters import compile_filters
 from headwater.spec.event import decode_processed
-from headwater.spec.space import Space
+from headwater.spec.space import Space, SpaceFilter
 from headwater.spec.timestamps import parse_moment
 from headwater.warehouse.flatten import Flat, flatten
 from headwater.warehouse.load import Notices, read_body
 from headwater.warehouse.naming import Names
 from headwater.warehouse.profiles.history import seq_of
-from headwater.warehouse.profiles.names import EVENT_TABLES, PROFILE_TABLES, PROFILE_TRAITS_UPDATES
-from headwater.warehouse.profiles.shapes import EVERYWHERE, LOGS
-from headwater.warehouse.reserved import STANDARD, TABLES
+from headwater.warehouse.profiles.names import PROFILE_TRAITS_UPDATES
+from headwater.warehouse.profiles.shapes import LOGS
 
 _TRAITS: Final = LOGS[PROFILE_TRAITS_UPDATES]
 
@@ -44,15 +44,8 @@ class Told(msgspec.Struct):
     timestamps: dict[str, str | None]
 
 
-def names_for(identifier_bytes: int, *, nul: bool) -> Names:
-    """Names for a space's schema, in which the tables of profiles are taken too."""
-    return Names(
-        identifier_bytes, nul=nul, standard=STANDARD | EVERYWHERE.keys(), tables=TABLES | frozenset(PROFILE_TABLES)
-    )
-
-
-def hear(chunk: Chunk, space: Space) -> list[Heard]:
-    """The events of a chunk that the space takes.
+def hear(chunk: Chunk, space: Space, takes: Callable[[str], bool]) -> list[Heard]:
+    """The events of a chunk that the space takes; `takes` says from which sources.
 
     Of an event that only one space took the log does not say which; its profile is then perhaps another space's.
     """
@@ -60,7 +53,7 @@ def hear(chunk: Chunk, space: Space) -> list[Heard]:
     for position, record in enumerate(chunk.records, chunk.first):
         header = decode_processed(record.header)
         of_spaces = dict(header.profiles) if header.profiles else {space.id: header.profile_id}
-        if space.id in of_spaces and space.takes(header.source_id):
+        if space.id in of_spaces and takes(header.source_id):
             segment_id = of_spaces[space.id]
             found.append(
                 Heard(segment_id, header.source_id, header.message_id, header.received_at, position, record.value)
@@ -68,13 +61,14 @@ def hear(chunk: Chunk, space: Space) -> list[Heard]:
     return found
 
 
-def tell(heard: Iterable[Heard], names: Names, notices: Notices) -> Told:
-    """Lay events flat. One that its sender keeps out of all spaces is passed over (1.10)."""
+def tell(heard: Iterable[Heard], names: Names, notices: Notices, filters: Iterable[SpaceFilter] = ()) -> Told:
+    """Lay events flat. One that its sender or a filter keeps out of the space is passed over (1.10, 4.7)."""
+    stays_out = compile_filters(filters)
     names.trim()
     told = Told([], [], {})
     for each in heard:
         body = read_body(each.value)
-        if body is not None and _kept_out(body):
+        if body is not None and not each.segment_id and (_kept_out(body) or (stays_out and stays_out(body))):
             continue
         flat = None if body is None else flatten(body, received_at=each.received_at, names=names)
         if body is None or flat is None:
@@ -135,8 +129,3 @@ def _traits(each: Heard, flat: Flat, happened: int | None) -> Flat:
 def _kept_out(body: dict[str, Any]) -> bool:
     integrations = body.get("integrations")
     return isinstance(integrations, dict) and cast("dict[str, Any]", integrations).get("Personas") is False
-
-
-def tables_of(event_tables: Sequence[str]) -> list[str]:
-    """Every table there may be, in the order in which they are listed, with those of event names at the end."""
-    return list(dict.fromkeys([*PROFILE_TABLES, *EVENT_TABLES, *event_tables]))

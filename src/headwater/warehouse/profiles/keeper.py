@@ -23,7 +23,7 @@ from headwater.spec.event import decode_processed
 from headwater.store import Store, ledger, loads, profiles_warehouses
 from headwater.store.histories import histories
 from headwater.warehouse.engines import Place, definition
-from headwater.warehouse.profiles.names import group_of
+from headwater.warehouse.profiles.names import group_of, names_for
 from headwater.warehouse.reading import LOOK_SECONDS, Pace, Reader, now_ms, pause
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from headwater.warehouse.profiles.put import Work
 
 _SCAN: Final = 2_000
+_OVERLAP_MS: Final = 3_600_000
 _BY_HAND: Final = -1
 """Where the history of loads names a partition, for loads that do not come from the log."""
 
@@ -67,6 +68,7 @@ class ProfilesKeeper:
         self._every = settings.profiles_every_seconds
         self._place = Place(folder / "warehouse", warehouse_id)
         self._names: Names | None = None
+        self._heard_at = 0
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sync at once and then on schedule, until told to stop or the warehouse is gone; soon when it is changed."""
@@ -97,7 +99,7 @@ class ProfilesKeeper:
         telemetry.WAREHOUSE_FRESHNESS.labels(self._id).set(0.0)
         while await self._scan(stopping):
             pass
-        await self._undone(stopping)
+        await self._by_hand(stopping)
 
     def _target(self) -> ProfilesWarehouse | None:
         found = (one for one in self._snapshot.current.profiles_warehouses if one.id == self._id and one.enabled)
@@ -122,26 +124,33 @@ class ProfilesKeeper:
 
         age = (now_ms() - decode_processed(chunk.records[0].header).received_at) / 1000
         telemetry.WAREHOUSE_FRESHNESS.labels(self._id).set(max(0.0, age))
-        heard = hear(chunk, space)
+        heard = hear(chunk, space, self._snapshot.current.takes(space))
         if heard:
             ids = {each.segment_id for each in heard if each.segment_id}
             people = await self._store.read(lambda connection: histories(connection, space.id, ids))
             mine = [each for each in heard if not each.segment_id or each.segment_id in people.profiles]
             if not {each.source_id for each in mine} <= {source.id for source in self._snapshot.current.sources}:
                 await self._snapshot.refresh()
-            await self._load(target, Work(people, mine), partition, chunk.first, chunk.next)
+            await self._load(target, Work(people, mine, space.filters), partition, chunk.first, chunk.next)
         await self._reader.commit(partition, chunk.next)
 
-    async def _undone(self, stopping: asyncio.Event) -> None:
-        """Tell of merges that were undone since the last sync, for which there is no event."""
+    async def _by_hand(self, stopping: asyncio.Event) -> None:
+        """Tell of merges undone and identifiers removed since the last sync, for which there is no event.
+
+        A process that is new looks at all there ever were; what the warehouse knows of them changes nothing.
+        """
         progress = await self._progress()
         found = self._found(stopping)
         if found is None or found[1].rewired == progress.rewired:
             return
         target, space = found
-        ids = await self._store.read(lambda connection: profiles_warehouses.parted(connection, space.id))
+        since, now = self._heard_at - _OVERLAP_MS, now_ms()
+        ids = await self._store.read(
+            lambda connection: profiles_warehouses.changed_by_hand(connection, space.id, since)
+        )
         await self._people(target, sorted(ids), past=False)
         await self._remember(msgspec.structs.replace(await self._progress(), rewired=space.rewired))
+        self._heard_at = now
 
     async def _scan(self, stopping: asyncio.Event) -> bool:
         """Load some of the people that were there before the warehouse; False when there are no more."""
@@ -198,7 +207,6 @@ class ProfilesKeeper:
 
     def _put(self, target: ProfilesWarehouse, work: Work, now: int) -> Loaded:
         """The load itself, in a thread. The warehouse is open for no longer than it takes to write."""
-        from headwater.warehouse.profiles.hearing import names_for
         from headwater.warehouse.profiles.put import put
 
         engine = definition(target.engine)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from headwater.warehouse.naming import Names
+from headwater.warehouse.reserved import STANDARD, TABLES
+
 ID_GRAPH_UPDATES: Final = "id_graph_updates"
 EXTERNAL_ID_MAPPING_UPDATES: Final = "external_id_mapping_updates"
 PROFILE_TRAITS_UPDATES: Final = "profile_traits_updates"
@@ -23,7 +26,17 @@ PROFILE_TABLES: Final = (
 EVENT_TABLES: Final = ("identifies", "pages", "groups", "screens", "aliases", "tracks")
 """What every event is in; a track call is also in the table of its name."""
 
+OF_EVENTS: Final = ("segment_id", "event_source_id")
+"""What event tables have beside their usual columns: the profile when the event came, and the source."""
+
 _GROUP_PREFIX: Final = "profiles-warehouse:"
+
+
+def names_for(identifier_bytes: int, *, nul: bool = True) -> Names:
+    """Names for a space's schema, in which the tables of profiles are taken too."""
+    return Names(
+        identifier_bytes, nul=nul, standard=STANDARD | frozenset(OF_EVENTS), tables=TABLES | frozenset(PROFILE_TABLES)
+    )
 
 
 def group_of(warehouse_id: str) -> str:

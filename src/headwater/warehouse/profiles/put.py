@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from headwater.profiles import known
+from headwater.spec.space import SpaceFilter
 from headwater.spec.workspace import ProfilesWarehouse, Source
 from headwater.store.histories import Histories
 from headwater.warehouse.engines import Session
@@ -38,10 +39,14 @@ _SHAPES: Final = {**LOGS, **STANDINGS}
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What one load takes: the events, and everyone whom they are about. `past` is said by a scan without events."""
+    """What one load takes: everyone whom it is about, the events, and the filters that keep some of these out.
+
+    `past` is said by a scan without events.
+    """
 
     people: Histories
     heard: Sequence[Heard] = ()
+    filters: Sequence[SpaceFilter] = ()
     past: bool = False
 
 
@@ -57,7 +62,7 @@ def put(
 ) -> Loaded:
     """Put people and events in. `now` is the load's moment in milliseconds; `sources` are told of by id."""
     notices = Notices()
-    told = tell(work.heard, names, notices)
+    told = tell(work.heard, names, notices, work.filters)
     segments = {each.message_id: each.segment_id for each in work.heard if each.segment_id}
     witness = Witness(segments, told.timestamps, sources, work.past)
     schema = SchemaLoad(session, target.schema_name, capabilities, notices, everywhere=EVERYWHERE)
@@ -95,7 +100,8 @@ class _Load:
         there = self._known(ID_GRAPH_UPDATES, [turn.id for mine in turns.values() for turn in mine])
         new = standing.settle(turns, there, {row["segment_id"]: row for row in merged})
         self._log(ID_GRAPH_UPDATES, sighting.turn_rows(new, witness))
-        self._log(EXTERNAL_ID_MAPPING_UPDATES, sighting.sighting_rows(sightings, witness))
+        gone = sighting.sight_removed(people.removed, turns, witness)
+        self._log(EXTERNAL_ID_MAPPING_UPDATES, sighting.sighting_rows([*sightings, *gone], witness))
         if work.past:
             wrote = {write.mark.message_id for written in traits.values() for write in written.values()}
             there = self._known(PROFILE_TRAITS_UPDATES, sorted(wrote))

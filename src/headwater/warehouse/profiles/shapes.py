@@ -12,6 +12,7 @@ from headwater.warehouse.casting import Kind
 from headwater.warehouse.profiles.names import (
     EXTERNAL_ID_MAPPING_UPDATES,
     ID_GRAPH_UPDATES,
+    OF_EVENTS,
     PROFILE_MERGES,
     PROFILE_TRAITS_UPDATES,
     USER_IDENTIFIERS,
@@ -63,5 +64,5 @@ STANDINGS: Final[dict[str, dict[str, Kind]]] = {
 }
 """Tables that say how it is now. `uuid` is the hash of the profile that a row is found by."""
 
-EVERYWHERE: Final = {"segment_id": Kind.TEXT, "event_source_id": Kind.TEXT}
-"""What event tables have beside their usual columns: the profile when the event came, and the source."""
+EVERYWHERE: Final[dict[str, Kind]] = dict.fromkeys(OF_EVENTS, Kind.TEXT)
+"""Columns that every event table has from the beginning."""

@@ -17,6 +17,7 @@ from headwater.profiles.known import Write
 from headwater.spec.graph import Cause, Link, make_id
 from headwater.spec.timestamps import format_moment
 from headwater.spec.workspace import Source
+from headwater.store.histories import Removed
 from headwater.warehouse.flatten import Flat, flatten, uuid_of
 from headwater.warehouse.naming import Names
 from headwater.warehouse.profiles.hearing import trait_row
@@ -24,6 +25,7 @@ from headwater.warehouse.profiles.history import Turn, Turns, canonical_at, seq_
 from headwater.warehouse.profiles.names import EXTERNAL_ID_MAPPING_UPDATES, ID_GRAPH_UPDATES
 
 CREATED: Final = "CREATED"
+REMOVED: Final = "REMOVED"
 UNMERGE: Final = "unmerge"
 """What stands in `triggering_event_type` of a row that no event led to, but a merge undone by hand."""
 
@@ -65,7 +67,10 @@ class Witness(msgspec.Struct, frozen=True):
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """An identifier, the profile on which it was first seen, and the one that the store gives it to."""
+    """An identifier, the profile on which it was first seen, and the one that the store gives it to.
+
+    With `removed_at`, that it was taken away.
+    """
 
     id: str
     segment_id: str
@@ -74,6 +79,7 @@ class Sighting(msgspec.Struct, frozen=True):
     value: str
     seq: int
     cause: Cause
+    removed_at: int | None = None
 
 
 def sight(links: Iterable[Link], turns: Turns, witness: Witness) -> list[Sighting]:
@@ -96,6 +102,17 @@ def sight(links: Iterable[Link], turns: Turns, witness: Witness) -> list[Sightin
     return found
 
 
+def sight_removed(removed: Iterable[Removed], turns: Turns, witness: Witness) -> list[Sighting]:
+    """Identifiers that were taken away: once as they were seen, and once that they are gone (1.11)."""
+    found: list[Sighting] = []
+    for each in removed:
+        [seen] = sight([each.link], turns, witness)
+        id = make_id("eim_", each.at, each.link.identifier, each.link.profile_id, REMOVED, str(each.at))
+        seq = max(seq_of(each.at), seen.seq + 1)
+        found += [seen, msgspec.structs.replace(seen, id=id, seq=seq, removed_at=each.at)]
+    return found
+
+
 def external_id_hash(type: str, value: str) -> str:
     """SHA-1 of type and value without anything between them, in lower-case hexadecimals."""
     return hashlib.sha1(f"{type}{value}".encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
@@ -103,22 +120,25 @@ def external_id_hash(type: str, value: str) -> str:
 
 def sighting_rows(sightings: Iterable[Sighting], witness: Witness) -> list[Flat]:
     """Rows for `external_id_mapping_updates`."""
-    return [
-        _row(
+    rows: list[Flat] = []
+    for each in sightings:
+        gone = each.removed_at is not None
+        at = each.cause.at if each.removed_at is None else each.removed_at
+        row = _row(
             EXTERNAL_ID_MAPPING_UPDATES,
             each.id,
-            each.cause.at,
+            at,
             segment_id=each.segment_id,
             external_id_type=each.type,
             external_id_value=each.value,
             external_id_hash=external_id_hash(each.type, each.value),
             seq=each.seq,
-            timestamp=witness.timestamp(each.cause, each.cause.at),
-            __operation=CREATED,
-            **witness.trigger(each.cause),
+            timestamp=witness.timestamp(None if gone else each.cause, at),
+            __operation=REMOVED if gone else CREATED,
+            **({} if gone else witness.trigger(each.cause)),
         )
-        for each in sightings
-    ]
+        rows.append(row)
+    return rows
 
 
 def turn_rows(turns: Iterable[Turn], witness: Witness) -> list[Flat]:
