@@ -12,7 +12,10 @@ from manage_house import running
 from profiles_house import ProfilesHouse
 
 from headwater.eventlog.streams import PROCESSED
+from headwater.profiles.computing.standing import Held, Standing, encode
+from headwater.spec.computation import Computation
 from headwater.spec.timestamps import format_moment
+from headwater.store import components, computations, standing
 from headwater.warehouse.archive import Archive
 from headwater.warehouse.files import LocalFiles
 
@@ -251,4 +254,57 @@ def test_events_that_the_log_forgot_are_read_from_the_archive(tmp_path: Path) ->
             await house.fold()
             assert await names(house) == ["E6", "E3", "E2", "E1", "E0"], "E4 and E5 are nowhere any more"
 
+    asyncio.run(scenario())
+
+
+def test_what_is_worked_out_is_among_the_traits_and_stays_when_it_is_removed(tmp_path: Path) -> None:
+    def held(key: str, value: Any, changes: int = 1) -> Held:
+        return Held(key, value, house.start + 500, changes)
+
+    async def scenario() -> None:
+        made: dict[str, str] = {}
+        for name, kind in (("Buyers", "audience"), ("Lost", "audience"), ("Never", "audience"), ("Orders", "trait")):
+            plain = Computation(
+                id="", space_id=house.space.id, kind=kind, key=name.lower(), name=name, query="trait('x')"
+            )
+            made[name] = house.store.run(lambda connection, one=plain: computations.create(connection, one)).id
+        source = house.store.run(lambda connection: computations.engage_source(connection, house.space.id)).id
+        await house.tell({"type": "identify", "userId": "u1", "traits": {"plan": "pro", "gone": 1, "orders": "x"}})
+        await house.fold()
+        values = {
+            made["Buyers"]: held("buyers", True),
+            made["Lost"]: held("lost", False, 2),
+            made["Never"]: held("never", False, 0),
+            made["Orders"]: held("orders", 3),
+            "aud_removed": held("gone", True),
+        }
+
+        def write(connection: Any) -> None:
+            profile = components.canonical(connection, house.space.id, "user_id:u1")
+            assert profile is not None
+            standing.write_standings(connection, {profile: encode(Standing(values=values))})
+
+        house.store.run(write)
+        async with running(house):
+            path = "users/profiles/user_id:u1/traits"
+            assert (await house.read(path)).body["traits"] == {
+                "buyers": True,
+                "gone": True,
+                "lost": False,
+                "orders": 3,
+                "plan": "pro",
+            }
+            assert (await house.read(f"{path}?class=audience")).body["traits"] == {"buyers": True, "lost": False}
+            told = (await house.read(f"{path}?class=computed_trait&verbose=true")).body["traits"]["orders"]
+            assert told == {"value": 3, "source_id": source, "updated_at": format_moment(house.start + 500)}
+            answer = await house.ask("GET", f"/headwater/spaces/{house.space.id}/profiles/user_id:u1")
+            shown = {one["key"]: (one["name"], one["kind"], one["value"]) for one in answer.data["memberships"]}
+            assert shown == {
+                "buyers": ("Buyers", "audience", True),
+                "lost": ("Lost", "audience", False),
+                "orders": ("Orders", "trait", 3),
+                "gone": ("gone", "removed", True),
+            }
+
+    house = ProfilesHouse(tmp_path)
     asyncio.run(scenario())

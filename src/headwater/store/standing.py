@@ -104,6 +104,13 @@ def standings(connection: Connection, ids: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
+def standings_of_person(connection: Connection, canonical_id: str) -> dict[str, bytes]:
+    """How a canonical profile stands, and those that merges made one with it, as far as there is something to say."""
+    joined = standings_of_profiles.join(profiles, profiles.c.id == standings_of_profiles.c.profile_id)
+    query = sa.select(standings_of_profiles).select_from(joined).where(profiles.c.canonical_id == canonical_id)
+    return {row[0]: bytes(row[1]) for row in connection.execute(query)}
+
+
 def standings_after(connection: Connection, after: str, limit: int) -> list[tuple[str, bytes]]:
     """How the profiles whose ids follow stand, in the order of ids."""
     query = sa.select(standings_of_profiles).where(standings_of_profiles.c.profile_id > after)

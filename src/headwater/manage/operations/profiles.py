@@ -13,6 +13,7 @@ from headwater.manage.changing import change, note
 from headwater.manage.desk import Desk
 from headwater.manage.finding import search_traits, states_of
 from headwater.manage.knowing import email_of, name_of
+from headwater.manage.memberships import Membership, show_memberships, worked_out
 from headwater.manage.operation import operation
 from headwater.manage.operations.spaces import KIND, SpaceId, find
 from headwater.manage.people import (
@@ -94,6 +95,7 @@ class GetProfileAnswer(Shape, frozen=True, kw_only=True):
 
     `profiles` are the ids that are one with it. `lastChangedAt` is when it last got an identifier or a merge,
     `lastSeenAt` when its last event happened. `name`, `email` and `events` are known once its events are folded.
+    `memberships` are the values of audiences and computed traits.
     """
 
     id: str
@@ -109,6 +111,7 @@ class GetProfileAnswer(Shape, frozen=True, kw_only=True):
     name: str
     email: str
     events: int
+    memberships: list[Membership]
 
 
 class ExplainProfiles(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -234,7 +237,8 @@ async def list_profiles(desk: Desk, request: ListProfiles) -> ListProfilesAnswer
 @operation("GET", "/headwater/spaces/{spaceId}/profiles/{profileId}", scope="profiles:read", tag="Identity")
 async def get_profile(desk: Desk, request: GetProfile) -> GetProfileAnswer:
     """Show a profile: its identifiers and merges with their causes, and the companies or people that belong to it."""
-    space = find(await desk.workspace(), request.space_id)
+    workspace = await desk.workspace()
+    space = find(workspace, request.space_id)
 
     def read(connection: Connection) -> GetProfileAnswer:
         found = _component(connection, space.id, request.profile_id)
@@ -256,6 +260,7 @@ async def get_profile(desk: Desk, request: GetProfile) -> GetProfileAnswer:
             name=name_of(state),
             email=email_of(state),
             events=0 if state is None else state.events,
+            memberships=show_memberships(worked_out(connection, workspace, found.canonical_id)),
         )
 
     return await desk.store.read(read)

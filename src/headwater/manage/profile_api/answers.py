@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from headwater.manage.memberships import Worked
 from headwater.manage.profile_api.asked import Params, refused
 from headwater.profiles.known import State, traits
 from headwater.spec.graph import Component, Link, make_id
@@ -17,24 +18,52 @@ from headwater.spec.timestamps import format_moment
 
 Answer = dict[str, Any]
 _OTHER: Final = {"users": "accounts", "accounts": "users"}
+_CLASSES: Final = {"audience": "audience", "trait": "computed_trait"}
 
 
-def show_traits(state: State | None, params: Params, url: str) -> Answer:
-    """A page of traits, by their names. Nothing is computed yet, so that there are none of those classes."""
-    found = traits(state) if state is not None and not params.kind else {}
-    names = [name for name in found if params.include is None or name in params.include]
+class Computed(msgspec.Struct, frozen=True):
+    """What is worked out of a profile, and the source that tells of it."""
+
+    values: list[Worked]
+    source_id: str
+
+
+class _Trait(msgspec.Struct, frozen=True):
+    value: Any
+    source_id: str
+    at: int
+    kind: str = ""
+
+
+def show_traits(state: State | None, computed: Computed, params: Params, url: str) -> Answer:
+    """A page of traits, by their names: those that were written, and those that are worked out."""
+    found = _traits(state, computed)
+    names = [
+        name
+        for name in sorted(found)
+        if (params.include is None or name in params.include) and params.kind in ("", found[name].kind)
+    ]
     shown, following = _page(names, params)
     values: dict[str, Any] = {}
     for name in shown:
-        write = found[name]
-        value = msgspec.Raw(write.value)
-        mark = write.mark
+        one = found[name]
         values[name] = (
-            {"value": value, "source_id": mark.source_id, "updated_at": format_moment(mark.at)}
+            {"value": one.value, "source_id": one.source_id, "updated_at": format_moment(one.at)}
             if params.verbose
-            else value
+            else one.value
         )
     return {"traits": values, "cursor": {**cursor(url, following), "limit": params.limit}}
+
+
+def _traits(state: State | None, computed: Computed) -> dict[str, _Trait]:
+    """All traits by name. What is left of a computation that was removed gives way to what was written later (3.1)."""
+    written = traits(state) if state is not None else {}
+    found = {name: _Trait(msgspec.Raw(one.value), one.mark.source_id, one.mark.at) for name, one in written.items()}
+    for one in computed.values:
+        kind = _CLASSES[one.computation.kind] if one.computation else ""
+        if kind or one.key not in found or found[one.key].at <= one.at:
+            found[one.key] = _Trait(one.value, computed.source_id, one.at, kind)
+    return found
 
 
 def show_external_ids(component: Component, space_id: str, params: Params, url: str) -> Answer:

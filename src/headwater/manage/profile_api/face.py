@@ -28,6 +28,7 @@ from headwater.manage.profile_api.pace import Pace
 from headwater.spec.errors import SenderError, Unavailable
 from headwater.spec.space import Space
 from headwater.spec.wire import encode
+from headwater.spec.workspace import Workspace
 from headwater.store import components, space_tokens
 from headwater.store.space_tokens import SpaceToken
 
@@ -118,7 +119,8 @@ class ProfileApi:
         params = read_params(asked.what, query)
         if asked.what == "events":
             return await self._events(space, asked, params, query)
-        return await self._desk.store.read(lambda connection: _look(connection, space, asked, params))
+        workspace = self._desk.snapshot.current
+        return await self._desk.store.read(lambda connection: _look(connection, workspace, space, asked, params))
 
     async def _admit(self, scope: Message, name: str, said: _Said, code: str) -> tuple[Space, SpaceToken]:
         """The token, and the space whose it is. Raises SenderError 401 of a code, or 429 when it asks too often."""
@@ -144,12 +146,13 @@ class ProfileApi:
         return None
 
 
-def _look(connection: Connection, space: Space, asked: Asked, params: Params) -> answers.Answer:
+def _look(connection: Connection, workspace: Workspace, space: Space, asked: Asked, params: Params) -> answers.Answer:
     id = look.find(connection, space.id, asked)
     url = _url(asked, id)
     match asked.what:
         case "traits":
-            return answers.show_traits(look.state(connection, id), params, url)
+            computed = look.computed(connection, workspace, space, id)
+            return answers.show_traits(look.state(connection, id), computed, params, url)
         case "external_ids":
             return answers.show_external_ids(components.component(connection, id), space.id, params, url)
         case "links":

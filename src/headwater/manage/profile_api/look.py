@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headwater.manage.memberships import engage_id, worked_out
+from headwater.manage.profile_api.answers import Computed
 from headwater.manage.profile_api.asked import Asked, refused
 from headwater.profiles.known import State, decode, unite
 from headwater.spec.graph import Component
+from headwater.spec.space import Space
+from headwater.spec.workspace import Workspace
 from headwater.store import components, known
 
 if TYPE_CHECKING:
@@ -26,6 +30,11 @@ def find(connection: Connection, space_id: str, asked: Asked) -> str:
 def state(connection: Connection, canonical_id: str) -> State | None:
     """What is known of a canonical profile; None while nothing is folded yet."""
     return unite(decode(each) for each in known.of_people(connection, [canonical_id]).get(canonical_id, ()))
+
+
+def computed(connection: Connection, workspace: Workspace, space: Space, canonical_id: str) -> Computed:
+    """What is worked out of a canonical profile."""
+    return Computed(worked_out(connection, workspace, canonical_id), engage_id(workspace, space.id))
 
 
 def linked(connection: Connection, canonical_id: str, limit: int) -> list[Component]:
