@@ -2,20 +2,27 @@
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import duckdb
+import psycopg
+import pytest
 from profiles_house import START, ProfilesHouse
 
+from headwater.contracts.postgres import WHY_NOT, postgres_server
 from headwater.eventlog.streams import PROCESSED
 from headwater.profiles.identity.unmerge import divide
 from headwater.spec.settings import WarehouseSettings
 from headwater.store import components, loads, profiles_warehouses
 from headwater.store import workspace as workspaces
 from headwater.store.snapshot import Snapshot
+from headwater.warehouse.loop import warehouse
 from headwater.warehouse.profiles.keeper import ProfilesKeeper
 from headwater.warehouse.profiles.names import group_of
+from headwater.warehouse.query import query
 
 
 class Synced:
@@ -69,8 +76,10 @@ class Synced:
             return connection.execute(sql).fetchall()
 
     def everything(self) -> dict[str, list[tuple[Any, ...]]]:
-        tables = self.rows("SELECT table_name FROM duckdb_tables() ORDER BY 1")
-        return {name: self.rows(f"SELECT * FROM people.{name} ORDER BY ALL") for (name,) in tables}
+        path = self.house.folder / "warehouse" / f"{self.id}.duckdb"
+        with duckdb.connect(str(path), read_only=True) as connection:
+            tables = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+            return {name: connection.execute(f"FROM people.{name} ORDER BY ALL").fetchall() for (name,) in tables}
 
     def profile(self, identifier: str) -> str:
         found = self.store.run(
@@ -78,6 +87,28 @@ class Synced:
         )
         assert found is not None
         return found
+
+    async def run_role(self, until: Callable[[], Awaitable[bool]]) -> None:
+        """Run the role, which syncs on its own, until a condition holds."""
+        stopping = asyncio.Event()
+        snapshot = await Snapshot.take(self.store)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(snapshot.keep_fresh(stopping, every=0.05))
+            tasks.create_task(
+                warehouse(
+                    log=self.house.log,
+                    store=self.store,
+                    snapshot=snapshot,
+                    secrets=self.house.secrets,
+                    settings=WarehouseSettings(profiles_every_seconds=0.05),
+                    folder=self.house.folder,
+                    stopping=stopping,
+                )
+            )
+            async with asyncio.timeout(30):
+                while not await until():
+                    await asyncio.sleep(0.02)
+            stopping.set()
 
 
 def identify(user_id: str, **fields: Any) -> dict[str, Any]:
@@ -207,6 +238,12 @@ def test_who_was_there_before_the_warehouse_is_told_without_timestamps(tmp_path:
             ("pro", None),
         ]
         assert house.rows("SELECT count(*) FROM people.user_traits") == [(2,)]
+        warehouses = house.store.run(workspaces.load).all_warehouses
+        asked = "SELECT count(*) FROM people.user_traits"
+        result = await query(
+            asked, folder=tmp_path, log=house.house.log, settings=WarehouseSettings(), warehouses=warehouses
+        )
+        assert result.rows == [[2]]
 
     asyncio.run(story())
 
@@ -241,6 +278,30 @@ def test_a_merge_undone_by_hand_turns_the_rows_back(tmp_path: Path) -> None:
             (2,)
         ]
         assert house.rows("SELECT count(*) FROM people.external_id_mapping_updates") == [(2,)]
+
+    asyncio.run(story())
+
+
+def test_an_identifier_that_is_removed_is_told_of_and_stands_no_longer(tmp_path: Path) -> None:
+    async def story() -> None:
+        house = Synced(tmp_path)
+        house.connect()
+        await house.tell(identify("u", anonymousId="a"))
+        await house.sync()
+
+        def take(connection: Any) -> None:
+            whole = components.component(connection, house.profile("user_id:u"))
+            link = next(link for link in whole.links if link.identifier == "anonymous_id:a")
+            components.remove(connection, house.house.space.id, link, START + 60_000, "somebody")
+
+        house.store.run(take)
+        for _ in range(2):
+            await house.sync()
+            assert house.rows("SELECT value FROM people.user_identifiers") == [("u",)]
+            assert house.rows(
+                "SELECT external_id_value, __operation FROM people.external_id_mapping_updates ORDER BY seq"
+            )[-1] == ("a", "REMOVED")
+            assert house.rows("SELECT count(*) FROM people.external_id_mapping_updates") == [(3,)]
 
     asyncio.run(story())
 
@@ -288,5 +349,65 @@ def test_events_wait_until_their_traits_are_folded_and_have_no_profile_when_nobo
             ("success", 7),
             ("success", 2),
         ]
+
+    asyncio.run(story())
+
+
+def test_the_role_syncs_and_lets_the_log_go_when_the_warehouse_is_removed(tmp_path: Path) -> None:
+    async def story() -> None:
+        house = Synced(tmp_path)
+        house.connect()
+        await house.tell(identify("u", traits={"plan": "pro"}))
+        log = house.house.log
+
+        async def loaded() -> bool:
+            known = group_of(house.id) in await log.groups(PROCESSED, 0)
+            return known and not await log.lag(group_of(house.id), PROCESSED, 0)
+
+        async def forgotten() -> bool:
+            return group_of(house.id) not in await log.groups(PROCESSED, 0)
+
+        await house.run_role(loaded)
+        assert house.rows("SELECT value FROM people.user_traits") == [("pro",)]
+        house.store.run(lambda connection: profiles_warehouses.delete(connection, house.id))
+        await house.run_role(forgotten)
+
+    asyncio.run(story())
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    with postgres_server(tmp_path_factory.mktemp("server")) as url:
+        if url is None:
+            pytest.skip(WHY_NOT)
+        yield url
+
+
+def test_postgres_holds_the_same(tmp_path: Path, postgres: str) -> None:
+    async def story() -> None:
+        house = Synced(tmp_path)
+        parts = urlparse(postgres)
+        place = {"host": parts.hostname, "port": parts.port, "database": parts.path[1:], "username": parts.username}
+        house.connect("postgres", **place)
+        await house.tell(*CHAIN[:3], identify("u", anonymousId="a0", traits={"plan": "pro", "odd": "a\0b"}))
+        await house.sync()
+        await house.tell(*CHAIN[3:])
+        for _ in range(2):
+            await house.sync()
+            with psycopg.connect(postgres) as connection:
+                asked = "SELECT count(*), count(DISTINCT canonical_segment_id) FROM people."
+                found = {
+                    table: connection.execute(f"{asked}{table}").fetchone()
+                    for table in ("id_graph_updates", "profile_merges", "user_identifiers", "user_traits")
+                }
+                values = connection.execute("SELECT name, value, timestamp FROM people.user_traits").fetchall()
+            assert found == {
+                "id_graph_updates": (6, 3),
+                "profile_merges": (3, 1),
+                "user_identifiers": (4, 1),
+                "user_traits": (2, 1),
+            }
+            assert sorted(row[:2] for row in values) == [("odd", "ab"), ("plan", "pro")]
+            assert {row[2].timestamp() for row in values} == {(START + 3_000) / 1000}
 
     asyncio.run(story())

@@ -91,6 +91,9 @@ class ProfilesWarehouse(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     created_at: int = 0
 
 
+AnyWarehouse = Warehouse | ProfilesWarehouse
+
+
 class Workspace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A snapshot of the whole configuration. `version` grows with every change."""
 
@@ -105,6 +108,11 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     spaces: tuple[Space, ...] = ()
     profiles_warehouses: tuple[ProfilesWarehouse, ...] = ()
     computations: tuple[Computation, ...] = ()
+
+    @property
+    def all_warehouses(self) -> tuple[AnyWarehouse, ...]:
+        """The warehouses of sources, and then those of people."""
+        return (*self.warehouses, *self.profiles_warehouses)
 
     def takes(self, space: Space) -> Callable[[str], bool]:
         """Whether the space takes the events of a source, asked by the source's id.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from headwater.eventlog import EventLog
     from headwater.spec.settings import WarehouseSettings
     from headwater.spec.wire import JSON
-    from headwater.spec.workspace import Warehouse
+    from headwater.spec.workspace import AnyWarehouse
     from headwater.warehouse.archive import Row
 
 _LIVE_RECORDS: Final = 200_000
@@ -78,7 +78,7 @@ class Table(msgspec.Struct, frozen=True):
 
 
 async def query(
-    sql: str, *, folder: Path, log: EventLog, settings: WarehouseSettings, warehouses: Iterable[Warehouse]
+    sql: str, *, folder: Path, log: EventLog, settings: WarehouseSettings, warehouses: Iterable[AnyWarehouse]
 ) -> Result:
     """Run one SELECT statement. `folder` is the data folder, `warehouses` are those of the workspace.
 
@@ -91,7 +91,7 @@ async def query(
 
 
 async def prepare(
-    sql: str, *, folder: Path, log: EventLog, settings: WarehouseSettings, warehouses: Iterable[Warehouse]
+    sql: str, *, folder: Path, log: EventLog, settings: WarehouseSettings, warehouses: Iterable[AnyWarehouse]
 ) -> dict[str, Any]:
     """The task of a query (`warehouse/sandbox.py`), with all that it may read. Raises Unavailable as `query` does."""
     parts, live = await _events(folder, log, settings)
@@ -99,7 +99,7 @@ async def prepare(
     return _task(sql, parts, live, attached, settings)
 
 
-async def list_tables(*, folder: Path, settings: WarehouseSettings, warehouses: Iterable[Warehouse]) -> list[Table]:
+async def list_tables(*, folder: Path, settings: WarehouseSettings, warehouses: Iterable[AnyWarehouse]) -> list[Table]:
     """Every table that a query can name, `events` first. Raises Unavailable as `query` does; no event is read."""
     from headwater.warehouse.archive import table
 
@@ -247,8 +247,11 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _attachable(folder: Path, warehouses: Iterable[Warehouse]) -> dict[str, tuple[str, str]]:
-    """The DuckDB files there are, with the ids of their warehouses, by the name to attach them under."""
+def _attachable(folder: Path, warehouses: Iterable[AnyWarehouse]) -> dict[str, tuple[str, str]]:
+    """The DuckDB files there are, with the ids of their warehouses, by the name to attach them under.
+
+    Of warehouses that share a file the first counts.
+    """
     from headwater.warehouse.engines import Place
     from headwater.warehouse.engines.duckdb import path_of
     from headwater.warehouse.naming import Names
@@ -262,7 +265,7 @@ def _attachable(folder: Path, warehouses: Iterable[Warehouse]) -> dict[str, tupl
             path = path_of(one.settings, Place(folder / "warehouse", one.id))
         except SetupError:
             continue
-        if path.exists():
+        if path.exists() and str(path.absolute()) not in {each for each, _ in found.values()}:
             name = names.schema(one.name) or names.schema(one.id)
             others = (f"{name}_{number}" for number in count(2))
             free = name if name not in found else next(each for each in others if each not in found)

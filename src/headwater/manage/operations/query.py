@@ -52,7 +52,7 @@ async def query_events(desk: Desk, request: QueryEvents) -> QueryEventsAnswer:
             folder=desk.folder,
             log=desk.log,
             settings=desk.settings.warehouse,
-            warehouses=workspace.warehouses,
+            warehouses=workspace.all_warehouses,
         )
     return QueryEventsAnswer(
         columns=list(found.columns), types=list(found.types), rows=found.rows, truncated=found.truncated

@@ -8,7 +8,7 @@ from headwater.manage.answers import Shape
 from headwater.manage.desk import Desk
 from headwater.manage.operation import operation
 from headwater.spec.timestamps import format_moment
-from headwater.spec.workspace import Warehouse
+from headwater.spec.workspace import AnyWarehouse
 from headwater.store import loads
 from headwater.warehouse.query import Table, list_tables
 
@@ -52,13 +52,13 @@ class ListQueryTablesAnswer(Shape, frozen=True, kw_only=True):
 @operation("GET", "/headwater/query/tables", scope="events:read", tag="Events")
 async def list_query_tables(desk: Desk, request: ListQueryTables) -> ListQueryTablesAnswer:
     """List the tables that an SQL query can name, with their columns."""
-    warehouses = (await desk.workspace()).warehouses
+    warehouses = (await desk.workspace()).all_warehouses
     found = await list_tables(folder=desk.folder, settings=desk.settings.warehouse, warehouses=warehouses)
     fresh = {one.id: await _loaded_at(desk, one) for one in warehouses if one.engine == "duckdb"}
     return ListQueryTablesAnswer(tables=[_show(one, fresh, desk.now) for one in found])
 
 
-async def _loaded_at(desk: Desk, warehouse: Warehouse) -> int | None:
+async def _loaded_at(desk: Desk, warehouse: AnyWarehouse) -> int | None:
     """When the newest load that succeeded began: the events before it are in."""
     kept = await desk.store.read(lambda connection: loads.list_loads(connection, warehouse.id, limit=20))
     return next((one.started_at for one in kept if one.state in _GOOD), None)

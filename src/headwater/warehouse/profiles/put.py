@@ -92,7 +92,7 @@ class _Load:
     def people(self, work: Work, told: Told, witness: Witness, names: Names, *, nul: bool) -> None:
         """The tables of people."""
         people = work.people
-        turns = replay(people.profiles, people.links, people.merges)
+        turns = replay(people.profiles, [*people.links, *(each.link for each in people.removed)], people.merges)
         sightings = sighting.sight(people.links, turns, witness)
         states = {id: [known.decode(state) for state in theirs] for id, theirs in people.states.items()}
         traits = standing.traits_now(turns, states)
