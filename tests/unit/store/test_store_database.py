@@ -182,3 +182,13 @@ def test_what_is_written_to_the_embedded_store_survives_the_loss_of_power(tmp_pa
 
     assert store.run(pragmas) == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     store.close()
+
+
+def test_a_transaction_that_events_wait_for_folds_a_log_much_larger_than_usual_only(tmp_path: Path) -> None:
+    store = Store.in_folder(tmp_path)
+
+    def pages(connection: Connection) -> int:
+        return connection.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar_one()
+
+    assert store.run(pages, awaited=True) >= 4 * store.run(pages)
+    store.close()
