@@ -109,9 +109,6 @@ class WarehouseSettings(msgspec.Struct, frozen=True, kw_only=True):
     profiles_every_seconds: Annotated[
         float, msgspec.Meta(ge=60, description="How often the people of a space are synced to their warehouses.")
     ] = 3_600.0
-    profiles_every_seconds: Annotated[
-        float, msgspec.Meta(ge=60, description="How often the people of a space are synced to their warehouses.")
-    ] = 3_600.0
     archive_every_seconds: Annotated[float, _says("How often new events are written to the archive.")] = 15.0
     archive_url: Annotated[str, _says("Where the archive is: empty for Parquet files under the data folder.")] = ""
     default_duckdb: Annotated[bool, _says("Make a DuckDB warehouse under the data folder on first start.")] = True
