@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from headwater.spec.graph import Changes, Component, Known, Link, Merge, NewProfile, Violation
+from headwater.spec.graph import Changes, Component, Known, Link, Merge, NewProfile, ParentLink, Violation
 
 
 class GraphInMemory:
@@ -21,6 +21,7 @@ class GraphInMemory:
         self.merges: dict[str, Merge] = {}
         self.violations: dict[str, Violation] = {}
         self.groups: set[tuple[str, str]] = set()
+        self.parents: dict[str, ParentLink] = {}
         self.apart: set[tuple[str, str]] = set()
 
     def write(self, changes: Changes) -> None:
@@ -43,6 +44,9 @@ class GraphInMemory:
                 if root == merge.merged_id:
                     self.canonical[node] = merge.survivor_id
         self.violations |= {violation.id: violation for violation in changes.violations}
+        for link in changes.parents:
+            if link.child_id not in self.parents or link.order > self.parents[link.child_id].order:
+                self.parents[link.child_id] = link
         self.groups |= {(link.user_id, link.account_id) for link in changes.groups}
 
     def remove(self, identifier: str, at: int) -> None:

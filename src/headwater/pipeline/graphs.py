@@ -37,17 +37,16 @@ async def write(store: Store, changed: Sequence[tuple[str, Changes]]) -> bool:
     False means that they are based on what is no longer so: nothing was written, and the chunk must be resolved again.
     """
 
-    def change(connection: Connection) -> None:
-        for space_id, changes in changed:
-            graph.write(connection, space_id, changes)
+    def change(connection: Connection) -> int:
+        return sum(graph.write(connection, space_id, changes) for space_id, changes in changed)
 
     try:
-        await store.write(change, awaited=True)
+        violations = await store.write(change, awaited=True)
     except graph.Contested:
         return False
     for _, changes in changed:
         telemetry.PIPELINE_IDENTITY.labels("profile").inc(len(changes.profiles))
         telemetry.PIPELINE_IDENTITY.labels("identifier").inc(len(changes.links))
         telemetry.PIPELINE_IDENTITY.labels("merge").inc(len(changes.merges))
-        telemetry.PIPELINE_IDENTITY.labels("violation").inc(len(changes.violations))
+    telemetry.PIPELINE_IDENTITY.labels("violation").inc(violations)
     return True

@@ -19,6 +19,8 @@ _PAIRS: Final = tuple(first + second for first in _DIGITS for second in _DIGITS)
 _EPOCH: Final = 1_400_000_000
 MAX_MERGES: Final = 100
 MAX_IDENTIFIERS: Final = 1_000
+MAX_LEVELS: Final = 10
+"""Companies above a company, at most."""
 
 ViolationKind = Literal[
     "no_identifier",
@@ -34,6 +36,8 @@ ViolationKind = Literal[
     "group_id_too_long",
     "group_id_empty",
     "before_1970",
+    "parent_above_itself",
+    "parent_too_deep",
 ]
 """Why an identifier was left out, or an event kept out of a space (contract: profiles-governance 1.10, 1.12)."""
 
@@ -51,6 +55,8 @@ MEANINGS: Final[dict[str, str]] = {
     "group_id_too_long": "Group id longer than 500 characters",
     "group_id_empty": "Group id is empty",
     "before_1970": "Timestamp before 1970",
+    "parent_above_itself": "The parent group belongs to this group already",
+    "parent_too_deep": "More than 10 groups above one another",
 }
 """Each kind of violation as it is shown (1.12)."""
 
@@ -116,6 +122,25 @@ class GroupLink(msgspec.Struct, frozen=True):
     cause: Cause
 
 
+class ParentLink(msgspec.Struct, frozen=True):
+    """What an event says of the company that a company belongs to; `parent_id` is empty where it takes that away.
+
+    Both are the profiles that the identifiers were first given to; `parent` is the parent's identifier. Of several the
+    one with the newest `order` holds, whenever it comes.
+    """
+
+    child_id: str
+    parent_id: str
+    parent: str
+    at: int
+    cause: Cause
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """The event's place among all: when it happened, when it was received, and its id."""
+        return self.at, self.cause.at, self.cause.message_id
+
+
 class Known(msgspec.Struct):
     """A canonical profile, with all that merges brought to it, as far as decisions need it.
 
@@ -173,12 +198,14 @@ class Changes(msgspec.Struct):
     links: list[Link] = []
     merges: list[Merge] = []
     groups: list[GroupLink] = []
+    parents: list[ParentLink] = []
     violations: list[Violation] = []
     types: dict[str, Collection] = {}
     based_on: dict[str, int] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.profiles or self.links or self.merges or self.groups or self.violations or self.types)
+        told = self.profiles or self.links or self.merges or self.groups or self.parents
+        return bool(told or self.violations or self.types)
 
 
 def make_id(prefix: str, at: int, *parts: str) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from headwater.spec.graph import Cause, Changes, Known, Merge
 from headwater.spec.space import MAX_TYPES, Collection, IdentifierType
+from headwater.store import accounts
 from headwater.store import workspace as workspaces
 from headwater.store.schema import group_links, identifiers, kept_apart, merges, profiles, violations
 
@@ -90,8 +91,11 @@ def pairs_apart(connection: Connection, ids: Iterable[str]) -> set[tuple[str, st
     return found
 
 
-def write(connection: Connection, space_id: str, changes: Changes) -> None:
-    """Write what a chunk changed. Raises Contested when it is based on what is no longer so, or written already."""
+def write(connection: Connection, space_id: str, changes: Changes) -> int:
+    """Write what a chunk changed, and return how many violations there are, with those that only the graph can tell.
+
+    Raises Contested when it is based on what is no longer so, or written already.
+    """
     _hold(connection, changes.based_on)
     try:
         _insert(connection, profiles, [_profile(space_id, one) for one in changes.profiles])
@@ -110,14 +114,16 @@ def write(connection: Connection, space_id: str, changes: Changes) -> None:
         {"user_id": one.user_id, "account_id": one.account_id, "cause": _text(one.cause)} for one in changes.groups
     ]
     _insert(connection, group_links, groups, again=True)
-    broken = [
-        msgspec.structs.asdict(one) | {"space_id": space_id, "cause": _text(one.cause)} for one in changes.violations
-    ]
+    told = list(changes.violations)
+    if changes.parents:
+        told += accounts.put_under(connection, space_id, changes.parents)
+    broken = [msgspec.structs.asdict(one) | {"space_id": space_id, "cause": _text(one.cause)} for one in told]
     _insert(connection, violations, broken, again=True)
     if broken:
         _trim(connection, space_id)
     if changes.types:
         _add_types(connection, space_id, changes.types)
+    return len(told)
 
 
 def _hold(connection: Connection, based_on: dict[str, int]) -> None:

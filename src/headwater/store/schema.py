@@ -92,8 +92,8 @@ tokens = sa.Table(
 )
 """`kind` is token, session or space.
 
-A session is of a user or of a parent token, whose scopes it has instead of its own. A token of a space has no scopes but
-those of the Profile API.
+A session is of a user or of a parent token, whose scopes it has instead of its own. A token of a space has no scopes
+but those of the Profile API.
 """
 
 users = sa.Table(

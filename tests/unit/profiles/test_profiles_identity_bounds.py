@@ -77,6 +77,8 @@ def test_a_value_that_no_index_holds_is_no_identifier() -> None:
         ({"type": "identify", "userId": "u", "traits": {f"t{n}": n for n in range(300)}}, "too_many_properties"),
         ({"userId": "u", "properties": {f"t{n}": n for n in range(301)}}, "too_many_properties"),
         ({"type": "group", "userId": "u", "groupId": "g" * 501}, "group_id_too_long"),
+        ({"userId": "u", "context": {"groupId": "g" * 501}}, "group_id_too_long"),
+        ({"type": "group", "userId": "u", "groupId": ""}, "group_id_empty"),
         ({"userId": "u", "messageId": "m" * 101}, "message_id_too_long"),
     ],
 )

@@ -8,6 +8,7 @@ import yaml
 from identity_cases import WORKED, Played, make_event, make_space
 
 from headwater.spec.event import Event
+from headwater.spec.graph import ParentLink
 from headwater.spec.space import Space
 
 CASES = Path(__file__).parents[2] / "cases" / "profiles" / "identity"
@@ -40,7 +41,12 @@ def outcome(played: Played) -> dict[str, Any]:
         "merges": len(graph.merges),
         "violations": [f"{one.kind} {one.identifier}".strip() for one in graph.violations.values()],
         "groups": sorted(f"{names[user]} {names[account]}" for user, account in graph.groups),
+        "parents": sorted(f"{names[each.child_id]} {names[each.parent_id]}" for each in _in_force(played)),
     }
+
+
+def _in_force(played: Played) -> list[ParentLink]:
+    return [link for link in played.graph.parents.values() if link.parent_id]
 
 
 def wanted(case: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +56,7 @@ def wanted(case: dict[str, Any]) -> dict[str, Any]:
         "merges": case.get("merges", 0),
         "violations": case.get("violations", []),
         "groups": case.get("groups", []),
+        "parents": case.get("parents", []),
     }
 
 
