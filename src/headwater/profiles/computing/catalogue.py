@@ -16,21 +16,13 @@ class Ready(msgspec.Struct, frozen=True):
     """A computation that can run. `place` is its place among those of its space, what it refers to first."""
 
     place: int
+    id: str
+    counted_as: str
     computation: Computation
     compiled: Compiled
     traits: frozenset[str]
     blank: bool
     """Does it hold, or have a value, for a profile of which nothing is known? Then every profile must be looked at."""
-
-    @property
-    def id(self) -> str:
-        """The computation's id."""
-        return self.computation.id
-
-    @property
-    def counted_as(self) -> str:
-        """The name under which states keep what was counted for it."""
-        return self.computation.counted_as
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -98,7 +90,8 @@ def _compile(space_id: str, found: Iterable[Computation]) -> Rules:
 def _ready(place: int, computation: Computation, compiled: Compiled, traits: frozenset[str]) -> Ready:
     whole = compiled.of_account([], {}, 0)[0] if compiled.per_user else None
     nothing = compiled.value(compiled.new_state(), {}, 0) if whole is None else whole
-    return Ready(place, computation, compiled, traits, nothing not in (None, False))
+    blank = nothing not in (None, False)
+    return Ready(place, computation.id, computation.counted_as, computation, compiled, traits, blank)
 
 
 def _in_order(traits: Mapping[str, frozenset[str]]) -> list[str]:

@@ -62,16 +62,15 @@ class People:
         self._partition = partition
         self._partitions = partitions
         self._kept: OrderedDict[str, Person] = OrderedDict()
+        self._versions: dict[str, int] = {}
         self._canonical: dict[str, str] = {}
         self.changed: dict[str, Person] = {}
 
     async def look(self, ids: Iterable[str], *, again: bool = False) -> None:
         """Have the people of these profiles at hand. `again` also reads what other partitions know of them."""
         wanted = set(ids)
-        versions = {id: person.version for id, person in self._kept.items() if id in wanted or not again}
         again = again and self._partitions > 1
-        if again:
-            versions = {}
+        versions = {} if again else self._versions
         self._canonical, found, elsewhere = await self._store.read(
             lambda connection: self._read(connection, wanted, versions, again=again)
         )
@@ -79,7 +78,7 @@ class People:
             self._keep(self._person(one, elsewhere.get(id, ((), ()))))
         for id, canonical in self._canonical.items():
             if id != canonical:
-                self._kept.pop(id, None)
+                self._drop(id)
 
     def _read(
         self, connection: Connection, ids: set[str], versions: dict[str, int], *, again: bool
@@ -125,16 +124,21 @@ class People:
     def _keep(self, person: Person) -> None:
         for id in person.absorbed:
             self.changed.pop(id, None)
-            self._kept.pop(id, None)
+            self._drop(id)
         if person.id in self.changed:
             self.changed[person.id] = person
         self._kept[person.id] = person
         self._kept.move_to_end(person.id)
+        self._versions[person.id] = person.version
         while len(self._kept) > MAX_KEPT:
             id, forgotten = next(iter(self._kept.items()))
             if id in self.changed or forgotten is person:
                 break
-            del self._kept[id]
+            self._drop(id)
+
+    def _drop(self, id: str) -> None:
+        self._kept.pop(id, None)
+        self._versions.pop(id, None)
 
     def of(self, id: str) -> Person | None:
         """The person that a profile is, among those looked for last."""
