@@ -6,10 +6,11 @@ from headwater.console.parts.identity.trial import trial_html
 from headwater.console.parts.profiles.access import curl_line
 from headwater.console.parts.profiles.causes import Around, cause_html, link_rule, merge_rule
 from headwater.console.parts.profiles.graph import MOST_IDENTIFIERS, MOST_PROFILES, draw
-from headwater.console.parts.profiles.membership import Membership, memberships_html
+from headwater.console.parts.profiles.membership import memberships_html
 from headwater.console.parts.profiles.rows import profile_path, profiles_html, title_of
 from headwater.console.parts.profiles.trait_rows import traits_html
 from headwater.manage.knowing import TraitShape, TraitValue
+from headwater.manage.memberships import Membership
 from headwater.manage.operations.identity_rules import IdentifierTypeShape, SimulateIdentityRulesAnswer, TrialShape
 from headwater.manage.operations.profiles import GetProfileAnswer
 from headwater.manage.people import CauseShape, IdentifierShape, MergeShape, ProfileSummary
@@ -146,14 +147,14 @@ def test_traits_show_their_past_and_long_values_are_folded() -> None:
 
 def test_memberships_are_listed_audiences_first() -> None:
     found = [
-        Membership(key="spent", name="Spent", kind="computed_trait", value=12.5, since=AT),
-        Membership(key="vip", name=NASTY, kind="audience", value=True),
-        Membership(key="old", name="Old", kind="audience", value=False),
+        Membership(key="spent", name="Spent", kind="trait", value=12.5, since=AT),
+        Membership(key="vip", name=NASTY, kind="audience", value=True, since=AT),
+        Membership(key="old", name="Old", kind="removed", value=NASTY, since=AT),
     ]
     shown = memberships_html(found, "UTC")
     assert "<img" not in shown
-    assert shown.index("Old") < shown.index("Spent")
-    assert all(text in shown for text in ("in it", "left", "12.5", "2026-11-20 10:00:00"))
+    assert shown.index("vip") < shown.index("Spent") < shown.index("Old")
+    assert all(text in shown for text in ("in it", "removed since", "12.5", "2026-11-20 10:00:00"))
     assert "in no audience" in memberships_html([], "UTC")
 
 

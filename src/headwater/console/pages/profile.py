@@ -17,7 +17,7 @@ from headwater.console.parts.profiles.access import access_card
 from headwater.console.parts.profiles.causes import Around
 from headwater.console.parts.profiles.explaining import explain_card
 from headwater.console.parts.profiles.identity import Pressed, identity_card
-from headwater.console.parts.profiles.membership import memberships_html, memberships_of
+from headwater.console.parts.profiles.membership import memberships_html
 from headwater.console.parts.profiles.parting import ask_to_allow, ask_to_delete, ask_to_part
 from headwater.console.parts.profiles.related import MOST, related_html
 from headwater.console.parts.profiles.rows import profile_path, short, title_of
@@ -58,9 +58,7 @@ async def profile(person: Person, space: str, profile_id: str, parted: str = "")
         with ui.element("div").classes("stack"):
             await Traits(person, space, found.id, sources).build()
         with ui.element("div").classes("stack"):
-            told = getattr(found, "memberships", None)
-            if told is not None:
-                html(memberships_html(memberships_of(told), person.zone))
+            html(memberships_html(found.memberships, person.zone))
             html(related_html(found.groups, names, found.collection, space, around))
             access_card(space, found.collection, _name_for_api(found))
     identity_card(found, around, pressed, may_part=person.may("profiles:write"))

@@ -18,7 +18,7 @@ MOST_PROFILES: Final = 20
 MOST_IDENTIFIERS: Final = 60
 _ROW: Final = 30
 _LONGEST: Final = 80
-_HINT: Final = {"tooltip": {"formatter": "Click for the event that made it"}}
+_NO_TIP: Final = {"tooltip": {"show": False}}
 
 Edge = IdentifierShape | MergeShape
 Node = IdentifierShape | str
@@ -55,7 +55,7 @@ class _Canvas:
         self.places.append(_profile(id, self.rows + max(0, len(given) - 1) / 2, is_kept=is_kept))
         for one in given:
             style = {"color": "var(--line)"}
-            self.lines.append({"source": here, "target": len(self.nodes), "lineStyle": style, **_HINT})
+            self.lines.append({"source": here, "target": len(self.nodes), "lineStyle": style, **_NO_TIP})
             self.edges.append(one)
             self.nodes.append(one)
             self.places.append(_identifier(one, self.rows))
@@ -68,7 +68,7 @@ class _Canvas:
             return
         low, high = sorted((self.of[left], self.of[right]))
         style = {"color": "var(--warn)", "width": 3, "curveness": -0.5}
-        self.lines.append({"source": low, "target": high, "lineStyle": style, **_HINT})
+        self.lines.append({"source": low, "target": high, "lineStyle": style, **_NO_TIP})
         self.edges.append(merge)
 
 

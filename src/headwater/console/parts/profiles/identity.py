@@ -116,9 +116,12 @@ def _merges(merges: Sequence[MergeShape], around: Around, *, may_part: bool) -> 
             merge_rule(one, around),
             _button(one) if may_part else "",
         )
-        for one in reversed(merges)
+        for one in list(reversed(merges))[:_LISTED]
     ]
-    return f"<h3>Merges</h3>{table_html(('State', 'By the event', 'Because', ''), rows, right=(3,), label='Merges')}"
+    more = len(merges) - len(rows)
+    rest = f'<p class="soft">{count(more)} older merges are left out; the API lists all.</p>' if more else ""
+    table = table_html(("State", "By the event", "Because", ""), rows, right=(3,), label="Merges")
+    return f"<h3>Merges</h3>{table}{rest}"
 
 
 def _state(merge: MergeShape, around: Around) -> Html:
