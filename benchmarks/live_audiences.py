@@ -40,7 +40,8 @@ ENCODE = msgspec.json.Encoder().encode
 def queries() -> list[str]:
     """A hundred definitions."""
     made = [
-        f"event('{NAMES[number % 20]}').where(property('total') >= {number}).within({1 + number % 14} days).count() >= 2"
+        f"event('{NAMES[number % 20]}').where(property('total') >= {number})"
+        f".within({1 + number % 14} days).count() >= 2"
         for number in range(50)
     ]
     made += [f"trait('plan') = 'p{number % 5}' AND trait('seats') > {number}" for number in range(20)]

@@ -66,6 +66,7 @@ async def _warehouse(house: House, stopping: asyncio.Event) -> None:
 
 async def _profiles(house: House, stopping: asyncio.Event) -> None:
     from headwater.profiles.loop import profiles
+    from headwater.warehouse.past import ArchivedPast
 
     await profiles(
         log=house.log,
@@ -74,6 +75,7 @@ async def _profiles(house: House, stopping: asyncio.Event) -> None:
         folder=house.folder,
         stopping=stopping,
         snapshot=house.snapshot,
+        past=ArchivedPast(house.log, house.settings.warehouse, house.folder),
     )
 
 
