@@ -24,12 +24,18 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHouse]:
         yield running
 
 
-@pytest.fixture
-def page(house: RunningHouse, browser: Browser) -> Generator[Page]:
+@pytest.fixture(scope="module")
+def signed_in(house: RunningHouse, browser: Browser) -> Generator[Page]:
     with watched_page(browser, viewport={"width": 1280, "height": 900}) as (page, _):
         page.set_default_timeout(10_000)
         sign_in(page, house, next_path="/console/profiles")
         yield page
+
+
+@pytest.fixture
+def page(house: RunningHouse, signed_in: Page) -> Page:
+    signed_in.goto(f"{house.manage_url}/console/profiles")
+    return signed_in
 
 
 def fill(house: RunningHouse) -> None:
@@ -151,11 +157,11 @@ def test_a_space_is_made_renamed_and_given_a_token_that_reads(page: Page, house:
     expect(page.get_by_text("No token yet.")).to_be_visible()
 
 
-def test_the_pages_about_people_fit_on_a_telephone(browser: Browser, house: RunningHouse) -> None:
-    with watched_page(browser, viewport={"width": 390, "height": 800}, color_scheme="dark") as (page, _):
-        sign_in(page, house, next_path="/console/profiles")
-        for path in ("profiles", "profiles/default/user_id:ada", "identity", "settings/spaces"):
-            page.goto(f"{house.manage_url}/console/{path}")
-            page.wait_for_selector(".skeleton", state="detached")
-            expect(page.locator("h1")).to_be_visible()
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+def test_the_pages_about_people_fit_on_a_telephone(page: Page, house: RunningHouse) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.emulate_media(color_scheme="dark")
+    for path in ("profiles", "profiles/default/user_id:ada", "identity", "settings/spaces"):
+        page.goto(f"{house.manage_url}/console/{path}")
+        page.wait_for_selector(".skeleton", state="detached")
+        expect(page.locator("h1")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
