@@ -4,6 +4,8 @@ In comes the stream `processed`. Out go Parquet files under `archive/` (every ev
 and rows in each warehouse: one schema a source; the tables identifies, users, groups, accounts, pages, screens, tracks,
 aliases and one for each event name (contract: connections 9.2).
 
+The people of a space go into a schema of their own, with their merges, identifiers and traits (`profiles/`).
+
 It promises:
 
 - Exactly once. A load is one transaction, and passes over ids that its tables hold already; a file of the archive is
