@@ -10,14 +10,40 @@ from manage_desk import ManageDesk, at_desk
 from manage_house import ADMIN, Answer, ManageHouse
 
 from headwater.manage.operations import OPERATIONS
+from headwater.profiles.computing.preview import Asked, Preview
+from headwater.profiles.computing.previewing import Member
 from headwater.profiles.computing.standing import Held, Standing, encode
 from headwater.spec.computation import Phase, Run
+from headwater.spec.errors import SenderError
 from headwater.store import computations as kept
 from headwater.store import standing
 from headwater.store import workspace as workspaces
 
 BUYERS = "event('Order Completed').count() >= 1"
 HOUR = 3_600_000
+
+
+class Foreseen:
+    """Previews that are over at once: everybody is Ann, and a query about `nobody` fails."""
+
+    def __init__(self) -> None:
+        self._asked: list[Asked] = []
+
+    async def start(self, asked: Asked) -> str:
+        self._asked.append(asked)
+        return f"prv_{len(self._asked)}"
+
+    def get(self, id: str) -> Preview:
+        if not id.startswith("prv_"):
+            raise SenderError("There is no such preview.", status=404)
+        asked = self._asked[int(id.removeprefix("prv_")) - 1]
+        if "nobody" in asked.query:
+            return Preview(id=id, asked=asked, status="FAILED", failure="Nobody can tell.")
+        ann = Member("use_1", True, "Ann", "ann@a.test", "u1", ("user_id:u1",), {"plan": "pro"})
+        return Preview(id=id, asked=asked, status="COMPLETED", done=9, total=9, count=7, sample=(ann,))
+
+    async def close(self) -> None:
+        self._asked.clear()
 
 
 class Space:
@@ -68,7 +94,7 @@ class Space:
 def in_space(tmp_path: Path, scenario: Callable[[Space], Awaitable[None]]) -> None:
     async def all_of_it() -> None:
         house = ManageHouse(tmp_path)
-        async with at_desk(house) as desk:
+        async with at_desk(house, previews=Foreseen()) as desk:
             await scenario(Space(house, desk))
 
     asyncio.run(all_of_it())
@@ -482,6 +508,38 @@ def test_an_audience_is_copied_within_its_space_and_into_another(tmp_path: Path)
     in_space(tmp_path, scenario)
 
 
+def test_a_definition_is_previewed_before_it_is_saved(tmp_path: Path) -> None:
+    async def scenario(space: Space) -> None:
+        body: dict[str, Any] = {"definition": {"query": "trait('plan') = 'pro'"}, "audienceType": "USERS"}
+        options = {"filterByExternalIds": ["email"], "backfillEventDataDays": 30}
+        made = (await space.ask("POST", "audiences/previews", {**body, "options": options})).data["audiencePreview"]
+        shown = (await space.ask("GET", f"audiences/previews/{made['id']}")).data["audiencePreview"]
+        assert (shown["status"], shown["size"]) == ("COMPLETED", {"count": 7, "type": "USERS"})
+        assert shown["options"] == {**options, "includeHistoricalData": True}
+        assert (shown["results"][0]["id"], shown["results"][0]["because"]) == ("use_1", {"plan": "pro"})
+        body["definition"] = {"query": "trait('nobody') = 1"}
+        made = (await space.ask("POST", "audiences/previews", body)).data["audiencePreview"]
+        shown = (await space.ask("GET", f"audiences/previews/{made['id']}")).data["audiencePreview"]
+        assert (shown["status"], shown["failureReason"]) == ("FAILED", "Nobody can tell.")
+        assert "results" not in shown
+        for wrong in (
+            {"definition": {"query": "trait("}},
+            {"definition": {"query": "event('A').count()"}},
+            {"audienceType": "LINKED"},
+            {"options": {"filterByExternalIds": ["shoe_size"]}},
+        ):
+            assert (await space.ask("POST", "audiences/previews", {**body, **wrong})).status == 422, wrong
+        trait = {**body, "definition": {"query": "event('A').count()"}, "kind": "trait"}
+        assert (await space.ask("POST", "audiences/previews", trait)).status == 200
+        assert (await space.ask("GET", "audiences/previews/other")).status == 404
+        space.house.store.run(lambda connection: workspaces.create_space(connection, slug="pets", name="Pets"))
+        assert (await space.desk.ask("GET", f"/spaces/pets/audiences/previews/{made['id']}")).status == 404
+        reader = space.house.token("Reader", "audiences:write")
+        assert (await space.ask("GET", f"audiences/previews/{made['id']}", token=reader)).status == 401
+
+    in_space(tmp_path, scenario)
+
+
 def test_every_change_is_in_the_trail(tmp_path: Path) -> None:
     async def scenario(space: Space) -> None:
         hook = {"destination": {"id": await space.webhook(space.source()), "type": "destination"}}
@@ -498,6 +556,8 @@ def test_every_change_is_in_the_trail(tmp_path: Path) -> None:
         audience = {"name": "A", "definition": {"query": BUYERS}, "audienceType": "USERS"}
         trait = {"name": "T", "definition": {"query": "event('A').count()", "type": "USERS"}}
         a = (await does("create_audience", "Audience Created", "POST", "audiences", audience))["audience"]["id"]
+        preview = {one: audience[one] for one in ("definition", "audienceType")}
+        await does("create_audience_preview", "Audience Preview Created", "POST", "audiences/previews", preview)
         made = await does("create_computed_trait", "Computed Trait Created", "POST", "computed-traits", trait)
         t = made["computedTrait"]["id"]
         for noun, id, path, word in (

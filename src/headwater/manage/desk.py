@@ -10,6 +10,7 @@ import msgspec
 
 from headwater.eventlog import EventLog
 from headwater.manage.feeds import Feeds
+from headwater.manage.foreseeing import Previews
 from headwater.manage.passwords import Passwords
 from headwater.manage.profile_api.events import Histories
 from headwater.manage.throttle import Throttle
@@ -68,6 +69,7 @@ class Desk:
 
     `histories` finds the events of profiles. `stopping` is set when the role ends; what lasts (a stream) ends soon
     after. A change of the workspace is answered after `settle_seconds`, so that every role of this machine sees it.
+    Without `previews` none can be asked for.
     """
 
     store: Store
@@ -84,6 +86,7 @@ class Desk:
     passwords: Passwords = field(default_factory=Passwords)
     throttle: Throttle = field(default_factory=Throttle)
     feeds: Feeds = field(default_factory=Feeds)
+    previews: Previews | None = None
 
     async def workspace(self) -> Workspace:
         """The configuration as it is now, including what another process changed a moment ago."""

@@ -13,7 +13,7 @@ from granian.server.embed import Server
 
 from headwater import telemetry
 from headwater.eventlog import EventLog
-from headwater.eventlog.streams import OUTCOMES
+from headwater.eventlog.streams import OUTCOMES, PROCESSED
 from headwater.manage.desk import Desk
 from headwater.manage.faces import NO_FACES, Face, Faces, beside
 from headwater.manage.front import Front
@@ -23,12 +23,14 @@ from headwater.manage.ledger import Books
 from headwater.manage.operations import OPERATIONS
 from headwater.manage.profile_api.events import Histories
 from headwater.manage.profile_api.face import PATHS, ProfileApi
+from headwater.profiles.computing.preview import Previews
 from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.settings import ManageSettings, Settings
 from headwater.store import ages
 from headwater.store.database import Store
 from headwater.store.secrets import Secrets
 from headwater.store.snapshot import REFRESH_SECONDS, Snapshot
+from headwater.warehouse.past import ArchivedPast
 
 _MEASURE_SECONDS = 5.0
 _TRIM_SECONDS = 180.0
@@ -47,6 +49,8 @@ async def manage(
     faces: Faces = NO_FACES,
 ) -> None:
     """Run until told to stop. Raises SetupError when the port cannot be had."""
+    past = ArchivedPast(log, settings.warehouse, folder)
+    previews = Previews(store, past, log.partitions(PROCESSED), folder)
     desk = Desk(
         store=store,
         log=log,
@@ -57,15 +61,19 @@ async def manage(
         histories=Histories(log, folder, settings.warehouse.archive_url),
         stopping=stopping,
         settle_seconds=1.5 * REFRESH_SECONDS,
+        previews=previews,
     )
     books = Books(log, store)
     await books.open()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_serve(desk, settings.manage, faces, stopping), name="http")
-        for partition in log.partitions(OUTCOMES):
-            tasks.create_task(books.keep(partition, stopping), name=f"ledger-{partition}")
-        tasks.create_task(_measure(log, books, stopping), name="measure")
-        tasks.create_task(_forget(log, store, settings.log.retention_hours, stopping), name="trim")
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_serve(desk, settings.manage, faces, stopping), name="http")
+            for partition in log.partitions(OUTCOMES):
+                tasks.create_task(books.keep(partition, stopping), name=f"ledger-{partition}")
+            tasks.create_task(_measure(log, books, stopping), name="measure")
+            tasks.create_task(_forget(log, store, settings.log.retention_hours, stopping), name="trim")
+    finally:
+        await previews.close()
 
 
 async def _serve(desk: Desk, settings: ManageSettings, faces: Faces, stopping: asyncio.Event) -> None:
