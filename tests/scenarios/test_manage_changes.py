@@ -213,6 +213,20 @@ def test_every_change_is_in_the_trail_with_who_made_it(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+async def _change_sql_traits(house: ManageHouse, space: str) -> list[tuple[str, list[str]]]:
+    asked = {"name": "S", "key": "user_id", "sql": "select 'u' as user_id, 1 as n"}
+    found = f"{space}/sql-traits/{(await house.ask('POST', f'{space}/sql-traits', asked)).data['sqlTrait']['id']}"
+    await house.ask("PATCH", found, {"name": "T", "everyMinutes": 60})
+    await house.ask("POST", f"{found}/runs")
+    await house.ask("DELETE", found)
+    return [
+        ("create_sql_trait", ["SQL Trait Created"]),
+        ("update_sql_trait", ["SQL Trait Modified"]),
+        ("create_sql_trait_run", ["SQL Trait Run"]),
+        ("delete_sql_trait", ["SQL Trait Deleted"]),
+    ]
+
+
 async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
     """Perform every operation that changes something; returns what the trail should say of each."""
     source = await house.source()
@@ -254,11 +268,7 @@ async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
     kept_out = (await house.ask("POST", "/filters", asked)).data["filter"]["id"]
     await house.ask("PATCH", f"/filters/{kept_out}", {"integrationId": "eu", "enabled": False})
     await house.ask("DELETE", f"/filters/{kept_out}")
-    asked = {"name": "S", "key": "user_id", "sql": "select 'u' as user_id, 1 as n"}
-    found = f"{space}/sql-traits/{(await house.ask('POST', f'{space}/sql-traits', asked)).data['sqlTrait']['id']}"
-    await house.ask("PATCH", found, {"name": "T", "everyMinutes": 60})
-    await house.ask("POST", f"{found}/runs")
-    await house.ask("DELETE", found)
+    of_sql_traits = await _change_sql_traits(house, space)
     return [
         ("create_source", ["Source Created"]),
         ("update_source", ["Source Modified", "Source Disabled", "Source Settings Modified"]),
@@ -293,8 +303,5 @@ async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
         ("create_filter_for_space", ["Filter Created"]),
         ("update_filter_by_id", ["Filter Updated"]),
         ("delete_filter_by_id", ["Filter Deleted"]),
-        ("create_sql_trait", ["SQL Trait Created"]),
-        ("update_sql_trait", ["SQL Trait Modified"]),
-        ("create_sql_trait_run", ["SQL Trait Run"]),
-        ("delete_sql_trait", ["SQL Trait Deleted"]),
+        *of_sql_traits,
     ]
