@@ -120,6 +120,8 @@ def _open(task: Task) -> duckdb.DuckDBPyConnection:
     }
     connection = duckdb.connect(":memory:", config=settings)
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = true")
+    connection.execute("SET enable_progress_bar_print = false")
     return connection
 
 

@@ -180,7 +180,7 @@ def _show_events(connection: duckdb.DuckDBPyConnection, task: Task) -> None:
     with pa.ipc.open_stream(io.BytesIO(task.live)) as stream:
         connection.register("live_events", stream.read_all())
     # The columns are those of the live events; files that were written before a column was have it empty.
-    parts = ["SELECT * FROM live_events"]
+    parts = ["SELECT * FROM live_events WHERE false"]
     if task.parts and task.archive_url:
         connection.register("archived_events", _remote(task))
         parts.append("SELECT * FROM archived_events")
@@ -188,6 +188,7 @@ def _show_events(connection: duckdb.DuckDBPyConnection, task: Task) -> None:
         listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in task.parts)
         read = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
         parts.append(f"SELECT * FROM {read}")  # noqa: S608 - quoted
+    parts.append("SELECT * FROM live_events")
     connection.execute(f"CREATE TEMP VIEW events AS {' UNION ALL BY NAME '.join(parts)}")
 
 

@@ -104,3 +104,24 @@ def test_fsspec_keeps_the_same_files(tmp_path: Path) -> None:
     files.remove("day=1970-01-01/source=s1/part-0-0-0.parquet")
     assert list(files.sizes()) == ["day=1970-01-01/source=s1/part-0-0-15.parquet"]
     assert ids(files, tmp_path / "remote") == [f"m{number}" for number in range(16)]
+
+
+def test_files_older_than_a_column_are_put_together_with_those_that_have_it(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    archive = Archive(files)
+    for number in range(16):
+        archive.write(0, number, [record(number)])
+    for name in list(files.sizes())[:8]:
+        old = pq.read_table(tmp_path / name, partitioning=None).drop_columns(["profiles"])
+        pq.write_table(old, tmp_path / name)
+    archive.tidy()
+    assert sorted(ids(files, tmp_path)) == sorted(f"m{number}" for number in range(16))
+
+
+def test_the_profiles_of_several_spaces_are_archived(tmp_path: Path) -> None:
+    found = (("spc_1", "p1"), ("spc_2", "p2"))
+    header = ProcessedHeader("s1", "track", "E", "m1", "u1", "", 0, "p1", profiles=found)
+    Archive(LocalFiles(tmp_path)).write(0, 0, [Record(b"", encode_header(header), b"{}"), record(2)])
+    [name] = LocalFiles(tmp_path).sizes()
+    told = pq.read_table(tmp_path / name, partitioning=None)["profiles"].to_pylist()
+    assert told == ['{"spc_1":"p1","spc_2":"p2"}', None]
