@@ -410,10 +410,15 @@ def test_a_trait_tells_destinations_and_warehouses_too_and_its_source_is_the_hou
             ("PATCH", source, {"settings": {"spaceId": "other"}}),
         ):
             assert (await desk.ask(method, place, sent)).status == 409, (method, place)
+        taken = await desk.ask("PATCH", f"/headwater/spaces/{space.id}", {"sourceIds": [space.source()]})
+        assert taken.status == 422, "no space takes what is said of one"
         made = {"slug": "mine", "metadataId": "engage", "enabled": True}
         assert (await desk.ask("POST", "/sources", made)).status == 422
         assert (await space.own("PATCH", f"{path}/{warehouse}", {"enabled": False})).status == 200
         assert (await space.own("DELETE", f"{path}/{warehouse}")).status == 200
+        await space.ask("PATCH", f"computed-traits/{trait}", {"enabled": False})
+        await space.ask("DELETE", f"computed-traits/{trait}")
+        assert (await desk.ask("DELETE", source)).status == 200, "nothing needs it any more"
 
     in_space(tmp_path, scenario)
 

@@ -24,10 +24,11 @@ from headwater.manage.operation import operation
 from headwater.manage.paging import Page, Pagination, page
 from headwater.manage.problems import invalid, missing
 from headwater.manage.showing import connected, show_destination, show_source, show_warehouse
+from headwater.spec import computation, sql_trait
 from headwater.spec.errors import SenderError
 from headwater.spec.naming import snake_case
 from headwater.spec.workspace import Source, Workspace
-from headwater.store import audit
+from headwater.store import audit, sql_traits
 from headwater.store import workspace as workspaces
 
 if TYPE_CHECKING:
@@ -190,8 +191,7 @@ async def delete_source(desk: Desk, request: OneSource) -> Done:
 
     def work(connection: Connection) -> tuple[Done, list[audit.Entry]]:
         gone = workspaces.find_source(connection, request.source_id)
-        if any(one.space_id == gone.settings.get("spaceId") for one in workspaces.load(connection).computations):
-            refuse_own(gone, "it stays while the space has audiences or computed traits")
+        _keep_own(connection, gone)
         workspaces.delete_source(connection, gone.id)
         return Done(), [note(desk, "Source Deleted", _KIND, gone.id, gone.name)]
 
@@ -308,6 +308,20 @@ def _find(workspace: Workspace, source_id: str) -> Source:
     if found is None:
         raise missing("source")
     return found
+
+
+def _keep_own(connection: Connection, source: Source) -> None:
+    """Raises SenderError 409 for a space's own source that the space still needs."""
+    space_id = source.settings.get("spaceId")
+    match source.kind:
+        case computation.ENGAGE:
+            needed = any(one.space_id == space_id for one in workspaces.load(connection).computations)
+        case sql_trait.SQL_TRAITS:
+            needed = bool(sql_traits.of_space(connection, str(space_id)))
+        case _:
+            return
+    if needed:
+        refuse_own(source, "it stays while the space has anything to tell")
 
 
 def _keep_schemas_apart(workspace: Workspace, slug: str, but: str = "") -> None:

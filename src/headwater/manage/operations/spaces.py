@@ -15,6 +15,7 @@ from headwater.manage.paging import Page, Pagination, page
 from headwater.manage.problems import invalid, missing
 from headwater.spec.computation import ENGAGE
 from headwater.spec.space import Space
+from headwater.spec.sql_trait import SQL_TRAITS
 from headwater.spec.workspace import Workspace
 from headwater.store import audit
 from headwater.store import workspace as workspaces
@@ -165,7 +166,7 @@ def find(workspace: Workspace, name: str) -> Space:
 
 
 def _check_sources(workspace: Workspace, source_ids: list[str]) -> None:
-    unknown = set(source_ids) - {source.id for source in workspace.sources if source.kind != ENGAGE}
+    unknown = set(source_ids) - {source.id for source in workspace.sources if source.kind not in (ENGAGE, SQL_TRAITS)}
     if unknown:
         raise invalid("sourceIds", f'"sourceIds" names a source that does not exist: {sorted(unknown)[0][:100]}')
 
