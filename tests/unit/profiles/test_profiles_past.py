@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -256,3 +257,35 @@ def test_two_processes_share_the_profiles(tmp_path: Path) -> None:
     assert all(answers)
     assert not answers[0].keys() & answers[1].keys()
     assert answers[0] | answers[1] == {f"p{number}": {"n": [5]} for number in range(10)}
+
+
+def test_an_archive_elsewhere_is_counted_too(tmp_path: Path) -> None:
+    house(tmp_path, [plain(1), plain(2)])
+    log = MemoryLog()
+    asyncio.run(log.commit(ARCHIVE_GROUP, PROCESSED, 0, 2))
+    settings = WarehouseSettings(archive_url=f"file://{tmp_path / 'archive'}")
+    total = "event('A').sum(property('total'))"
+    found = asyncio.run(ask(ArchivedPast(log, settings, tmp_path / "here"), {0: 2}, total))
+    assert compile_query(parse(total)).value(found["p1"][total], {}, NOW) == 3
+
+
+def test_a_process_that_counts_ends_with_whoever_asked(tmp_path: Path) -> None:
+    pipe = tmp_path / "part.parquet"
+    os.mkfifo(pipe)
+    task = Task(
+        [str(pipe)], "", "spc_1", [Wanted("n", COUNT, "USERS")], {0: 1}, str(tmp_path / "o"), str(tmp_path), 256
+    )
+
+    async def orphaned() -> int:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "headwater.warehouse.counting"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        assert process.stdin is not None
+        process.stdin.write(msgspec.json.encode(task) + b"\n")
+        with await asyncio.to_thread(pipe.open, "wb"):  # opens when the process reads
+            process.stdin.close()
+            return await process.wait()
+
+    assert asyncio.run(orphaned()) == 1
