@@ -13,13 +13,14 @@ from headwater.eventlog.streams import COLLECTED
 from headwater.pipeline.loop import Walk
 from headwater.pipeline.seen import Seen
 from headwater.profiles.computing.standing import decode, values
+from headwater.profiles.identity.unmerge import divide
 from headwater.profiles.loop import Folding
 from headwater.spec.computation import Computation, Connection, Run, default_calls
 from headwater.spec.errors import Unavailable
 from headwater.spec.event import CollectedHeader, decode_collected, encode_header
 from headwater.spec.settings import PipelineSettings, ProfilesSettings
 from headwater.spec.timestamps import format_moment
-from headwater.store import Store, computations, graph, standing
+from headwater.store import Store, components, computations, graph, standing
 from headwater.store import workspace as workspaces
 from headwater.store.snapshot import Snapshot
 
@@ -145,6 +146,17 @@ class House:
 
     def owner(self, identifier: str) -> str:
         return self.store.run(lambda one: graph.owners(one, self.space_id, [identifier]))[identifier]
+
+    def part(self, *identifiers: str) -> None:
+        """Undo the merge that made the owners of identifiers one."""
+
+        def work(connection: Any) -> None:
+            (owner,) = {self.owner(each) for each in identifiers}
+            found = components.component(connection, owner)
+            merge = found.merges[-1]
+            components.split(connection, self.space_id, merge, divide(found, merge.id), self.now)
+
+        self.store.run(work)
 
     def values(self, identifier: str) -> dict[str, Any]:
         """The values of computations that the owner of an identifier has."""

@@ -186,6 +186,22 @@ def test_accounts_are_asked_of_their_people(house: House) -> None:
     asyncio.run(story())
 
 
+def test_people_who_are_parted_again_each_leave_what_only_the_whole_was_in(house: House) -> None:
+    async def story() -> None:
+        house.define("two", "event('Order').count() >= 2", known_by=("user_id", "anonymous_id"))
+        house.define("one", "event('Order').count() >= 1", known_by=("user_id", "anonymous_id"))
+        await house.work({"event": "Order", "anonymousId": "a1"}, {"event": "Order", "userId": "u1"})
+        said = await house.work({"event": "Other", "userId": "u1", "anonymousId": "a1"})
+        assert sorted(moves(said)) == [("a1", "two", True), ("u1", "two", True)]
+        house.part("user_id:u1", "anonymous_id:a1")
+        house.now += 1
+        assert sorted(moves(await house.work())) == [("a1", "two", False), ("u1", "two", False)]
+        for who in ("user_id:u1", "anonymous_id:a1"):
+            assert house.values(who) == {"one": True, "two": False}
+
+    asyncio.run(story())
+
+
 def test_people_whose_events_lie_in_several_partitions_have_one_standing(tmp_path: Path) -> None:
     async def story() -> None:
         house = House(tmp_path, partitions=2)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from headwater.spec.errors import SenderError
 from headwater.spec.graph import Cause, Component, GroupLink, Link, Merge, Violation
+from headwater.store import standing
 from headwater.store import workspace as workspaces
 from headwater.store.graph import owners, pages, pairs_apart
 from headwater.store.schema import (
@@ -150,7 +151,8 @@ def list_violations(
 def split(connection: Connection, space_id: str, merge: Merge, roots: Mapping[str, str], at: int) -> None:
     """Undo a merge: `roots` are the canonical profiles of all profiles that were one with it, from now on.
 
-    The two sides are kept apart, and whoever remembers parts of the graph is told to forget them.
+    The two sides are kept apart, whoever remembers parts of the graph is told to forget them, and whoever works out
+    audiences is told to look at both.
     """
     connection.execute(merges.update().where(merges.c.id == merge.id).values(undone_at=at))
     for profile_id, root in roots.items():
@@ -159,6 +161,7 @@ def split(connection: Connection, space_id: str, merge: Merge, roots: Mapping[st
     low, high = sorted((merge.left_id, merge.right_id))
     if (low, high) not in pairs_apart(connection, [low]):
         connection.execute(kept_apart.insert().values(low_id=low, high_id=high, merge_id=merge.id, at=at))
+    standing.make_due(connection, standing.ANYWHERE, set(roots.values()), at)
     _rewire(connection, space_id)
 
 

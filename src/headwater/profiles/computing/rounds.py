@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from headwater.profiles.computing.catalogue import Ready, Rules
 from headwater.profiles.computing.findings import OWNER
 from headwater.profiles.computing.people import Person
@@ -77,7 +79,7 @@ async def _hand_on(stage: Stage, store: Store, person: Person, lost: set[str], n
     stands = await store.read(lambda connection: standing.standings(connection, lost))
     canonical, _ = await store.read(lambda connection: people.look(connection, lost, {}))
     for id in {canonical.get(one, one) for one in lost} - stands.keys() - {person.id}:
-        stage.found.stands[id] = decode_standing(encode(person.standing))
+        stage.found.stands[id] = msgspec.structs.replace(decode_standing(encode(person.standing)), version=-1)
         stage.found.due[id] = now
 
 

@@ -255,7 +255,15 @@ class Stage:
         along = {name for each in computation.connections for call in each.calls for name in call.traits}
         traits = self.traits(person, along) if along else {}
         told = Told(person.id, person.identifiers, traits, tuple(people))
-        self.found.messages += [(source_id, message) for message in messages(change, told, now, only=only)]
+        among = self._hearing(computation)
+        self.found.messages += [(source_id, each) for each in messages(change, told, now, only=only, among=among)]
+
+    def _hearing(self, computation: spec.Computation) -> tuple[spec.Connection, ...]:
+        """The connections that hear of changes: one made since the passes began hears all of it when they are over."""
+        run = self.runs.get(computation.id)
+        if run is None or run.phase == "LIVE":
+            return computation.connections
+        return tuple(each for each in computation.connections if each.id in run.told)
 
     def is_due(self, handled: Iterable[str]) -> None:
         """These have been looked at because they were due; when they are due again is to be written."""

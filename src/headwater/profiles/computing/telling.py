@@ -49,10 +49,21 @@ class _Heard(msgspec.Struct):
     by: list[Connection]
 
 
-def messages(change: Change, told: Told, now: int, *, only: Connection | None = None) -> list[bytes]:
-    """The calls to append to the log, as JSON. `only` has one connection told, as if it had heard nothing before."""
+def messages(
+    change: Change,
+    told: Told,
+    now: int,
+    *,
+    only: Connection | None = None,
+    among: Iterable[Connection] | None = None,
+) -> list[bytes]:
+    """The calls to append to the log, as JSON, for all connections or those `among` them that may hear.
+
+    `only` has one connection told, as if it had heard nothing before.
+    """
     computation = change.ready.computation
-    connections = computation.connections if only is None else (only,)
+    every = computation.connections if among is None else among
+    connections = every if only is None else (only,)
     found: list[bytes] = []
     for heard in _alike(each for each in connections if each.enabled):
         if not _is_asked(heard.call, computation, change.value):
