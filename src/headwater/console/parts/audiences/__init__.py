@@ -1,0 +1,1 @@
+"""Parts of the pages about audiences and computed traits."""
