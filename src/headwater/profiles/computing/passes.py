@@ -7,7 +7,7 @@ with what they found, so that a process that ends loses a page at most.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,14 +15,17 @@ import msgspec
 from headwater.profiles.computing import runs
 from headwater.profiles.computing.catalogue import Ready, Rules
 from headwater.profiles.computing.past import Counted, Past, Wanted
+from headwater.profiles.computing.people import Person
 from headwater.profiles.computing.stage import Stage
 from headwater.profiles.computing.standing import Change, decode, holds
 from headwater.profiles.holding import decode_counts
 from headwater.spec.computation import Connection, Run
 from headwater.spec.errors import Unavailable
-from headwater.store import computations, people, standing
+from headwater.store import accounts, computations, people, standing
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection as Database
+
     from headwater.profiles.holding import Holding
     from headwater.store import Store
 
@@ -249,4 +252,16 @@ class Passes:
             if person is not None and person.id == id:
                 value, changes = held[id].value, held[id].changes
                 change = Change(ready, value, value, changes, "untold", person.identifiers)
-                self._stage.tell(person, change, now, only=connection)
+                those = await self._people(person)
+                self._stage.tell(person, change, now, only=connection, people=those)
+
+    async def _people(self, person: Person) -> Sequence[tuple[str, tuple[str, ...]]]:
+        """The people of an account, who are told of it, each with its identifiers."""
+        if person.collection != "accounts":
+            return ()
+        return await self._store.read(lambda connection: _people_of(connection, person.id))
+
+
+def _people_of(connection: Database, account_id: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    _, found = people.look(connection, accounts.users_of(connection, account_id), {})
+    return tuple(sorted((id, one.identifiers) for id, one in found.items()))
