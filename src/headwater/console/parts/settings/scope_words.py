@@ -36,6 +36,12 @@ RESOURCES: Final = (
         "Undo merges of profiles, and allow them again.",
     ),
     Resource(
+        "audiences",
+        "Audiences",
+        "See audiences and computed traits, how large they are and who is told.",
+        "Make and change them, and have destinations told.",
+    ),
+    Resource(
         "users", "People", "See who may sign in, and their roles.", "Add people, change their roles and passwords."
     ),
     Resource("tokens", "Tokens", "See which tokens there are.", "Make tokens, and take them back."),
