@@ -150,8 +150,9 @@ class House:
     def part(self, *identifiers: str) -> None:
         """Undo the merge that made the owners of identifiers one."""
 
+        (owner,) = {self.owner(each) for each in identifiers}
+
         def work(connection: Any) -> None:
-            (owner,) = {self.owner(each) for each in identifiers}
             found = components.component(connection, owner)
             merge = found.merges[-1]
             components.split(connection, self.space_id, merge, divide(found, merge.id), self.now)

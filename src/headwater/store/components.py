@@ -154,6 +154,7 @@ def split(connection: Connection, space_id: str, merge: Merge, roots: Mapping[st
     The two sides are kept apart, whoever remembers parts of the graph is told to forget them, and whoever works out
     audiences is told to look at both.
     """
+    whole = connection.execute(sa.select(profiles.c.canonical_id).where(profiles.c.id == merge.left_id)).scalar_one()
     connection.execute(merges.update().where(merges.c.id == merge.id).values(undone_at=at))
     for profile_id, root in roots.items():
         values = {"canonical_id": root, "version": profiles.c.version + 1}
@@ -161,7 +162,7 @@ def split(connection: Connection, space_id: str, merge: Merge, roots: Mapping[st
     low, high = sorted((merge.left_id, merge.right_id))
     if (low, high) not in pairs_apart(connection, [low]):
         connection.execute(kept_apart.insert().values(low_id=low, high_id=high, merge_id=merge.id, at=at))
-    standing.make_due(connection, standing.ANYWHERE, set(roots.values()), at)
+    standing.part(connection, whole, set(roots.values()), at)
     _rewire(connection, space_id)
 
 

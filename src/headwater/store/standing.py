@@ -162,6 +162,24 @@ def make_due(connection: Connection, partition: int, ids: Iterable[str], at: int
         )
 
 
+def part(connection: Connection, whole: str, parts: Iterable[str], at: int) -> None:
+    """Parts of a profile that are parted stand as the whole did, and are to be looked at; `at` is in milliseconds."""
+    ids = set(parts)
+    table = standings_of_profiles
+    stood = connection.execute(sa.select(table.c.standing).where(table.c.profile_id == whole)).scalar()
+    if stood is not None:
+        there = standings(connection, ids)
+        _put(connection, table, [{"profile_id": id, "standing": stood} for id in sorted(ids - there.keys())])
+    make_due(connection, ANYWHERE, ids | {whole}, at)
+
+
+def looked_at(connection: Connection, ids: Iterable[str], until: int) -> None:
+    """These have been looked at, whoever left them up to an instant (ms)."""
+    for page in pages(ids):
+        here = sa.and_(due_profiles.c.partition == ANYWHERE, due_profiles.c.due_at <= until)
+        connection.execute(due_profiles.delete().where(here, due_profiles.c.profile_id.in_(page)))
+
+
 def put_off(connection: Connection, after: str, limit: int) -> list[str]:
     """Profiles that are to be looked at once a computation can be asked, whose ids follow, in the order of ids."""
     query = sa.select(due_profiles.c.profile_id)

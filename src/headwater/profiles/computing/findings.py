@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from headwater.profiles.computing.people import Person
-from headwater.profiles.computing.standing import Standing, encode
+from headwater.profiles.computing.standing import encode
 from headwater.spec.computation import Run
 from headwater.store import accounts, computations, standing
 from headwater.store.standing import Move
@@ -25,8 +25,8 @@ class Findings(msgspec.Struct):
 
     `due` says when profiles are due, None that they are not; those `elsewhere` are for the owner to look at, and those
     `put_off` for a time when all computations can be asked. `accounts` had something happen, and so had the accounts
-    of `users`; they are looked at `accounts_after` so many milliseconds. `stands` are of profiles that were parted from
-    another. `begun` are runs that moved, `sizes` by how much computations grew.
+    of `users`; they are looked at `accounts_after` so many milliseconds. Somebody wanted those who were `looked_at`.
+    `begun` are runs that moved, `sizes` by how much computations grew.
     """
 
     due: dict[str, int | None] = {}
@@ -34,7 +34,7 @@ class Findings(msgspec.Struct):
     moves: list[Move] = []
     sizes: dict[str, int] = {}
     begun: dict[str, Run] = {}
-    stands: dict[str, Standing] = {}
+    looked_at: set[str] = set()
     elsewhere: set[str] = set()
     put_off: set[str] = set()
     none_put_off: bool = False
@@ -51,7 +51,7 @@ class Findings(msgspec.Struct):
 
     def write(self, connection: Connection, partition: int, people: Iterable[Person], now: int) -> None:
         """Write all of it but the runs, and the people whose standing changed; `now` is in milliseconds."""
-        stands: dict[str, bytes | None] = {id: encode(each) for id, each in self.stands.items()}
+        stands: dict[str, bytes | None] = {}
         for person in people:
             stands.update(dict.fromkeys(person.absorbed))
             stands[person.id] = encode(person.standing) if person.standing.values else None
@@ -61,6 +61,7 @@ class Findings(msgspec.Struct):
 
     def _write_due(self, connection: Connection, now: int) -> None:
         standing.write_due(connection, OWNER, self.due)
+        standing.looked_at(connection, self.looked_at, now)
         standing.make_due(connection, OWNER, self.elsewhere, now)
         touched = set(self.accounts)
         for found in accounts.accounts_of(connection, sorted(self.users)).values() if self.users else ():

@@ -51,7 +51,7 @@ class Person(msgspec.Struct):
 
     def subject(self) -> Subject:
         """What a pass of questions is about."""
-        return Subject(self.identifiers, self.members, self.version, self.told)
+        return Subject(self.identifiers, self.version, self.told)
 
 
 class People:

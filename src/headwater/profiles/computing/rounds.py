@@ -8,13 +8,11 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from headwater.profiles.computing.catalogue import Ready, Rules
 from headwater.profiles.computing.findings import OWNER
 from headwater.profiles.computing.people import Person
 from headwater.profiles.computing.stage import Stage, is_of, read_traits
-from headwater.profiles.computing.standing import Ask, encode, values
+from headwater.profiles.computing.standing import Ask, values
 from headwater.profiles.computing.standing import decode as decode_standing
 from headwater.profiles.holding import Counts, decode_counts
 from headwater.profiles.known import State
@@ -38,49 +36,43 @@ User = tuple[list[Counts], list[State], dict[str, Value]]
 
 async def look_at_those_due(stage: Stage, holding: Holding, store: Store, now: int) -> int:
     """Work out the values of profiles that are due; says how many there were."""
-    due = await store.read(lambda connection: _due(connection, now))
-    if not due:
+    due, wanted = await store.read(lambda connection: _due(connection, now))
+    ids = due.keys() | wanted.keys()
+    if not ids:
         return 0
-    await stage.people.look(due, again=True)
-    found = {person.id: person for id in due if (person := stage.people.of(id)) is not None}
+    await stage.people.look(ids, again=True)
+    found = {person.id: person for id in ids if (person := stage.people.of(id)) is not None}
     await holding.learn([member for person in found.values() for member in person.members], counting=True)
     for person in found.values():
         rules = stage.rules.get(person.space_id)
         if rules is None:
             continue
-        if lost := set(person.standing.members) - set(person.members):
-            await _hand_on(stage, store, person, lost, now)
         if person.collection == "accounts":
             await _account(stage, store, person, rules, now)
         else:
-            stage.settle(person, rules, _places(person, rules, now), now)
+            everything = person.id in wanted or person.is_new
+            places = range(len(rules.ready)) if everything else _places(person, rules, now)
+            stage.settle(person, rules, places, now)
     stage.is_due(due)
-    return len(due)
+    stage.found.looked_at.update(wanted)
+    return len(ids)
 
 
-def _due(connection: Connection, now: int) -> dict[str, int]:
-    found = standing.due(connection, standing.ANYWHERE, now, AT_ONCE)
-    return found | standing.due(connection, OWNER, now, AT_ONCE)
+def _due(connection: Connection, now: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Those that are due, and those that somebody wants to be looked at."""
+    wanted = standing.due(connection, standing.ANYWHERE, now, AT_ONCE)
+    return standing.due(connection, OWNER, now, AT_ONCE), wanted
 
 
 def _places(person: Person, rules: Rules, now: int) -> list[int]:
-    """The computations that are due; all, if somebody else wanted the profile to be looked at."""
+    """The computations that are due; all, if another partition wants the profile to be looked at."""
     held = person.standing.values
     due = [
         each.place
         for each in rules.ready
         if (one := held.get(each.id)) is not None and one.due is not None and one.due <= now
     ]
-    return due if due and not person.is_new else [each.place for each in rules.ready]
-
-
-async def _hand_on(stage: Stage, store: Store, person: Person, lost: set[str], now: int) -> None:
-    """Profiles that are parted again have stood as the whole did: what it was told, they were told."""
-    stands = await store.read(lambda connection: standing.standings(connection, lost))
-    canonical, _ = await store.read(lambda connection: people.look(connection, lost, {}))
-    for id in {canonical.get(one, one) for one in lost} - stands.keys() - {person.id}:
-        stage.found.stands[id] = msgspec.structs.replace(decode_standing(encode(person.standing)), version=-1)
-        stage.found.due[id] = now
+    return due or [each.place for each in rules.ready]
 
 
 async def _account(stage: Stage, store: Store, person: Person, rules: Rules, now: int) -> None:

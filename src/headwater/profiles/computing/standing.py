@@ -32,13 +32,12 @@ class Standing(msgspec.Struct, array_like=True):
     """How a canonical profile stands.
 
     `version` is that of the identity graph when all was asked last, `identifiers` those of the profile then, which
-    have been told of every value; `members` are the profiles that were one then. `values` are by computation.
+    have been told of every value. `values` are by computation.
     """
 
     asked: int = 0
     version: int = 0
     identifiers: list[str] = []
-    members: list[str] = []
     values: dict[str, Held] = {}
 
     def due(self) -> int | None:
@@ -84,7 +83,7 @@ def absorb(own: Standing, others: Sequence[Standing]) -> tuple[Standing, dict[st
     Who was in an audience on either side has been told so, and must hear it if the whole is not in it.
     """
     told: dict[str, set[str]] = {}
-    whole = Standing(own.asked, own.version, list(own.identifiers), list(own.members), dict(own.values))
+    whole = Standing(own.asked, own.version, list(own.identifiers), dict(own.values))
     for one in (own, *others):
         for id, held in one.values.items():
             if holds(held.value):
@@ -100,10 +99,9 @@ def absorb(own: Standing, others: Sequence[Standing]) -> tuple[Standing, dict[st
 
 
 class Subject(msgspec.Struct):
-    """The profile that is asked about: its identifiers and members, and those told of a value where that is not all."""
+    """The profile that is asked about: its identifiers, and those told of a value where that is not all."""
 
     identifiers: tuple[str, ...]
-    members: tuple[str, ...]
     version: int
     told: Mapping[str, set[str]] = {}
 
@@ -189,7 +187,6 @@ def _untold(rules: Rules, standing: Standing, subject: Subject, changed: set[str
                 mine = tuple(each for each in subject.identifiers if each in to)
                 found.append(Change(ready, held.value, held.value, held.changes, "untold", mine))
     standing.identifiers = list(subject.identifiers)
-    standing.members = list(subject.members)
     standing.version = subject.version
     return found
 
