@@ -157,7 +157,7 @@ class Passes:
             self._stage.note(runs.take_in(run, page[-1][0], run.done + len(page), now))
             for id in asked:
                 person = self._stage.people.of(id)
-                if person is not None and person.id == id:
+                if person is not None and person.id == id and person.space_id == rules.space_id:
                     self._stage.settle(person, rules, [ready.place], now)
         else:
             self._stage.note(runs.take_in(run, page[-1][0], run.done + len(page), now))
