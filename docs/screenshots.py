@@ -59,6 +59,7 @@ def fill(house: RunningHouse, refusing: int) -> dict[str, str]:
         call["traits" if kind == "identify" else "properties"] = properties
         house.send(f"/v1/{kind}", call)
     meet(house)
+    worked_out = work_out(house)
     house.send("/v1/track", {"userId": "user-1", "messageId": "shot-bad", "event": "Broken", "properties": "no object"})
     until(
         lambda: house.ask("GET", "/headwater/storage")["archive"]["events"] >= 400, seconds=60, what="for the archive"
@@ -76,6 +77,7 @@ def fill(house: RunningHouse, refusing: int) -> dict[str, str]:
         "message_id": "shot-7",
         "slug": "webhook",
         "engine": "postgres",
+        **worked_out,
     }
 
 
@@ -87,6 +89,34 @@ def meet(house: RunningHouse) -> None:
     house.send("/v1/identify", {"userId": "user-1", "traits": {"plan": "enterprise", "city": "London", "seats": 12}})
     house.send("/v1/group", {"userId": "user-1", "groupId": "acme", "traits": {"name": "Acme", "employees": 120}})
     house.send("/v1/track", {"userId": "user-2", "anonymousId": "laptop", "event": "Signed In"})
+
+
+def work_out(house: RunningHouse) -> dict[str, str]:
+    """Audiences and traits, one of them told to somebody. Returns what their pages need to be named."""
+    space = "/spaces/default"
+    queries = {
+        "Loyal buyers": "event('Order Completed').where(property('revenue') >= 20).within(30 days).count() >= 2"
+        " AND (trait('plan') = 'pro' OR trait('seats') > 10)",
+        "Cart left behind": "event('Cart Viewed').within(7 days).count() >= 1 AND NOT trait('loyal_buyers') = true",
+    }
+    ids = [
+        house.ask("POST", f"{space}/audiences", {"name": name, "audienceType": "USERS", "definition": {"query": query}})
+        for name, query in queries.items()
+    ]
+    audience = ids[0]["audience"]["id"]
+    value = {"type": "USERS", "query": "event('Order Completed').sum(property('revenue'))"}
+    trait = house.ask("POST", f"{space}/computed-traits", {"name": "Revenue", "definition": value})
+    sql = "SELECT user_id, count(*) AS orders FROM events WHERE event = 'Order Completed' GROUP BY ALL"
+    by_sql = house.ask("POST", f"/headwater{space}/sql-traits", {"name": "Orders", "key": "user_id", "sql": sql})
+    own = next(one["id"] for one in house.ask("GET", "/sources")["sources"] if one["settings"].get("spaceId"))
+    hook = {"sourceId": own, "metadataId": "webhook", "name": "CRM", "settings": {"url": f"{house.collect_url}/v1/m"}}
+    told = {"id": house.ask("POST", "/destinations", hook)["destination"]["id"], "type": "destination"}
+    house.ask("POST", f"{space}/audiences/{audience}/destination-connections", {"destination": told})
+    return {
+        "audience_id": audience,
+        "trait_id": trait["computedTrait"]["id"],
+        "sql_trait_id": by_sql["sqlTrait"]["id"],
+    }
 
 
 def take(page: Page, house: RunningHouse, fields: dict[str, str], kind: str) -> None:

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.console.parts.audiences.comparisons import COMPARISONS
+from headwater.console.parts.audiences.composer import problem_html
+from headwater.console.parts.audiences.growth import since_nothing
+from headwater.console.parts.audiences.list import told_html
+from headwater.console.parts.audiences.people import person_html
+from headwater.console.parts.audiences.sql import run_html
+from headwater.console.parts.audiences.state import spark_html
+from headwater.console.parts.audiences.told_rows import settings_of
 from headwater.console.parts.audiences.values import Value, read_value, read_values, write_value, write_values
+from headwater.manage.operations.computations import QueryProblem, SizePoint
+from headwater.manage.operations.sql_traits import SqlRunShape
 from headwater.profiles.language.words import COMPARATORS
 
 values = (
@@ -35,3 +44,30 @@ def test_every_comparator_of_the_language_has_a_name_in_the_form() -> None:
     assert {name: one.takes for name, one in COMPARISONS.items()} == {
         name: one.takes for name, one in COMPARATORS.items()
     }
+
+
+def test_what_came_before_an_audience_is_shown_as_nothing() -> None:
+    points = [SizePoint(at="2026-01-31T12:00:00.000Z", size=3, entered=3, exited=0)]
+    assert [(one.at, one.size) for one in since_nothing(points)] == [
+        ("2026-01-31T11:00:00.000Z", 0),
+        ("2026-01-31T12:00:00.000Z", 3),
+    ]
+    assert since_nothing([]) == []
+    assert spark_html(points).count("<rect") == 24
+
+
+def test_settings_of_a_connection_keep_what_the_form_does_not_show() -> None:
+    before = {"flag": 7, "sendTrack": False, "enteredName": "In"}
+    wanted = settings_of(before, identify=False, track=True, mobile=False, names={"enteredName": " "}, traits=["plan"])
+    assert wanted == {"flag": 7, "sendIdentify": False, "traits": ["plan"]}
+
+
+def test_words_of_strangers_are_escaped() -> None:
+    nasty = "<img src=x>"
+    problem = QueryProblem(message=nasty, expected=nasty, position=0, line=1, column=1, excerpt=nasty)
+    assert nasty not in problem_html(problem)
+    assert nasty not in person_html(nasty, nasty, None)
+    assert nasty not in told_html([nasty])
+    assert nasty not in run_html(
+        SqlRunShape(started_at="", ended_at="", rows=0, changed=0, vanished=0, discarded=[], error=nasty)
+    )

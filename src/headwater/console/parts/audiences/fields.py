@@ -31,7 +31,7 @@ def word(text: str) -> None:
 
 def small_button(icon: str, label: str, work: Callable[[], object]) -> ui.button:
     """A round button without words."""
-    button = ui.button(icon=icon, on_click=work).props("flat dense round size=sm")
+    button = ui.button(icon=icon, on_click=work, color=None).props("flat dense round size=sm")
     named(button, label)
     return button
 

@@ -12,8 +12,9 @@ from headwater.console.parts.charts import Series, chart, series_options
 from headwater.console.parts.pieces import attempt, html
 from headwater.console.person import Person
 from headwater.manage.operations.computations import GetAudienceSeries, SizePoint, get_audience_series
-from headwater.spec.timestamps import parse_moment
+from headwater.spec.timestamps import format_moment, parse_moment
 
+_HOUR = 3_600_000
 _SPANS = {24: "Day", 168: "Week", 720: "Month"}
 
 
@@ -40,9 +41,18 @@ class Growth:
         if points == self._points:
             return
         self._points = points
+        shown = since_nothing(points) if len(points) < wanted.hours else points
         self._chart.options.clear()
-        self._chart.options.update(growth_options(points, self._of))
+        self._chart.options.update(growth_options(shown, self._of))
         self._chart.update()
+
+
+def since_nothing(points: Sequence[SizePoint]) -> list[SizePoint]:
+    """The points, after an hour in which there was nothing yet: before the first that is known. Pure."""
+    first = parse_moment(points[0].at) if points else None
+    if first is None:
+        return list(points)
+    return [SizePoint(at=format_moment(first - _HOUR), size=0, entered=0, exited=0), *points]
 
 
 def growth_options(points: Sequence[SizePoint], of: str) -> dict[str, Any]:

@@ -56,8 +56,9 @@ class Listing:
         self._search = ui.input(placeholder=what, value=search, on_change=attempt(self._again))
         self._search.props("outlined dense clearable debounce=250 type=search maxlength=200")
         self._search.props["aria-label"] = what
-        self._search.classes("search grow").style("max-width: 460px")
+        self._search.classes("search")
         if self._person.may("audiences:write"):
+            ui.element("div").classes("grow")
             path = path_of(self._kind, self._space.slug, part="new")
             html(f'<a class="action" href="/console{safe(path)}">New {NOUNS[self._kind]}</a>')
 

@@ -33,7 +33,7 @@ from headwater.manage.operations.identity_rules import GetIdentityRules, get_ide
 from headwater.manage.operations.spaces import SpaceShape
 
 STYLES = ("headline.css", "sources.css", "overview.css", "delivery.css", "profiles.css", "audiences.css")
-_REFRESH_SECONDS = 2.0
+_REFRESH_SECONDS = 1.0
 
 
 async def space_of(person: Person, name: str) -> SpaceShape:

@@ -78,5 +78,6 @@ def spark_html(points: Sequence[SizePoint]) -> Html:
         return Html('<span class="spark-place"></span>')
     step = max(1, -(-len(points) // _BARS))
     sizes = [point.size for point in points][::-1][::step][::-1]
+    sizes = [0] * (_BARS - len(sizes)) + sizes
     label = f"Size over {count(len(points))} hours, now {count(points[-1].size)}"
     return sparkline(sizes, label)
