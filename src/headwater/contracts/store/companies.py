@@ -1,4 +1,4 @@
-"""What the store promises of companies above and below one another (a part of `contracts/store.py`)."""
+"""What the store promises of companies above and below one another."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import Final
 
 import msgspec
 
+from headwater.contracts.store.attempts import Promise, adding_to
 from headwater.spec.graph import Cause, Changes, GroupLink, Merge, NewProfile, ParentLink
 from headwater.store import Store, accounts, components, graph
 from headwater.store import workspace as workspaces
+
+OF_COMPANIES: Final[list[Promise]] = []
+_promise = adding_to(OF_COMPANIES)
 
 
 def _companies(store: Store, *names: str) -> tuple[str, Cause]:
@@ -31,6 +35,7 @@ def _below(child: str, parent: str, at: int, cause: Cause) -> ParentLink:
     return ParentLink(f"acc_{child}", parent and f"acc_{parent}", f"group_id:{parent}", at, cause)
 
 
+@_promise
 def a_company_is_below_the_one_that_its_newest_event_says(store: Store) -> None:
     """Whenever that comes; merges carry both the companies below and the people along."""
     space_id, cause = _companies(store, "a", "b", "c", "d", "x")
@@ -62,6 +67,7 @@ def a_company_is_below_the_one_that_its_newest_event_says(store: Store) -> None:
     assert people == ["use_b", "use_c", "use_d", "use_x"]
 
 
+@_promise
 def no_company_is_above_itself_and_ten_are_above_one_another(store: Store) -> None:
     """What would be is refused with a violation, also when two decide at once."""
     names = [f"{number:02}" for number in range(14)]
@@ -86,9 +92,3 @@ def no_company_is_above_itself_and_ten_are_above_one_another(store: Store) -> No
         list(pool.map(told, circle))
     up = store.run(lambda connection: accounts.parents(connection, ["acc_11", "acc_13"]))
     assert up in ({"acc_11": "acc_13"}, {"acc_13": "acc_11"})
-
-
-OF_COMPANIES: Final = (
-    a_company_is_below_the_one_that_its_newest_event_says,
-    no_company_is_above_itself_and_ten_are_above_one_another,
-)

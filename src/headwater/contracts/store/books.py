@@ -1,0 +1,69 @@
+"""What the store promises of its books: counts, cursors and the trail of changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from headwater.contracts.store.attempts import THREADS, Promise, adding_to, at_once
+from headwater.spec.outcome import Count, Step
+from headwater.store import (
+    Store,
+    audit,
+    ledger,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+OF_BOOKS: Final[list[Promise]] = []
+_promise = adding_to(OF_BOOKS)
+
+
+@_promise
+def counts_at_the_same_time_add_up(store: Store) -> None:
+    """The books are added to by several processes."""
+    count = [Count("s", "", 1, Step.RECEIVED, "", 2), Count("s", "d", 1, Step.MATCHED, "", 1)]
+    at_once(lambda: store.run(lambda connection: ledger.add(connection, count)), THREADS * 4)
+    sums = {one.step: one.events for one in store.run(ledger.totals)}
+    assert sums == {"received": THREADS * 8, "matched": THREADS * 4}
+
+
+@_promise
+def of_those_who_derive_the_same_one_goes_on(store: Store) -> None:
+    """A cursor moves once from where it stood, whoever asks, also from the very beginning."""
+    for start in (0, 10):
+
+        def move(start: int = start) -> bool:
+            return store.run(lambda connection: ledger.advance(connection, "x", 0, start, start + 10))
+
+        assert sum(at_once(move, THREADS)) == 1
+    assert store.run(lambda connection: ledger.cursor(connection, "x", 0)) == 20
+
+
+@_promise
+def the_trail_is_read_newest_first_a_page_at_a_time(store: Store) -> None:
+    """Lines of one instant keep the order in which they were written."""
+
+    def write(connection: Connection) -> None:
+        for number in range(25):
+            audit.add(
+                connection,
+                audit.Entry(
+                    at=1_000 + number // 10,
+                    type=f"T{number}",
+                    actor="a",
+                    resource_type="SOURCE" if number % 2 else "TOKEN",
+                    resource_id=str(number),
+                    resource_name="n",
+                ),
+            )
+
+    store.run(write)
+    seen: list[str] = []
+    for offset in range(0, 30, 10):
+        lines, total = store.run(lambda connection, offset=offset: audit.entries(connection, offset=offset, count=10))
+        seen += [line.type for line in lines]
+        assert total == 25
+    assert seen == [f"T{number}" for number in range(24, -1, -1)]
+    some, total = store.run(lambda connection: audit.entries(connection, since=1_001, resource_type="SOURCE"))
+    assert (len(some), total) == (7, 7)
