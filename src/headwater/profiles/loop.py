@@ -43,6 +43,7 @@ _WAIT: Final = 1.0
 _BYTES: Final = 8_000_000
 _SLICE: Final = 100
 _LOOK_EVERY: Final = 1.0
+_WRITE_CHUNKS: Final = 5
 
 
 async def profiles(
@@ -171,7 +172,7 @@ class Folding:
         )
         if chunk.records:
             await self._fold(chunk)
-        many = self._holding.many(settings.chunk_events)
+        many = self._holding.many(settings.chunk_events * _WRITE_CHUNKS)
         if (self._next > self._place or self._stage.dirty) and (many or time.monotonic() >= self._due):
             await self.write()
         return len(chunk.records)
