@@ -37,7 +37,10 @@ _HAND = (
 
 
 class Composer:
-    """The form and the text. `valid` is called with each query that can be saved, `broken` when there is none."""
+    """The form and the text. `valid` is called with each query that can be saved, with nothing while there is none.
+
+    `touched` is called while something is typed that has not been looked at yet.
+    """
 
     def __init__(
         self,
@@ -48,14 +51,14 @@ class Composer:
         query: str,
         key: str,
         valid: Callable[[str], Any],
-        broken: Callable[[], Any],
+        touched: Callable[[], Any],
     ) -> None:
         self._person = person
         self._kind: Kind = kind
         self._space = space
         self._key = key
         self._valid = valid
-        self._broken = broken
+        self._touched = touched
         self.level: Level = "USERS"
         self._suggestions = Suggestions(person, space)
         self._written = query
@@ -99,7 +102,7 @@ class Composer:
     def _typed(self, text: str, later: Later) -> None:
         if text != self._written:
             self._written = text
-            self._broken()
+            self._touched()
             later.want()
 
     async def _from_text(self) -> None:
@@ -109,7 +112,7 @@ class Composer:
         form = self._builder.given()
         if form is None:
             self._hint.set_text("Something is not filled in yet; the query is as before.")
-            self._broken()
+            self._valid("")
             return
         self._hint.set_text("")
         query = (await self._person.ask(get_form_query, GetFormQuery(space_id=self._space, form=form))).query
@@ -123,7 +126,7 @@ class Composer:
         if not text.strip():
             self._editor.point_at(None)
             self._said.show("")
-            self._broken()
+            self._valid("")
             return
         checked = await self._check(text)
         if text != self._written:
@@ -157,7 +160,7 @@ class Composer:
         if checked.error is not None:
             self._editor.point_at((checked.error.line, checked.error.column))
             self._said.show(problem_html(checked.error))
-            self._broken()
+            self._valid("")
             return
         self._editor.point_at(None)
         self._said.show(references_html(checked))

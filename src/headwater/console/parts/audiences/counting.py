@@ -52,11 +52,11 @@ class Counter:
         """May this person see counts? A preview is begun as a change is, and shows who people are."""
         return self._person.may("audiences:write") and self._person.may("profiles:read")
 
-    def wait(self) -> None:
-        """Show that there is nothing to count yet."""
+    def wait(self, why: str = "As soon as the definition is whole, it is counted here.") -> None:
+        """Show that nothing is counted, and why."""
         self._asked += 1
-        need = "As soon as the definition is whole, it is counted here." if self.may else "It takes profiles:read."
-        self._shown.show(Html(f'<p class="soft">{need}</p>'))
+        said = why if self.may else "Counting takes the scopes audiences:write and profiles:read."
+        self._shown.show(Html(f'<p class="soft">{safe(said)}</p>'))
 
     async def count(self, query: str, level: Level, known_by: tuple[str, ...], days: int) -> None:
         """Count a definition that can be saved."""

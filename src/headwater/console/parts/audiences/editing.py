@@ -88,7 +88,7 @@ class _Editing:
                     query=before.query if before else query,
                     key=before.key if before else "",
                     valid=self._valid,
-                    broken=self._broken,
+                    touched=self._touched,
                 )
                 self._composer.level = self._level()
             with ui.element("div").classes("stack beside-form"):
@@ -159,12 +159,14 @@ class _Editing:
     def _valid(self, query: str) -> None:
         self._query = query
         self._fit()
-        self._later.want()
+        if query:
+            self._later.want()
+        else:
+            self._counter.wait()
 
-    def _broken(self) -> None:
+    def _touched(self) -> None:
         self._query = ""
         self._fit()
-        self._counter.wait()
 
     def _fit(self) -> None:
         self._name.error = None
@@ -176,9 +178,13 @@ class _Editing:
             self._later.want()
 
     async def _count(self) -> None:
-        if self._query:
-            wanted = self._wanted()
-            await self._counter.count(self._query, wanted.level, wanted.known_by, wanted.days)
+        wanted = self._wanted()
+        if not wanted.query:
+            return
+        if wanted.history:
+            await self._counter.count(wanted.query, wanted.level, wanted.known_by, wanted.days)
+        else:
+            self._counter.wait("What came before does not count, so it begins with nobody.")
 
     def _wanted(self) -> Wanted:
         days = self._days.value or 0

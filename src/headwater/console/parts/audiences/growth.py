@@ -67,4 +67,5 @@ def growth_options(points: Sequence[SizePoint], of: str) -> dict[str, Any]:
         ]
     options = series_options(places, series, kind="line")
     options["yAxis"] |= {"min": 0, "minInterval": 1}
+    options["series"][0]["z"] = 3
     return options

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 from nicegui import ui
 
 from headwater.console.parts.audiences.acts import place_acts
-from headwater.console.parts.audiences.asks import NOUNS, PATHS, PROCESSED, TITLES, Kind, Shown, find_one
+from headwater.console.parts.audiences.asks import NOUNS, PATHS, TITLES, Kind, Shown, find_one
 from headwater.console.parts.audiences.definition import definition_html
 from headwater.console.parts.audiences.growth import Growth
 from headwater.console.parts.audiences.people import Members, Moves
@@ -64,9 +65,6 @@ async def show_one(person: Person, kind: Kind, space_name: str, id: str) -> None
     )
     of = chip("companies" if shown.level == "ACCOUNTS" else "people")
     headline(shown.name, above=(TITLES[kind], f"{PATHS[kind]}?space={space.slug}"), beside=[of])
-    place_acts(person, shown, space)
-    if shown.description:
-        html(f'<p class="soft about-it">{safe(shown.description)}</p>')
     view = _View(person, shown, space, progress)
     with ui.element("div").classes("profile-columns"):
         with ui.element("div").classes("stack"):
@@ -98,6 +96,10 @@ class _View:
         self._shown = shown
         self._space = space
         self._was = progress
+        self._acts = ui.element("div")
+        self._place_acts()
+        if shown.description:
+            html(f'<p class="soft about-it">{safe(shown.description)}</p>')
         self._facts = Patched(self._facts_html(progress)).classes("facts-line")
         self._progress = Patched(progress_html(shown.kind, progress)).classes("progress-place")
         self.often: list[Any] = []
@@ -111,15 +113,22 @@ class _View:
         """Ask where it stands, and for all else."""
         wanted = OneComputation(space_id=self._space.id, id=self._shown.id)
         progress = await self._person.ask(get_computation_progress, wanted)
-        if (self._was.status in PROCESSED or progress.status in PROCESSED) and self._was.status != progress.status:
-            self._was = progress
-            ui.navigate.reload()
-            return
         self._facts.show(self._facts_html(progress))
         self._progress.show(progress_html(self._shown.kind, progress))
-        changed = progress.size != self._was.size
+        turned = progress.status != self._was.status
+        changed = turned or progress.size != self._was.size
         self._was = progress
+        if turned:
+            self._place_acts()
         await asyncio.gather(*(one.look() for one in (*self.often, *(self.on_change if changed else ()))))
+
+    def _place_acts(self) -> None:
+        """What can be done depends on where it stands."""
+        status = self._was.status
+        now = msgspec.structs.replace(self._shown, status=status, enabled=status != "Disabled")
+        self._acts.clear()
+        with self._acts:
+            place_acts(self._person, now, self._space)
 
     def _facts_html(self, progress: GetComputationProgressAnswer) -> Html:
         shown = self._shown
