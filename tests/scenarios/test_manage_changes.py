@@ -13,6 +13,9 @@ ON_AUDIENCES = {"Audiences", "Computed Traits", "Activations"}
 
 SECRET = "correct-horse-battery-staple"
 
+Told = list[tuple[str, list[str]]]
+"""Operations by name, with the lines that each leaves in the trail."""
+
 
 def test_a_secret_never_comes_back_and_a_mask_keeps_it(tmp_path: Path) -> None:
     async def scenario() -> None:
@@ -213,23 +216,20 @@ def test_every_change_is_in_the_trail_with_who_made_it(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-async def _change_sql_traits(house: ManageHouse, space: str) -> list[tuple[str, list[str]]]:
-    asked = {"name": "S", "key": "user_id", "sql": "select 'u' as user_id, 1 as n"}
-    found = f"{space}/sql-traits/{(await house.ask('POST', f'{space}/sql-traits', asked)).data['sqlTrait']['id']}"
-    await house.ask("PATCH", found, {"name": "T", "everyMinutes": 60})
-    await house.ask("POST", f"{found}/runs")
-    await house.ask("DELETE", found)
+async def _change_everything(house: ManageHouse) -> Told:
+    """Perform every operation that changes something; returns what the trail should say of each."""
+    source = await house.source()
     return [
-        ("create_sql_trait", ["SQL Trait Created"]),
-        ("update_sql_trait", ["SQL Trait Modified"]),
-        ("create_sql_trait_run", ["SQL Trait Run"]),
-        ("delete_sql_trait", ["SQL Trait Deleted"]),
+        ("create_source", ["Source Created"]),
+        *await _change_source(house, source),
+        *await _change_destination(house, source),
+        *await _change_warehouse(house, source),
+        *await _change_who_may(house),
+        *await _change_space(house),
     ]
 
 
-async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
-    """Perform every operation that changes something; returns what the trail should say of each."""
-    source = await house.source()
+async def _change_source(house: ManageHouse, source: str) -> Told:
     one = f"/sources/{source}"
     await house.ask("PATCH", one, {"name": "N", "slug": "n", "enabled": False, "settings": {"a": 1}})
     await house.ask("PATCH", one, {"enabled": True})
@@ -237,18 +237,51 @@ async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
     await house.ask("DELETE", f"{one}/writekey/{key}")
     await house.ask("POST", f"{one}/labels", {"labels": [{"key": "a", "value": "b"}]})
     await house.ask("PUT", f"{one}/labels", {"labels": []})
+    return [
+        ("update_source", ["Source Modified", "Source Disabled", "Source Settings Modified"]),
+        ("update_source", ["Source Enabled"]),
+        ("create_write_key_for_source", ["Source Modified"]),
+        ("remove_write_key_from_source", ["Source Modified"]),
+        ("add_labels_to_source", ["Source Modified"]),
+        ("replace_labels_in_source", ["Source Modified"]),
+    ]
+
+
+async def _change_destination(house: ManageHouse, source: str) -> Told:
     destination = await house.webhook(source)
     await house.ask("PATCH", f"/destinations/{destination}", {"name": "Hook", "enabled": False})
     await house.ask("POST", f"/headwater/destinations/{destination}/pause")
     await house.ask("POST", f"/headwater/destinations/{destination}/resume")
     await house.ask("DELETE", f"/destinations/{destination}")
+    return [
+        ("create_destination", ["Integration Created"]),
+        ("update_destination", ["Integration Modified", "Integration Disabled"]),
+        ("pause_destination", ["Integration Modified"]),
+        ("resume_destination", ["Integration Modified"]),
+        ("delete_destination", ["Integration Deleted"]),
+    ]
+
+
+async def _change_warehouse(house: ManageHouse, source: str) -> Told:
+    """In the end the source is gone too."""
     made = await house.ask("POST", "/warehouses", {"metadataId": "duckdb", "settings": {}})
     warehouse = f"/warehouses/{made.data['warehouse']['id']}"
     await house.ask("PATCH", warehouse, {"name": "W", "settings": {}, "enabled": False})
     await house.ask("POST", f"{warehouse}/connected-sources/{source}")
     await house.ask("DELETE", f"{warehouse}/connected-sources/{source}")
     await house.ask("DELETE", warehouse)
-    await house.ask("DELETE", one)
+    await house.ask("DELETE", f"/sources/{source}")
+    return [
+        ("create_warehouse", ["Storage Destination Created"]),
+        ("update_warehouse", ["Storage Destination Modified", "Storage Destination Disabled"]),
+        ("add_connection_from_source_to_warehouse", ["Storage Destination Modified"]),
+        ("remove_source_connection_from_warehouse", ["Storage Destination Modified"]),
+        ("delete_warehouse", ["Storage Destination Deleted"]),
+        ("delete_source", ["Source Deleted"]),
+    ]
+
+
+async def _change_who_may(house: ManageHouse) -> Told:
     token = (await house.ask("POST", "/headwater/tokens", {"name": "T", "scopes": ["*"]})).data["token"]["id"]
     await house.ask("DELETE", f"/headwater/tokens/{token}")
     body = {"email": "ada@acme.test", "name": "Ada", "password": "correct horse", "permissions": []}
@@ -258,6 +291,18 @@ async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
     await house.ask("PUT", f"/users/{user}/permissions", owner)
     await house.ask("PUT", f"/headwater/users/{user}/password", {"password": "staple battery"})
     await house.ask("DELETE", f"/users?userIds={user}")
+    return [
+        ("create_token", ["Token Created"]),
+        ("delete_token", ["Token Deleted"]),
+        ("create_user", ["User Created"]),
+        ("add_permissions_to_user", ["User Policy Updated"]),
+        ("replace_permissions_for_user", ["User Policy Updated"]),
+        ("set_password_of_user", ["User Password Changed"]),
+        ("delete_users", ["User Removed"]),
+    ]
+
+
+async def _change_space(house: ManageHouse) -> Told:
     asked = {"slug": "eu", "name": "Europe", "sourceIds": []}
     space = f"/headwater/spaces/{(await house.ask('POST', '/headwater/spaces', asked)).data['space']['id']}"
     await house.ask("PATCH", space, {"name": "EU"})
@@ -268,33 +313,7 @@ async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
     kept_out = (await house.ask("POST", "/filters", asked)).data["filter"]["id"]
     await house.ask("PATCH", f"/filters/{kept_out}", {"integrationId": "eu", "enabled": False})
     await house.ask("DELETE", f"/filters/{kept_out}")
-    of_sql_traits = await _change_sql_traits(house, space)
     return [
-        ("create_source", ["Source Created"]),
-        ("update_source", ["Source Modified", "Source Disabled", "Source Settings Modified"]),
-        ("update_source", ["Source Enabled"]),
-        ("create_write_key_for_source", ["Source Modified"]),
-        ("remove_write_key_from_source", ["Source Modified"]),
-        ("add_labels_to_source", ["Source Modified"]),
-        ("replace_labels_in_source", ["Source Modified"]),
-        ("create_destination", ["Integration Created"]),
-        ("update_destination", ["Integration Modified", "Integration Disabled"]),
-        ("pause_destination", ["Integration Modified"]),
-        ("resume_destination", ["Integration Modified"]),
-        ("delete_destination", ["Integration Deleted"]),
-        ("create_warehouse", ["Storage Destination Created"]),
-        ("update_warehouse", ["Storage Destination Modified", "Storage Destination Disabled"]),
-        ("add_connection_from_source_to_warehouse", ["Storage Destination Modified"]),
-        ("remove_source_connection_from_warehouse", ["Storage Destination Modified"]),
-        ("delete_warehouse", ["Storage Destination Deleted"]),
-        ("delete_source", ["Source Deleted"]),
-        ("create_token", ["Token Created"]),
-        ("delete_token", ["Token Deleted"]),
-        ("create_user", ["User Created"]),
-        ("add_permissions_to_user", ["User Policy Updated"]),
-        ("replace_permissions_for_user", ["User Policy Updated"]),
-        ("set_password_of_user", ["User Password Changed"]),
-        ("delete_users", ["User Removed"]),
         ("create_space", ["Space Created"]),
         ("update_space", ["Space Modified"]),
         ("update_identity_rules", ["Identity Rules Modified"]),
@@ -303,5 +322,19 @@ async def _change_everything(house: ManageHouse) -> list[tuple[str, list[str]]]:
         ("create_filter_for_space", ["Filter Created"]),
         ("update_filter_by_id", ["Filter Updated"]),
         ("delete_filter_by_id", ["Filter Deleted"]),
-        *of_sql_traits,
+        *await _change_sql_traits(house, space),
+    ]
+
+
+async def _change_sql_traits(house: ManageHouse, space: str) -> Told:
+    asked = {"name": "S", "key": "user_id", "sql": "select 'u' as user_id, 1 as n"}
+    found = f"{space}/sql-traits/{(await house.ask('POST', f'{space}/sql-traits', asked)).data['sqlTrait']['id']}"
+    await house.ask("PATCH", found, {"name": "T", "everyMinutes": 60})
+    await house.ask("POST", f"{found}/runs")
+    await house.ask("DELETE", found)
+    return [
+        ("create_sql_trait", ["SQL Trait Created"]),
+        ("update_sql_trait", ["SQL Trait Modified"]),
+        ("create_sql_trait_run", ["SQL Trait Run"]),
+        ("delete_sql_trait", ["SQL Trait Deleted"]),
     ]
