@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from headwater.profiles.computing.hearing import Heard, alike
 from headwater.profiles.language import Compiled, QueryError, compile_query, find_cycle, parse, references
 from headwater.spec.computation import Computation
 from headwater.spec.workspace import Workspace
@@ -20,6 +21,7 @@ class Ready(msgspec.Struct, frozen=True):
     counted_as: str
     computation: Computation
     compiled: Compiled
+    heard: tuple[Heard, ...]
     traits: frozenset[str]
     blank: bool
     """Does it hold, or have a value, for a profile of which nothing is known? Then every profile must be looked at."""
@@ -91,7 +93,8 @@ def _ready(place: int, computation: Computation, compiled: Compiled, traits: fro
     whole = compiled.of_account([], {}, 0)[0] if compiled.per_user else None
     nothing = compiled.value(compiled.new_state(), {}, 0) if whole is None else whole
     blank = nothing not in (None, False)
-    return Ready(place, computation.id, computation.counted_as, computation, compiled, traits, blank)
+    heard = alike(computation.connections)
+    return Ready(place, computation.id, computation.counted_as, computation, compiled, heard, traits, blank)
 
 
 def _in_order(traits: Mapping[str, frozenset[str]]) -> list[str]:

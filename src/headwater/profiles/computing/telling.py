@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from headwater.profiles.computing.hearing import Heard
 from headwater.profiles.computing.standing import Change, holds
 from headwater.spec.computation import MOBILE_IDS, Call, Computation, Connection, IdSync, Value
 from headwater.spec.timestamps import format_moment
@@ -40,15 +41,6 @@ class Told(msgspec.Struct, frozen=True):
     people: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-class _Heard(msgspec.Struct):
-    """A call, and the connections that hear it alike."""
-
-    call: Call
-    sync: tuple[IdSync, ...]
-    mobile: bool
-    by: list[Connection]
-
-
 def messages(
     change: Change,
     told: Told,
@@ -62,10 +54,9 @@ def messages(
     `only` has one connection told, as if it had heard nothing before.
     """
     computation = change.ready.computation
-    every = computation.connections if among is None else among
-    connections = every if only is None else (only,)
+    some = among if only is None else (only,)
     found: list[bytes] = []
-    for heard in _alike(each for each in connections if each.enabled):
+    for heard in change.ready.heard if some is None else alike(some):
         if not _is_asked(heard.call, computation, change.value):
             continue
         salt = "" if only is None else f"{only.id} {only.resync}"
@@ -79,24 +70,13 @@ def messages(
     return found
 
 
-def _alike(connections: Iterable[Connection]) -> list[_Heard]:
-    found: dict[bytes, _Heard] = {}
-    for each in connections:
-        for call in each.calls:
-            if call.enabled:
-                key = _encode((call, each.id_sync, each.mobile_ids, each.settings))
-                heard = found.setdefault(key, _Heard(call, each.id_sync, each.mobile_ids, []))
-                heard.by.append(each)
-    return list(found.values())
-
-
 def _is_asked(call: Call, computation: Computation, value: Value) -> bool:
     if call.type == "group" and computation.level != "ACCOUNTS":
         return False
     return call.on == "changed" or (call.on == "entered") == holds(value)
 
 
-def _addressed(change: Change, told: Told, heard: _Heard) -> Iterable[Ids]:
+def _addressed(change: Change, told: Told, heard: Heard) -> Iterable[Ids]:
     """The identifiers of each message."""
     computation = change.ready.computation
     if computation.level == "ACCOUNTS":
@@ -108,7 +88,7 @@ def _addressed(change: Change, told: Told, heard: _Heard) -> Iterable[Ids]:
     return _one_by_one(change.to, told.identifiers, heard, change)
 
 
-def _one_by_one(to: tuple[str, ...], known: tuple[str, ...], heard: _Heard, change: Change) -> list[Ids]:
+def _one_by_one(to: tuple[str, ...], known: tuple[str, ...], heard: Heard, change: Change) -> list[Ids]:
     """One message for each value of the types that people are told under."""
     computation = change.ready.computation
     types = {"user_id", "email"} | {one.external_id for one in heard.sync}
