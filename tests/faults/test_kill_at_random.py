@@ -25,9 +25,9 @@ from headwater.contracts.house import TOKEN, WRITE_KEY, RunningHouse, free_port,
 
 
 class Processes:
-    """The processes of an embedded house, without a supervisor: the test starts and kills them itself."""
+    """The processes of a house, embedded unless told otherwise, without a supervisor: a test starts and kills them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shape: tuple[tuple[str, ...], ...] = EMBEDDED) -> None:
         collect, manage = free_port(), free_port()
         self.house = RunningHouse(folder, collect, manage, folder / "house.log")
         self._environment = child_environment(
@@ -48,7 +48,7 @@ class Processes:
         )
         self._output = self.house.log_file.open("ab")
         self.running: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
-        for roles in EMBEDDED:
+        for roles in shape:
             self.start(roles)
 
     def start(self, roles: tuple[str, ...]) -> None:

@@ -108,16 +108,16 @@ def test_values_are_what_the_definitions_say_and_everybody_hears_of_each_change_
     async def scenario() -> None:
         with tempfile.TemporaryDirectory() as folder:
             house = House(Path(folder))
-            for key, query in AUDIENCES.items():
-                house.define(key, query, known_by=("user_id", "anonymous_id"))
-            for key, query in TRAITS.items():
-                house.define(key, query, kind="trait")
+            made = [house.define(key, query, known_by=("user_id", "anonymous_id")) for key, query in AUDIENCES.items()]
+            made += [house.define(key, query, kind="trait") for key, query in TRAITS.items()]
             said = await live(house, story)
             truths = await truth(house)
             identifiers = house.store.run(lambda one: people.look(one, truths, {}))[1]
             for id, expected in truths.items():
                 values = {key: value for key, value in house.values_of(id).items() if value not in (None, False)}
                 assert values == expected
+            sizes = {each.key: house.run(each).size for each in made}
+            assert sizes == {key: sum(key in each for each in truths.values()) for key in sizes}
             told: defaultdict[tuple[str, str], list[bool]] = defaultdict(list)
             for who, key, value in moves(said):
                 told[who, key].append(value)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from headwater.profiles.computing.standing import Standing, Subject, absorb, decode
+from headwater.profiles.computing.standing import Standing, Subject, absorb, decode, surplus
 from headwater.profiles.holding import Counts, decode_counts
 from headwater.profiles.known import State
 from headwater.profiles.known import decode as decode_state
@@ -26,8 +26,9 @@ class Person(msgspec.Struct):
     """A canonical profile, one that may be asked.
 
     `told` are the identifiers that know of each value where merges brought standings together. `absorbed` are members
-    whose own standing is in this one now. `due` is when it is due according to the store, `stored` whether its standing
-    is there, and `asked` whether all was asked since it was read. `elsewhere` is what other partitions know and count.
+    whose own standing is in this one now, and `surplus` by how much sizes are too large since then. `due` is when it is
+    due according to the store, `stored` whether its standing is there, and `asked` whether all was asked since it was
+    read. `elsewhere` is what other partitions know and count.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Person(msgspec.Struct):
     told: dict[str, set[str]]
     absorbed: tuple[str, ...]
     due: int | None
+    surplus: dict[str, int] = {}
     stored: bool = False
     asked: bool = False
     elsewhere: tuple[tuple[State, ...], tuple[Counts, ...]] = ((), ())
@@ -58,6 +60,7 @@ class People:
     """The people used last, and those whose standing is not written yet."""
 
     def __init__(self, store: Store, partition: int, partitions: int) -> None:
+        """With `partitions` above one, what the others know and count is read too."""
         self._store = store
         self._partition = partition
         self._partitions = partitions
@@ -67,25 +70,26 @@ class People:
         self.changed: dict[str, Person] = {}
 
     async def look(self, ids: Iterable[str], *, again: bool = False) -> None:
-        """Have the people of these profiles at hand. `again` also reads what other partitions know of them."""
+        """Have the people of these profiles at hand. `again` reads anew what other partitions know of them."""
         wanted = set(ids)
-        again = again and self._partitions > 1
-        versions = {} if again else self._versions
+        versions = {} if again and self._partitions > 1 else self._versions
         self._canonical, found, elsewhere = await self._store.read(
-            lambda connection: self._read(connection, wanted, versions, again=again)
+            lambda connection: self._read(connection, wanted, versions)
         )
         for id, one in found.items():
-            self._keep(self._person(one, elsewhere.get(id, ((), ()))))
+            self._kept[id] = self._person(one, elsewhere.get(id, ((), ())))
+            self._versions[id] = one.version
         for id, canonical in self._canonical.items():
             if id != canonical:
                 self._drop(id)
+        self._make_room(set(self._canonical.values()))
 
     def _read(
-        self, connection: Connection, ids: set[str], versions: dict[str, int], *, again: bool
+        self, connection: Connection, ids: set[str], versions: dict[str, int]
     ) -> tuple[dict[str, str], dict[str, people.Person], dict[str, tuple[tuple[State, ...], tuple[Counts, ...]]]]:
         canonical, found = people.look(connection, ids, versions)
         elsewhere: dict[str, tuple[tuple[State, ...], tuple[Counts, ...]]] = {}
-        if again:
+        if self._partitions > 1:
             for id, one in found.items():
                 states: list[State] = []
                 counts: list[Counts] = []
@@ -102,10 +106,18 @@ class People:
         for member in one.members:
             if member in self.changed:  # newer than what the store has
                 stand[member] = self.changed[member].standing
+        waiting = [self.changed[member] for member in one.members if member in self.changed]
+        taken_in = {id for each in waiting for id in each.absorbed}
+        for id in taken_in:  # what is to be written has them already
+            stand.pop(id, None)
+        parts = dict(stand)
         own = stand.pop(one.id, None) or Standing()
         due, told = own.due(), {}
         if stand:
             own, told = absorb(own, [stand[id] for id in sorted(stand)])
+        too_many = Counter(surplus(parts, own))
+        for each in waiting:
+            too_many.update(each.surplus)
         return Person(
             one.id,
             one.space_id,
@@ -115,24 +127,20 @@ class People:
             one.identifiers,
             own,
             told,
-            tuple(stand),
+            tuple(stand.keys() | taken_in),
             due,
+            surplus=dict(too_many),
             stored=bool(one.standings),
             elsewhere=elsewhere,
         )
 
-    def _keep(self, person: Person) -> None:
-        for id in person.absorbed:
-            self.changed.pop(id, None)
-            self._drop(id)
-        if person.id in self.changed:
-            self.changed[person.id] = person
-        self._kept[person.id] = person
-        self._kept.move_to_end(person.id)
-        self._versions[person.id] = person.version
+    def _make_room(self, used: set[str]) -> None:
+        """Forget who was not used for longest, but nobody who is used now or is not written yet."""
+        for id in used & self._kept.keys():
+            self._kept.move_to_end(id)
         while len(self._kept) > MAX_KEPT:
-            id, forgotten = next(iter(self._kept.items()))
-            if id in self.changed or forgotten is person:
+            id = next(iter(self._kept))
+            if id in self.changed or id in used:
                 break
             self._drop(id)
 
@@ -144,6 +152,12 @@ class People:
         """The person that a profile is, among those looked for last."""
         canonical = self._canonical.get(id)
         return None if canonical is None else self._kept.get(canonical)
+
+    def change(self, person: Person) -> None:
+        """The standing of a person is to be written; those of whom it consists have none of their own any more."""
+        for id in person.absorbed:
+            self.changed.pop(id, None)
+        self.changed[person.id] = person
 
     def written(self) -> None:
         """The standings that changed are in the store."""

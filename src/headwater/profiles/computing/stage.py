@@ -6,12 +6,14 @@ lie in several has one standing; the others say whom it should look at.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from headwater import telemetry
 from headwater.profiles.computing import runs as passes
 from headwater.profiles.computing.catalogue import Ready, Rules, compile_rules
 from headwater.profiles.computing.findings import OWNER, Findings
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from headwater.profiles.holding import Holding
     from headwater.store import Store
 
+_log = logging.getLogger("headwater")
 _read_json = msgspec.json.Decoder().decode
 
 
@@ -54,10 +57,12 @@ class Stage:
         self.rules: dict[str, Rules] = {}
         self.runs: dict[str, Run] = {}
         self._engage: dict[str, str] = {}
+        self._failed: set[str] = set()
         self._forget()
 
     def _forget(self) -> None:
-        self.people = People(self._store, self._partition, self._partitions)
+        owner = self._partition == OWNER
+        self.people = People(self._store, self._partition, self._partitions if owner else 1)
         self.found = Findings(accounts_after=self._accounts_after)
 
     async def open(self) -> None:
@@ -81,6 +86,12 @@ class Stage:
         """Is there anything to write?"""
         return bool(self.people.changed or self.found)
 
+    @property
+    def all_ask(self) -> bool:
+        """Can everything that is computed be asked of everybody?"""
+        these = (self.runs.get(ready.id) for rules in self.rules.values() for ready in rules.ready)
+        return all(run is not None and run.phase in ("LIVE", "FAILED") for run in these)
+
     def plan(self, workspace: Workspace, position: int, now: int) -> None:
         """Compute what this workspace wants. What is new counts from this position of the partition on."""
         if workspace is self._workspace:
@@ -102,18 +113,20 @@ class Stage:
     def _begin(self, ready: Ready, position: int, now: int) -> None:
         """A computation, or a version of it, that has not begun begins here; one that goes on gets its new readers."""
         run, computation = self.runs.get(ready.id), ready.computation
+        on = {each.id: each.resync for each in computation.connections if each.enabled}
         if run is not None and run.version == computation.version:
-            if self._partition not in run.since:
-                self.note(msgspec.structs.replace(run, since={**run.since, self._partition: position}))
+            since = run.since if self._partition in run.since else {**run.since, self._partition: position}
+            told = {id: resync for id, resync in run.told.items() if id in on}  # who is off misses what changes
+            if since != run.since or (told != run.told and self._partition == OWNER):
+                self.note(msgspec.structs.replace(run, since=since, told=told))
             return
-        told = {each.id: each.resync for each in computation.connections}
         self.note(
             Run(
                 computation_id=ready.id,
                 version=computation.version,
                 since={self._partition: position},
                 size=0 if run is None else run.size,
-                told=told if run is None else run.told,
+                told=on if run is None else {id: resync for id, resync in run.told.items() if id in on},
                 started_at=now,
                 updated_at=now,
             )
@@ -132,6 +145,12 @@ class Stage:
 
     def take(self, id: str, event: Event, record: Record, now: int) -> None:
         """Count an event that was just folded into a profile, and work out what it changes."""
+        try:
+            self._take(id, event, record, now)
+        except Exception as error:
+            self.failed("", error)
+
+    def _take(self, id: str, event: Event, record: Record, now: int) -> None:
         person = self.people.of(id)
         rules = None if person is None else self.rules.get(person.space_id)
         if person is None or rules is None:
@@ -158,7 +177,12 @@ class Stage:
             state = counts.get(ready.counted_as)
             if state is None:
                 state = ready.compiled.new_state()
-            if ready.compiled.fold(state, item):
+            try:
+                changed = ready.compiled.fold(state, item)
+            except Exception as error:
+                self.failed(ready.id, error)
+                continue
+            if changed:
                 counts[ready.counted_as] = state
                 found.add(ready.place)
         if found:
@@ -167,6 +191,12 @@ class Stage:
 
     def settle(self, person: Person, rules: Rules, places: Iterable[int], now: int) -> None:
         """Work out the values at these places for a person, all if it is new, and note what changes."""
+        try:
+            self._settle(person, rules, places, now)
+        except Exception as error:
+            self.failed("", error)
+
+    def _settle(self, person: Person, rules: Rules, places: Iterable[int], now: int) -> None:
         if person.is_new:
             places = range(len(rules.ready))
         mine = [rules.ready[place] for place in places if is_of(rules.ready[place], person)]
@@ -176,7 +206,7 @@ class Stage:
                 self.found.elsewhere.add(person.id)
             return
         if len(live) < len(mine):
-            self.found.put_off.add(person.id)
+            self._put_off(person, mine)
         if live or person.is_new:
             traits = self.traits(person, rules.traits) if rules.traits else {}
             self.ask(person, rules, live, traits, self._answer(person), now=now)
@@ -194,18 +224,58 @@ class Stage:
     ) -> None:
         """Work out values by the answers given, and note what changes. `people` are those of an account."""
         stand = person.standing
-        before = None if person.is_new or person.absorbed else _marks(stand)
-        changes = settle(rules, stand, person.subject(), traits, places, ask=answer, now=now)
-        person.asked, person.told = True, {}
+        before = None if person.is_new or person.absorbed or person.surplus else _marks(stand)
+
+        def safely(ready: Ready, traits: dict[str, Any], now: int) -> tuple[Value, int | None]:
+            try:
+                return answer(ready, traits, now)
+            except Exception as error:
+                self.failed(ready.id, error)
+                held = stand.values.get(ready.id)
+                return None if held is None else held.value, None
+
+        def follows(ready: Ready) -> bool:
+            return self._follows(ready, person)
+
+        subject = person.subject()
+        changes = settle(rules, stand, subject, traits, places, ask=safely, follows=follows, now=now)
+        for id, by in person.surplus.items():
+            self.found.grew(id, -by)
+        stand.of, person.asked, person.told, person.surplus = person.id, True, {}, {}
         for change in changes:
             self._note(person, change, now)
             self.tell(person, change, now, people=people)
         if before != _marks(stand) and (stand.values or person.stored):
-            self.people.changed[person.id] = person
+            self.people.change(person)
         due = stand.due()
         if due != person.due:
             person.due = self.found.due[person.id] = due
         self.found.due.update(dict.fromkeys(person.absorbed))
+
+    def _follows(self, ready: Ready, person: Person) -> bool:
+        """Can a computation be asked of this profile because of a value that changed? If not, it will be in time."""
+        if not is_of(ready, person):
+            if person.collection == "users":
+                self.found.users.add(person.id)
+            return False
+        asked = self.is_asked(ready, person)
+        if not asked and person.collection == "users":
+            self._put_off(person, [ready])
+        return asked
+
+    def _put_off(self, person: Person, wanted: Iterable[Ready]) -> None:
+        """Have a person looked at once these can be asked, those that never will be apart."""
+        for ready in wanted:
+            run = self.runs.get(ready.id)
+            if (run is None or run.phase != "FAILED") and not self.is_asked(ready, person):
+                self.found.put_off.add(person.id)
+
+    def failed(self, computation_id: str, error: Exception) -> None:
+        """Something could not be worked out for one profile, which must not stop all others."""
+        telemetry.PROFILES_FAILURES.inc()
+        if computation_id not in self._failed:
+            self._failed.add(computation_id)
+            _log.error("profiles: %s cannot be worked out: %r", computation_id or "an event", error, exc_info=error)
 
     def is_asked(self, ready: Ready, person: Person) -> bool:
         """Has this computation come far enough to be asked of this profile?"""
@@ -256,22 +326,38 @@ class Stage:
         traits = self.traits(person, along) if along else {}
         told = Told(person.id, person.identifiers, traits, tuple(people))
         among = self._hearing(computation)
-        self.found.messages += [(source_id, each) for each in messages(change, told, now, only=only, among=among)]
+        try:
+            found = messages(change, told, now, only=only, among=among)
+        except Exception as error:
+            return self.failed(computation.id, error)
+        self.found.messages += [(source_id, each) for each in found]
 
-    def _hearing(self, computation: spec.Computation) -> tuple[spec.Connection, ...]:
-        """The connections that hear of changes: one made since the passes began hears all of it when they are over."""
+    def _hearing(self, computation: spec.Computation) -> tuple[spec.Connection, ...] | None:
+        """The connections that hear of changes, None for all.
+
+        One that was made since the passes began hears of everything when they are over.
+        """
         run = self.runs.get(computation.id)
         if run is None or run.phase == "LIVE":
-            return computation.connections
+            return None
         return tuple(each for each in computation.connections if each.id in run.told)
 
-    def is_due(self, handled: Iterable[str]) -> None:
+    def is_due(self, handled: Iterable[str], now: int) -> None:
         """These have been looked at because they were due; when they are due again is to be written."""
         for id in handled:
             person = self.people.of(id)
+            if person is not None:
+                self._outlive(person, now)
             self.found.due[id] = person.standing.due() if person is not None and person.id == id else None
             if person is not None:
                 person.due = self.found.due.get(person.id, person.due)
+
+    def _outlive(self, person: Person, now: int) -> None:
+        """What was due and was not asked waits for no instant any more: it ended, or asks everybody in time."""
+        for held in person.standing.values.values():
+            if held.due is not None and held.due <= now:
+                held.due = None
+                self.people.change(person)
 
     def write(self, connection: Database, now: int) -> None:
         """Write what was found, within the transaction that moves the fold's place."""

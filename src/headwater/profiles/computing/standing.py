@@ -32,13 +32,15 @@ class Standing(msgspec.Struct, array_like=True):
     """How a canonical profile stands.
 
     `version` is that of the identity graph when all was asked last, `identifiers` those of the profile then, which
-    have been told of every value. `values` are by computation.
+    have been told of every value. `values` are by computation. `of` is the profile that this was written for: where it
+    stands under another's id, it is a copy that a parting made, and sizes do not have it yet.
     """
 
     asked: int = 0
     version: int = 0
     identifiers: list[str] = []
     values: dict[str, Held] = {}
+    of: str = ""
 
     def due(self) -> int | None:
         """When the first value may change although nothing comes."""
@@ -92,10 +94,21 @@ def absorb(own: Standing, others: Sequence[Standing]) -> tuple[Standing, dict[st
         whole.asked = max(whole.asked, one.asked)
         for id, held in one.values.items():
             mine = whole.values.get(id)
-            if mine is None or (holds(held.value) and not holds(mine.value)):
-                changes = held.changes + (mine.changes if mine else 0)
-                whole.values[id] = Held(held.key, held.value, held.at, changes, held.due)
+            newest = held if mine is None or (holds(held.value) and not holds(mine.value)) else mine
+            # Should they be parted, none may say with the number of a change what it said with it before.
+            changes = held.changes + (mine.changes if mine else 0)
+            whole.values[id] = Held(newest.key, newest.value, newest.at, changes, newest.due)
     return whole, told
+
+
+def surplus(parts: Mapping[str, Standing], whole: Standing) -> dict[str, int]:
+    """By how much sizes are too large, by computation, now that these standings are one; `parts` are by profile."""
+    found = {id: -1 for id, held in whole.values.items() if holds(held.value)}
+    for profile_id, one in parts.items():
+        for id, held in one.values.items():
+            if holds(held.value) and one.of in ("", profile_id):
+                found[id] = found.get(id, 0) + 1
+    return {id: by for id, by in found.items() if by}
 
 
 class Subject(msgspec.Struct):
@@ -114,11 +127,13 @@ def settle(
     places: Iterable[int],
     *,
     ask: Ask,
+    follows: Callable[[Ready], bool],
     now: int,
 ) -> list[Change]:
     """Ask the computations at these places and all that refer to what changes; note and return what changed.
 
-    `traits` are those that the queries read; values are added to them as they change. `now` may not go back.
+    `traits` are those that the queries read; values are added to them as they change. `follows` says whether one that
+    refers to what changed can be asked. `now` may not go back.
     """
     standing.asked = now = max(now, standing.asked)
     known = {identifier.partition(":")[0] for identifier in subject.identifiers}
@@ -141,7 +156,7 @@ def settle(
         found.append(Change(ready, before, value, standing.values[ready.id].changes, "changed", to))
         _put(traits, computation.key, value)
         for other in rules.by_trait.get(computation.key, ()):
-            if other.place > place and other.place not in waiting:
+            if other.place > place and other.place not in waiting and follows(other):
                 waiting.add(other.place)
                 heapq.heappush(queue, other.place)
     return found + _untold(rules, standing, subject, {change.ready.id for change in found})
