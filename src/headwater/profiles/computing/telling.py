@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
-from headwater.profiles.computing.hearing import Heard
+from headwater.profiles.computing.hearing import Heard, alike
 from headwater.profiles.computing.standing import Change, holds
 from headwater.spec.computation import MOBILE_IDS, Call, Computation, Connection, IdSync, Value
+from headwater.spec.limits import MAX_MESSAGE_BYTES
 from headwater.spec.timestamps import format_moment
 
 MAX_MESSAGES: Final = 200
@@ -51,7 +52,8 @@ def messages(
 ) -> list[bytes]:
     """The calls to append to the log, as JSON, for all connections or those `among` them that may hear.
 
-    `only` has one connection told, as if it had heard nothing before.
+    `only` has one connection told, as if it had heard nothing before. A call of more than 32 KB is cut after that:
+    nobody takes it, and it shows as refused.
     """
     computation = change.ready.computation
     some = among if only is None else (only,)
@@ -62,11 +64,11 @@ def messages(
         salt = "" if only is None else f"{only.id} {only.resync}"
         for ids in islice(_addressed(change, told, heard), MAX_MESSAGES):
             body = _body(change, heard.call, told, ids, now)
-            body["messageId"] = _message_id(change, told.profile_id, heard.call, ids, salt)
+            body["messageId"] = _message_id(change, told.profile_id, heard, ids, salt)
             body["integrations"] = _integrations(heard.by)
             if heard.by[0].settings:
                 body["context"]["personas"]["audience_settings"] = heard.by[0].settings
-            found.append(_encode(body))
+            found.append(_encode(body)[: MAX_MESSAGE_BYTES + 1])
     return found
 
 
@@ -175,7 +177,8 @@ def _integrations(connections: Iterable[Connection]) -> dict[str, Any]:
     return wishes
 
 
-def _message_id(change: Change, profile_id: str, call: Call, ids: Ids, salt: str) -> str:
-    computation = change.ready.computation
-    told = [computation.id, profile_id, change.changes, change.why, call.id, call.type, call.name, ids, salt]
+def _message_id(change: Change, profile_id: str, heard: Heard, ids: Ids, salt: str) -> str:
+    computation, call = change.ready.computation, heard.call
+    by = [each.id for each in heard.by]
+    told = [computation.id, profile_id, change.changes, change.why, call.id, call.type, call.name, ids, by, salt]
     return "personas_" + hashlib.sha256(_encode(told)).hexdigest()[:40]
