@@ -35,6 +35,10 @@ PIPELINE_IDENTITY = prom.Counter(
     ["kind"],
 )
 PROFILES_EVENTS = prom.Counter("headwater_profiles_events_total", "Events folded into what is known of profiles.")
+PROFILES_FAILURES = prom.Counter(
+    "headwater_profiles_failures_total",
+    "Audiences and computed traits that could not be counted, asked or told for an event or a profile.",
+)
 PROFILES_WRITE = prom.Histogram(
     "headwater_profiles_write_seconds", "One write of what is known of profiles.", buckets=_FAST
 )

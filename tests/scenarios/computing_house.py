@@ -140,7 +140,7 @@ class House:
             self.read[partition] = chunk.next
             for record in chunk.records:
                 header = decode_collected(record.header)
-                if header.source_id == self.engage_id:
+                if header.source_id == self.engage_id and not header.refused:
                     found += msgspec.json.decode(record.value)["batch"]
         return found
 

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from headwater.store.snapshot import Snapshot
 
 GROUP: Final = "profiles"
+WRITES: Final = "profiles-writes"
+"""The cursor that counts the writes of a partition, since some of them move no place in the log."""
+
 _WAIT: Final = 1.0
 _BYTES: Final = 8_000_000
 _SLICE: Final = 100
@@ -136,9 +139,10 @@ class Folding:
     async def open(self) -> None:
         """Begin where the store says that the fold stands."""
         self._forget()
-        self._place = self._next = await self._store.read(
-            lambda connection: ledger.cursor(connection, GROUP, self._partition)
+        self._place, self._writes = await self._store.read(
+            lambda connection: tuple(ledger.cursor(connection, name, self._partition) for name in (GROUP, WRITES))
         )
+        self._next = self._place
         await self._stage.open()
         await send_waiting(self._log, self._store, self._partition)
         if self._history is not None:
@@ -199,10 +203,12 @@ class Folding:
         if self._next == self._place and not self._stage.dirty:
             return
         started = time.perf_counter()
-        place, position, now = self._place, self._next, self._clock()
+        place, position, writes, now = self._place, self._next, self._writes, self._clock()
         states, counts = self._holding.encode(self._stage.names)
 
         def change(connection: Connection) -> bool:
+            if not ledger.advance(connection, WRITES, self._partition, writes, writes + 1):
+                return False
             if not ledger.advance(connection, GROUP, self._partition, place, position):
                 return False
             known.write(connection, self._partition, states)
@@ -213,7 +219,7 @@ class Folding:
         if not await self._store.write(change):
             await self.open()
             return
-        self._place = position
+        self._place, self._writes = position, writes + 1
         telling = bool(self._stage.found.messages)
         self._holding.written(states, counts)
         self._stage.written()
@@ -232,7 +238,7 @@ class Folding:
             told = [
                 (id, each, record)
                 for place, record in enumerate(some, chunk.first + start)
-                for id, each in tell(record, place)
+                for id, each in self._told(record, place)
             ]
             ids = {id for id, _, _ in told}
             ids |= await self._stage.look(ids)
@@ -243,6 +249,14 @@ class Folding:
                 self._history.remember(((id, each) for id, each, _ in told), chunk.first + start + len(some))
         self._events += len(chunk.records)
         self._next = chunk.next
+
+    def _told(self, record: Record, place: int) -> list[tuple[str, Told]]:
+        """What a record tells; one that nobody can read tells nothing, and stops nobody."""
+        try:
+            return tell(record, place)
+        except Exception as error:
+            self._stage.failed("", error)
+            return []
 
     def _tell(self, told: Iterable[tuple[str, Told, Record]]) -> None:
         states, changed = self._holding.states, self._holding.changed

@@ -56,11 +56,15 @@ def find(connection: Connection, computation_id: str) -> Computation:
 
 
 def update(connection: Connection, computation_id: str, **columns: Any) -> Computation:
-    """Change a computation and return it as it is then. Its version grows with another definition."""
+    """Change a computation and return it as it is then.
+
+    Its version grows with another definition, and when it is enabled again.
+    """
     before = find(connection, computation_id)
     after = msgspec.structs.replace(before, **columns, updated_at=workspaces.now())
     definition = ("query", "level", "history", "history_days", "known_by")
-    if any(getattr(before, name) != getattr(after, name) for name in definition):
+    again = after.enabled and not before.enabled  # nothing was counted meanwhile
+    if again or any(getattr(before, name) != getattr(after, name) for name in definition):
         after = msgspec.structs.replace(after, version=before.version + 1)
     values = {name: msgspec.to_builtins(getattr(after, name)) for name in after.__struct_fields__}
     connection.execute(computations.update().where(computations.c.id == computation_id).values(**values))

@@ -32,7 +32,7 @@ KEPT_MOVES: Final = 10_000
 """The newest moves of an audience are kept."""
 
 ANYWHERE: Final = -1
-"""In place of a partition: whoever works out values looks at these profiles. Operations leave them here."""
+"""In place of a partition: whoever works out values looks at these. Operations and other partitions leave them."""
 
 PUT_OFF: Final = -2
 """In place of a partition: these are to be looked at once a computation can be asked."""
@@ -150,12 +150,13 @@ def write_due(connection: Connection, partition: int, changed: Mapping[str, int 
 
 
 def make_due(connection: Connection, partition: int, ids: Iterable[str], at: int) -> None:
-    """Have profiles looked at no later than at an instant (ms)."""
+    """Have profiles looked at about an instant (ms) at the latest; who is left again is due at another instant."""
     rows = [{"partition": partition, "profile_id": id, "due_at": at} for id in sorted(set(ids))]
     if rows:
         insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(due_profiles)
         sooner = sa.case(
-            (due_profiles.c.due_at < insert.excluded.due_at, due_profiles.c.due_at), else_=insert.excluded.due_at
+            (due_profiles.c.due_at <= insert.excluded.due_at, due_profiles.c.due_at + 1),
+            else_=insert.excluded.due_at,
         )
         connection.execute(
             insert.on_conflict_do_update(index_elements=("partition", "profile_id"), set_={"due_at": sooner}), rows
@@ -173,11 +174,12 @@ def part(connection: Connection, whole: str, parts: Iterable[str], at: int) -> N
     make_due(connection, ANYWHERE, ids | {whole}, at)
 
 
-def looked_at(connection: Connection, ids: Iterable[str], until: int) -> None:
-    """These have been looked at, whoever left them up to an instant (ms)."""
-    for page in pages(ids):
-        here = sa.and_(due_profiles.c.partition == ANYWHERE, due_profiles.c.due_at <= until)
-        connection.execute(due_profiles.delete().where(here, due_profiles.c.profile_id.in_(page)))
+def looked_at(connection: Connection, found: Mapping[str, int]) -> None:
+    """These have been looked at, unless somebody left them again since they were found, each with when it was due."""
+    if found:
+        here = due_profiles.c.profile_id == sa.bindparam("id"), due_profiles.c.due_at == sa.bindparam("at")
+        rows = [{"id": id, "at": found[id]} for id in sorted(found)]
+        connection.execute(due_profiles.delete().where(due_profiles.c.partition == ANYWHERE, *here), rows)
 
 
 def put_off(connection: Connection, after: str, limit: int) -> list[str]:

@@ -25,7 +25,7 @@ class Findings(msgspec.Struct):
 
     `due` says when profiles are due, None that they are not; those `elsewhere` are for the owner to look at, and those
     `put_off` for a time when all computations can be asked. `accounts` had something happen, and so had the accounts
-    of `users`; they are looked at `accounts_after` so many milliseconds. Somebody wanted those who were `looked_at`.
+    of `users`; they are looked at `accounts_after` so many milliseconds. Others wanted those who were `looked_at`.
     `begun` are runs that moved, `sizes` by how much computations grew.
     """
 
@@ -34,7 +34,7 @@ class Findings(msgspec.Struct):
     moves: list[Move] = []
     sizes: dict[str, int] = {}
     begun: dict[str, Run] = {}
-    looked_at: set[str] = set()
+    looked_at: dict[str, int] = {}
     elsewhere: set[str] = set()
     put_off: set[str] = set()
     none_put_off: bool = False
@@ -52,21 +52,24 @@ class Findings(msgspec.Struct):
     def write(self, connection: Connection, partition: int, people: Iterable[Person], now: int) -> None:
         """Write all of it but the runs, and the people whose standing changed; `now` is in milliseconds."""
         stands: dict[str, bytes | None] = {}
-        for person in people:
+        changed = list(people)
+        for person in changed:
             stands.update(dict.fromkeys(person.absorbed))
+        for person in changed:
             stands[person.id] = encode(person.standing) if person.standing.values else None
         standing.write_standings(connection, stands)
-        self._write_due(connection, now)
+        self._write_due(connection, OWNER if partition == OWNER else standing.ANYWHERE, now)
         standing.put_out(connection, partition, self.messages)
 
-    def _write_due(self, connection: Connection, now: int) -> None:
+    def _write_due(self, connection: Connection, to: int, now: int) -> None:
+        """What others leave stands apart, so that the owner, who is at work meanwhile, does not write over it."""
         standing.write_due(connection, OWNER, self.due)
-        standing.looked_at(connection, self.looked_at, now)
-        standing.make_due(connection, OWNER, self.elsewhere, now)
+        standing.looked_at(connection, self.looked_at)
+        standing.make_due(connection, to, self.elsewhere, now)
         touched = set(self.accounts)
         for found in accounts.accounts_of(connection, sorted(self.users)).values() if self.users else ():
             touched.update(found)
-        standing.make_due(connection, OWNER, touched, now + self.accounts_after)
+        standing.make_due(connection, to, touched, now + self.accounts_after)
         if self.none_put_off:
             standing.nobody_is_put_off(connection)
         standing.make_due(connection, standing.PUT_OFF, self.put_off, now)

@@ -16,6 +16,7 @@ from headwater.eventlog import Record
 from headwater.eventlog.streams import COLLECTED
 from headwater.spec.event import CollectedHeader, encode_header
 from headwater.spec.keys import collected_key, partition_of
+from headwater.spec.limits import MAX_MESSAGE_BYTES
 from headwater.store import standing
 
 if TYPE_CHECKING:
@@ -48,14 +49,18 @@ async def send_waiting(log: EventLog, store: Store, partition: int) -> int:
 
 
 def _records(some: list[Waiting], partitions: int) -> dict[int, list[Record]]:
-    """Batches by partition; what is about one person stays in its order."""
+    """Batches by partition; what is about one person stays in its order. What is too large shows as refused."""
     parts: defaultdict[tuple[int, str], list[tuple[bytes, bytes]]] = defaultdict(list)
+    found: defaultdict[int, list[Record]] = defaultdict(list)
+    now = time.time_ns() // 1_000_000
     for each in some:
+        if len(each.message) > MAX_MESSAGE_BYTES:
+            header = CollectedHeader("", each.source_id, "", now, refused="message_too_large")
+            found[0].append(Record(b"", encode_header(header), each.message[:MAX_MESSAGE_BYTES]))
+            continue
         owner = _owner(each.message)
         key = collected_key(each.source_id, owner.user_id, owner.anonymous_id)
         parts[partition_of(key, partitions), each.source_id].append((key, each.message))
-    found: defaultdict[int, list[Record]] = defaultdict(list)
-    now = time.time_ns() // 1_000_000
     for (partition, source_id), calls in parts.items():
         header = encode_header(CollectedHeader("batch", source_id, "", now))
         for start in range(0, len(calls), _BATCH):

@@ -63,6 +63,7 @@ class Passes:
 
     async def step(self, now: int) -> bool:
         """Do the next page of work; says whether there is more to be done at once."""
+        await self._let_go()
         for rules in self._stage.rules.values():
             for ready in rules.ready:
                 run = self._stage.runs.get(ready.id)
@@ -74,6 +75,17 @@ class Passes:
                 elif await self._advance(ready, rules, run, now):
                     return True
         return False
+
+    async def _let_go(self) -> None:
+        """End what nobody wants any more: versions of computations that were edited, disabled or removed meanwhile."""
+        wanted = self._stage.names
+        if self._counting is not None and self._counting[0] not in wanted:
+            await self.close()
+        kept = {ready.id for rules in self._stage.rules.values() for ready in rules.ready}
+        for id in self._pages.keys() - kept:
+            del self._pages[id]
+        for key in [key for key in self._sending if key[0] not in kept]:
+            del self._sending[key]
 
     async def _advance(self, ready: Ready, rules: Rules, run: Run, now: int) -> bool:
         match run.phase:
@@ -212,7 +224,7 @@ class Passes:
             await self._ask_page(ready, rules, page, now)
             return True
         self._stage.note(runs.live(run, now))
-        if all(each.phase in ("LIVE", "FAILED") for each in self._stage.runs.values()):
+        if self._stage.all_ask:
             self._stage.found.none_put_off = True
         return True
 
@@ -249,8 +261,9 @@ class Passes:
         await self._holding.learn(parts, counting=True)
         for id in members:
             person = self._stage.people.of(id)
-            if person is not None and person.id == id:
-                value, changes = held[id].value, held[id].changes
+            one = None if person is None or person.id != id else person.standing.values.get(ready.id)
+            if person is not None and one is not None and holds(one.value):  # as it is now, written or not
+                value, changes = one.value, one.changes
                 change = Change(ready, value, value, changes, "untold", person.identifiers)
                 those = await self._people(person)
                 self._stage.tell(person, change, now, only=connection, people=those)

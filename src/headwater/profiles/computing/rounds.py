@@ -53,7 +53,7 @@ async def look_at_those_due(stage: Stage, holding: Holding, store: Store, now: i
             everything = person.id in wanted or person.is_new
             places = range(len(rules.ready)) if everything else _places(person, rules, now)
             stage.settle(person, rules, places, now)
-    stage.is_due(due)
+    stage.is_due(ids, now)
     stage.found.looked_at.update(wanted)
     return len(ids)
 

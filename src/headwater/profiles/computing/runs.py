@@ -43,8 +43,8 @@ def counts_the_past(ready: Ready) -> bool:
 
 
 def asks_everybody(ready: Ready) -> bool:
-    """Can a profile matter of which no event tells?"""
-    return ready.blank or bool(ready.traits)
+    """Can a profile matter of which no event tells? After another version there are those whom that made members."""
+    return ready.blank or bool(ready.traits) or ready.computation.version > 1
 
 
 def begin(run: Run, now: int) -> Run:
