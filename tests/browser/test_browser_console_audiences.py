@@ -13,6 +13,7 @@ from receiver import Receiver, open_receiver
 
 from headwater.contracts.house import RunningHouse, running_house, until
 
+WORKED_OUT_MS = 20_000
 NASTY = "<img src=x onerror=alert(1)>"
 SPACE = "/spaces/default"
 
@@ -69,7 +70,7 @@ def test_an_audience_is_made_with_the_form_told_and_entered(
     text = page.locator(".cm-content")
     expect(text).to_have_text("event('Order Completed').where(property('total') >= 50).count() >= 2")
     counter = page.locator(".counter")
-    expect(counter.locator(".figure")).to_have_text("1")
+    expect(counter.locator(".figure")).to_have_text("1", timeout=WORKED_OUT_MS)
     expect(counter.get_by_role("link", name=NASTY)).to_be_visible()
     assert page.locator("#seen-events option").count() == 2
 
@@ -80,19 +81,19 @@ def test_an_audience_is_made_with_the_form_told_and_entered(
     expect(page.get_by_text("This query is written by hand")).to_be_visible()
     text.fill("event('Order Completed').count() >= 1 AND (trait('plan') = 'pro' OR trait('plan').absent())")
     expect(page.locator(".group").get_by_label("Trait", exact=True)).to_have_count(2)
-    expect(counter.locator(".figure")).to_have_text("2")
+    expect(counter.locator(".figure")).to_have_text("2", timeout=WORKED_OUT_MS)
     page.get_by_role("button", name="Remove this group").click()
     expect(text).to_have_text("event('Order Completed').count() >= 1")
     page.get_by_role("button", name="Make audience").click()
 
     expect(page.get_by_role("heading", name="Loyal <b>Buyers</b>")).to_be_visible()
-    expect(page.locator(".profile-facts")).to_contain_text("live", timeout=20_000)
+    expect(page.locator(".profile-facts")).to_contain_text("live", timeout=WORKED_OUT_MS)
     expect(page.get_by_role("table", name="Members").get_by_role("row")).to_have_count(3)
     connect(page, house, receiver)
     until(lambda: names(receiver) == {"ada", "bob"}, what="for those who are in it")
     order(house, "eve")
     moves = page.get_by_role("table", name="Entries and exits")
-    expect(moves.get_by_role("row").filter(has_text="eve")).to_contain_text("entered")
+    expect(moves.get_by_role("row").filter(has_text="eve")).to_contain_text("entered", timeout=WORKED_OUT_MS)
     until(lambda: "eve" in names(receiver), what="for the one who entered")
     assert page.locator(".nicegui-content img").count() == 0
 
@@ -103,12 +104,13 @@ def test_a_computed_trait_is_made_from_an_example_and_an_sql_trait_is_tried(page
     expect(page.get_by_label("What", exact=True)).to_be_visible()
     page.get_by_label("Taken property").fill("total")
     expect(page.locator(".cm-content")).to_have_text("event('Order Completed').sum(property('total'))")
-    expect(page.locator(".counter").get_by_role("row").filter(has_text="ada")).to_contain_text("120")
+    row = page.locator(".counter").get_by_role("row").filter(has_text="ada")
+    expect(row).to_contain_text("120", timeout=WORKED_OUT_MS)
     page.get_by_role("button", name="Make computed trait").click()
     expect(page.get_by_role("heading", name="Lifetime Revenue")).to_be_visible()
     page.goto(f"{house.manage_url}/console/computed-traits/default/sql/new")
     page.get_by_role("button", name="Try").click()
-    expect(page.get_by_role("table", name="Calls")).to_contain_text('"orders": 2')
+    expect(page.get_by_role("table", name="Calls")).to_contain_text('"orders": 2', timeout=WORKED_OUT_MS)
     page.get_by_label("Name", exact=True).fill("Orders")
     page.get_by_role("button", name="Make SQL trait").click()
     expect(page.get_by_role("table", name="SQL traits")).to_contain_text("Orders")
