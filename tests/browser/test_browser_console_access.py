@@ -11,7 +11,7 @@ from chromium import watched_page
 from console_visit import add_user, sign_in, sign_in_with_password
 from playwright.sync_api import Browser, Page, expect
 
-from headwater.contracts.house import RunningHouse, running_house
+from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house
 
 PATIENCE = 30_000
 LOOK_AWAY_AND_BACK = """() => setInterval(() => {
@@ -25,7 +25,7 @@ READER, PASSWORD = "reader@example.com", "reads but does not write"
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHouse]:
-    with running_house(tmp_path_factory.mktemp("access")) as house:
+    with running_house(tmp_path_factory.mktemp("access"), *IN_ONE_PROCESS) as house:
         house.connect("webhook", {"url": "http://127.0.0.1:9/"}, name="Hook")
         add_user(house, READER, PASSWORD, "source-read-only")
         yield house

@@ -7,10 +7,11 @@ from collections.abc import Generator
 
 import pytest
 from chromium import watched_page
+from console_visit import sign_in
 from playwright.sync_api import Browser, Page, expect
 from receiver import Receiver, open_receiver
 
-from headwater.contracts.house import RunningHouse, running_house, until
+from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
 
 NASTY = "<img src=x onerror=alert(1)>"
 
@@ -23,19 +24,22 @@ def receiver() -> Generator[Receiver]:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHouse]:
-    with running_house(tmp_path_factory.mktemp("house")) as running:
+    with running_house(tmp_path_factory.mktemp("house"), *IN_ONE_PROCESS) as running:
         yield running
 
 
-@pytest.fixture
-def page(house: RunningHouse, browser: Browser) -> Generator[Page]:
+@pytest.fixture(scope="module")
+def signed_in(house: RunningHouse, browser: Browser) -> Generator[Page]:
     with watched_page(browser) as (page, _):
         page.set_default_timeout(10_000)
-        page.goto(f"{house.manage_url}/console/destinations")
-        page.fill("input[name=token]", house.token)
-        page.get_by_role("button", name="Sign in").first.click()
-        expect(page.get_by_role("heading", name="Destinations")).to_be_visible()
+        sign_in(page, house, next_path="/console/destinations")
         yield page
+
+
+@pytest.fixture
+def page(house: RunningHouse, signed_in: Page) -> Page:
+    signed_in.goto(f"{house.manage_url}/console/destinations")
+    return signed_in
 
 
 def test_somebody_finds_a_destination_in_the_catalogue_and_connects_it(

@@ -11,7 +11,7 @@ from console_visit import sign_in
 from playwright.sync_api import Browser, Page, expect
 from receiver import Receiver, open_receiver
 
-from headwater.contracts.house import RunningHouse, running_house, until
+from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
 
 NASTY = "<img src=x onerror=alert(1)>"
 
@@ -24,17 +24,23 @@ def receiver() -> Generator[Receiver]:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Generator[RunningHouse]:
-    with running_house(tmp_path_factory.mktemp("house")) as running:
+    with running_house(tmp_path_factory.mktemp("house"), *IN_ONE_PROCESS) as running:
         running.connect("webhook", {"url": receiver.url}, name=f"Hook {NASTY}")
         yield running
 
 
-@pytest.fixture
-def page(house: RunningHouse, browser: Browser) -> Generator[Page]:
+@pytest.fixture(scope="module")
+def signed_in(house: RunningHouse, browser: Browser) -> Generator[Page]:
     with watched_page(browser) as (page, _):
         page.set_default_timeout(10_000)
         sign_in(page, house, next_path="/console/events")
         yield page
+
+
+@pytest.fixture
+def page(house: RunningHouse, signed_in: Page) -> Page:
+    signed_in.goto(f"{house.manage_url}/console/events")
+    return signed_in
 
 
 def track(house: RunningHouse, name: str, message_id: str, **more: object) -> None:

@@ -11,7 +11,7 @@ from chromium import watched_page
 from console_visit import sign_in
 from playwright.sync_api import Browser, Page, expect
 
-from headwater.contracts.house import RunningHouse, running_house, until
+from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
 
 NASTY = "<img src=x onerror=alert(1)>"
 SPACE = "/headwater/spaces/default"
@@ -19,7 +19,7 @@ SPACE = "/headwater/spaces/default"
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHouse]:
-    with running_house(tmp_path_factory.mktemp("house")) as running:
+    with running_house(tmp_path_factory.mktemp("house"), *IN_ONE_PROCESS) as running:
         fill(running)
         yield running
 

@@ -13,22 +13,29 @@ from console_visit import add_user, sign_in, sign_in_with_password
 from playwright.sync_api import Browser, Page, expect
 
 from headwater import __version__
-from headwater.contracts.house import RunningHouse, running_house, until
+from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
 
 PATIENCE = 15_000
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHouse]:
-    with running_house(tmp_path_factory.mktemp("settings")) as house:
+    with running_house(tmp_path_factory.mktemp("settings"), *IN_ONE_PROCESS) as house:
         yield house
 
 
-@pytest.fixture
-def page(browser: Browser, house: RunningHouse) -> Generator[Page]:
-    with watched_page(browser, viewport={"width": 1280, "height": 900}) as (page, _):
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, house: RunningHouse) -> Generator[Page]:
+    with watched_page(browser) as (page, _):
         sign_in(page, house, next_path="/console/settings")
         yield page
+
+
+@pytest.fixture
+def page(signed_in: Page, house: RunningHouse) -> Page:
+    signed_in.set_viewport_size({"width": 1280, "height": 900})
+    signed_in.goto(f"{house.manage_url}/console/settings")
+    return signed_in
 
 
 def status(house: RunningHouse, path: str, token: str = "") -> int:
@@ -149,8 +156,8 @@ def test_the_audit_trail_is_filtered_by_kind_and_by_id(page: Page, house: Runnin
 
 
 @pytest.mark.parametrize("part", ["", "/people", "/tokens", "/health", "/storage", "/audit"])
-def test_the_settings_fit_on_a_telephone(browser: Browser, house: RunningHouse, part: str) -> None:
-    with watched_page(browser, viewport={"width": 390, "height": 800}) as (page, _):
-        sign_in(page, house, next_path=f"/console/settings{part}")
-        expect(page.get_by_role("navigation", name="Parts")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+def test_the_settings_fit_on_a_telephone(signed_in: Page, house: RunningHouse, part: str) -> None:
+    signed_in.set_viewport_size({"width": 390, "height": 800})
+    signed_in.goto(f"{house.manage_url}/console/settings{part}")
+    expect(signed_in.get_by_role("navigation", name="Parts")).to_be_visible()
+    assert signed_in.evaluate("document.documentElement.scrollWidth") <= 390

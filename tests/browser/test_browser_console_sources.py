@@ -11,23 +11,29 @@ from chromium import watched_page
 from console_visit import sign_in
 from playwright.sync_api import Browser, Page, expect
 
-from headwater.contracts.house import RunningHouse, running_house, until
+from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
 
 NASTY = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHouse]:
-    with running_house(tmp_path_factory.mktemp("house")) as running:
+    with running_house(tmp_path_factory.mktemp("house"), *IN_ONE_PROCESS) as running:
         yield running
 
 
-@pytest.fixture
-def page(house: RunningHouse, browser: Browser) -> Generator[Page]:
+@pytest.fixture(scope="module")
+def signed_in(house: RunningHouse, browser: Browser) -> Generator[Page]:
     with watched_page(browser) as (page, _):
         page.set_default_timeout(10_000)
         sign_in(page, house, next_path="/console/sources")
         yield page
+
+
+@pytest.fixture
+def page(house: RunningHouse, signed_in: Page) -> Page:
+    signed_in.goto(f"{house.manage_url}/console/sources")
+    return signed_in
 
 
 def make(house: RunningHouse, slug: str, name: str, kind: str = "python") -> tuple[str, str]:

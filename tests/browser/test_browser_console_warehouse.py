@@ -7,32 +7,36 @@ from urllib.parse import quote
 
 import pytest
 from chromium import watched_page
+from console_visit import sign_in
 from playwright.sync_api import Browser, Page, expect
 
 from headwater.console.parts.warehouses.examples import EXAMPLES
-from headwater.contracts.house import RunningHouse, running_house, until
+from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
 
 NASTY = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHouse]:
-    with running_house(tmp_path_factory.mktemp("house")) as running:
+    with running_house(tmp_path_factory.mktemp("house"), *IN_ONE_PROCESS) as running:
         batch = [{"type": "track", "userId": f"u{at}", "event": NASTY, "properties": {"n": at}} for at in range(120)]
         running.send("/v1/batch", {"batch": batch})
         until(lambda: running.query("SELECT count(*) FROM events") == [[120]], what="for the events")
         yield running
 
 
-@pytest.fixture
-def page(house: RunningHouse, browser: Browser) -> Generator[Page]:
+@pytest.fixture(scope="module")
+def signed_in(house: RunningHouse, browser: Browser) -> Generator[Page]:
     with watched_page(browser) as (page, _):
         page.set_default_timeout(15_000)
-        page.goto(f"{house.manage_url}/console/warehouse")
-        page.fill("input[name=token]", house.token)
-        page.get_by_role("button", name="Sign in").first.click()
-        expect(page.get_by_role("heading", name="Warehouse")).to_be_visible()
+        sign_in(page, house, next_path="/console/warehouse")
         yield page
+
+
+@pytest.fixture
+def page(house: RunningHouse, signed_in: Page) -> Page:
+    signed_in.goto(f"{house.manage_url}/console/warehouse")
+    return signed_in
 
 
 def test_a_query_runs_with_ctrl_enter_and_its_rows_are_paged_sorted_and_drawn(page: Page, house: RunningHouse) -> None:

@@ -16,14 +16,17 @@ import urllib.request
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from headwater.app.settings import child_environment
+from headwater.app.shapes import ROLE_NAMES
 from headwater.spec.wire import JSON
 
 WRITE_KEY = "a-write-key-for-tests"
 CHILD = "headwater.app.child"
 TOKEN = "hw_a_token_for_tests"
+IN_ONE_PROCESS: Final = ROLE_NAMES
+"""Arguments of `running_house` where several processes prove nothing more: one starts in half the time."""
 
 
 class RunningHouse:
