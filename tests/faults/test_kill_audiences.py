@@ -28,7 +28,7 @@ from headwater.eventlog.backends.sqlite import SqliteLog
 from headwater.eventlog.streams import PROCESSED
 from headwater.profiles.computing.items import item_of
 from headwater.profiles.computing.standing import decode as decode_standing
-from headwater.profiles.computing.standing import values
+from headwater.profiles.computing.standing import holds, values
 from headwater.profiles.known import State, bound, fold, traits, unite
 from headwater.profiles.known import decode as decode_state
 from headwater.profiles.language import compile_query, parse
@@ -241,7 +241,7 @@ def evaluate(items: list[Any], written: dict[str, Any], now: int) -> dict[str, A
         for item in items:
             compiled.fold(state, item)
         value = compiled.value(state, written | found, now)
-        if value not in (None, False):
+        if holds(value):
             found[key] = value
     return found
 
@@ -255,7 +255,7 @@ def check(store: Store, records: list[Record], ids: dict[str, str]) -> None:
     kept = store.run(lambda one: known.of_people(one, truth.values))
     for id, expected in truth.values.items():
         held = values(decode_standing(stood[id])) if id in stood else {}
-        assert {key: value for key, value in held.items() if value not in (None, False)} == expected, id
+        assert {key: value for key, value in held.items() if holds(value)} == expected, id
         found, wanted = unite(map(decode_state, kept[id])), truth.known[id]
         assert found is not None and wanted is not None
         assert (found.events, found.names, traits_of(found)) == (wanted.events, wanted.names, traits_of(wanted)), id

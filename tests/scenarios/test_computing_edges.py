@@ -1,0 +1,304 @@
+"""What a tester would try of audiences (contract: profiles-governance 3.15): who is told what, under which names."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from computing_house import DAY, House, moves, traits_told
+
+from headwater.profiles.computing.past import Wanted
+from headwater.spec.computation import Call, Connection, IdSync, default_calls
+from headwater.spec.timestamps import format_moment
+from headwater.store import computations
+
+ORDERS = "event('Order').within(7 days).count() >= 1"
+CALLS = default_calls("audience", "USERS")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.store.close()
+
+
+def connection(id: str, **fields: Any) -> Connection:
+    return Connection(id=f"con_{id}", destination_id=id, **{"calls": CALLS, **fields})
+
+
+def heard(said: list[dict[str, Any]], destination_id: str, kind: str = "track") -> list[dict[str, Any]]:
+    """What one destination is told with calls of a type."""
+    return [each for each in said if each["integrations"].get(destination_id) and each["type"] == kind]
+
+
+def ids(message: dict[str, Any]) -> tuple[str, ...]:
+    """The identifiers that a call carries, with those under other names."""
+    context = message["context"]
+    others = [f"{one['type']}={one['id']}" for one in context.get("externalIds", ())]
+    email = (context.get("traits") or message.get("traits") or {}).get("email")
+    return tuple(each for each in (message.get("userId"), email, *others) if each)
+
+
+async def know(house: House, user: str, *emails: str, **more: Any) -> None:
+    for email in emails:
+        await house.work({"type": "identify", "userId": user, "traits": {"email": email}, **more})
+
+
+def test_each_user_id_and_each_email_is_told_of_entering_and_leaving(house: House) -> None:
+    async def story() -> None:
+        house.define("buyers", ORDERS)
+        await know(house, "u1", "a@x", "b@x", "c@x")
+        await house.work({"type": "alias", "userId": "u2", "previousId": "u1"})
+        entered = await house.work({"event": "Order", "userId": "u1"})
+        house.now += 7 * DAY + 1
+        left = await house.work()
+        for said in (entered, left):
+            assert len(heard(said, "hook")) == len(heard(said, "hook", "identify")) == 5
+            assert {ids(each)[-1] for each in heard(said, "hook")} == {"a@x", "b@x", "c@x"}
+            assert {each.get("userId") for each in heard(said, "hook")} == {"u1", "u2", None}
+        assert len({each["messageId"] for each in entered + left}) == 20
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("sync", "entered"),
+    [
+        ([IdSync(external_id="email", strategy="first")], [("a@x",)]),
+        ([IdSync(external_id="email", strategy="last")], [("c@x",)]),
+        ([IdSync(external_id="email", strategy="all")], [("a@x",), ("b@x",), ("c@x",)]),
+        ([IdSync(external_id="email", strategy="last", map_to="mail")], [("mail=c@x",)]),
+        (
+            [IdSync(external_id="user_id", strategy="last"), IdSync(external_id="email", strategy="all")],
+            [("u1", "a@x"), ("u1", "b@x"), ("u1", "c@x")],
+        ),
+        ([IdSync(external_id="ios.idfa", strategy="last")], []),
+    ],
+)
+def test_identifiers_are_told_as_the_connection_wants_and_all_of_them_of_leaving(
+    house: House, sync: list[IdSync], entered: list[tuple[str, ...]]
+) -> None:
+    async def story() -> None:
+        house.define("buyers", ORDERS, connections=(connection("one", id_sync=tuple(sync)),))
+        await know(house, "u1", "a@x", "b@x", "c@x")
+        said = await house.work({"event": "Order", "userId": "u1"})
+        assert sorted(ids(each) for each in heard(said, "one")) == entered
+        house.now += 7 * DAY + 1
+        left = {each.get("userId") or ids(each)[-1] for each in heard(await house.work(), "one")}
+        assert left == {"u1", "a@x", "b@x", "c@x"}
+
+    asyncio.run(story())
+
+
+def test_two_connections_hear_under_names_of_their_own(house: House) -> None:
+    def renamed(entered: str, exited: str) -> tuple[Call, ...]:
+        names = {"entered": entered, "exited": exited}
+        return tuple(msgspec.structs.replace(each, name=names.get(each.id, each.name)) for each in CALLS)
+
+    async def story() -> None:
+        house.define(
+            "buyers",
+            ORDERS,
+            connections=(
+                connection("one", calls=renamed("Began", "Ended")),
+                connection("two", calls=renamed("Came", "Went")),
+                connection("off", enabled=False),
+            ),
+        )
+        said = await house.work({"event": "Order", "userId": "u1"})
+        house.now += 7 * DAY + 1
+        said += await house.work()
+        assert [each["event"] for each in heard(said, "one")] == ["Began", "Ended"]
+        assert [each["event"] for each in heard(said, "two")] == ["Came", "Went"]
+        assert heard(said, "off") == []
+        identify = heard(said, "one", "identify")
+        assert identify == heard(said, "two", "identify"), "what is the same for both is said once"
+        assert [each["traits"] for each in identify] == [{"buyers": True}, {"buyers": False}]
+
+    asyncio.run(story())
+
+
+def test_a_new_email_of_a_member_is_told_and_membership_stays(house: House) -> None:
+    async def story() -> None:
+        audience = house.define("buyers", ORDERS)
+        await know(house, "u1", "a@x")
+        assert len(heard(await house.work({"event": "Order", "userId": "u1"}), "hook")) == 2
+        said = await house.work({"type": "identify", "userId": "u1", "traits": {"email": "b@x"}})
+        assert [ids(each) for each in heard(said, "hook")] == [("b@x",)]
+        assert heard(said, "hook")[0]["properties"] == {"audience_key": "buyers", "buyers": True}
+        assert house.run(audience).size == 1
+        assert await house.work({"event": "Order", "userId": "u1"}) == []
+
+    asyncio.run(story())
+
+
+def test_traits_go_along_and_mobile_ids_only_where_that_is_asked(house: House) -> None:
+    phone = {"device": {"type": "ios", "id": "phone"}}
+
+    async def story() -> None:
+        calls = tuple(
+            msgspec.structs.replace(each, traits=("plan", "none"), mapping={"plan": "tier"}) for each in CALLS
+        )
+        house.define("buyers", ORDERS, connections=(connection("one"), connection("all", mobile_ids=True, calls=calls)))
+        await house.work({"type": "identify", "userId": "u1", "traits": {"plan": "pro"}, "context": phone})
+        said = await house.work({"event": "Order", "userId": "u1"})
+        assert [ids(each) for each in heard(said, "one")] == [("u1",)]
+        assert sorted(ids(each) for each in heard(said, "all")) == [("ios.id=phone",), ("u1",)]
+        told = [each["properties"] for each in heard(said, "all")]
+        assert told == [{"tier": "pro", "audience_key": "buyers", "buyers": True}] * 2
+        identified = [each["traits"] for each in heard(said, "all", "identify")]
+        assert identified == [{"tier": "pro", "buyers": True}] * 2
+
+    asyncio.run(story())
+
+
+def test_a_connection_made_while_an_audience_is_worked_out_hears_of_each_member_once(house: House) -> None:
+    async def story() -> None:
+        await house.work(*({"type": "identify", "userId": f"u{each}", "traits": {"vip": True}} for each in range(3)))
+        audience = house.define("vips", "trait('vip') = true", told=False)
+        await house.fold(dies="before it asked anybody")
+        assert house.run(audience).phase != "LIVE"
+        house.store.run(lambda one: computations.update(one, audience.id, connections=(connection("late"),)))
+        assert sorted(moves(await house.work())) == [(f"u{each}", "vips", True) for each in range(3)]
+
+    asyncio.run(story())
+
+
+def test_the_people_of_an_account_hear_of_it_through_a_connection_made_later(house: House) -> None:
+    async def story() -> None:
+        audience = house.define("active", "ANY event('Login').count() >= 1", level="ACCOUNTS", told=False)
+        await house.work(
+            {"type": "group", "userId": "u1", "groupId": "g"},
+            {"type": "group", "userId": "u2", "groupId": "g"},
+            {"event": "Login", "userId": "u1"},
+        )
+        house.now += 1
+        await house.work()
+        late = connection("late", calls=default_calls("audience", "ACCOUNTS"))
+        house.store.run(lambda one: computations.update(one, audience.id, connections=(late,)))
+        said = await house.work()
+        assert sorted(moves(said)) == [("u1", "active", True), ("u2", "active", True)], "also who did nothing"
+        assert [each["groupId"] for each in heard(said, "late", "group")] == ["g"]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("word", "holds"), [("ANY", None), ("ALL", True), ("ALL NOT", True)])
+def test_of_an_account_without_people_all_and_none_hold(house: House, word: str, holds: bool | None) -> None:
+    async def story() -> None:
+        house.define("some", f"{word} event('Login').count() >= 1", level="ACCOUNTS")
+        await house.work({"userId": "u1", "event": "Login", "context": {"groupId": "g"}})
+        house.now += 1
+        await house.work()
+        assert house.values("group_id:g").get("some") is holds
+
+    asyncio.run(story())
+
+
+def test_late_events_count_where_they_happened_and_none_in_the_future(house: House) -> None:
+    def at(days: float) -> str:
+        return format_moment(house.now + int(days * DAY))
+
+    async def story() -> None:
+        house.define("buyers", ORDERS)
+        assert await house.work({"event": "Order", "userId": "u1", "timestamp": at(-7.01)}) == []
+        said = await house.work({"event": "Order", "userId": "u1", "timestamp": at(-6.9)})
+        assert moves(said) == [("u1", "buyers", True)]
+        assert moves(await house.work({"event": "Order", "userId": "u2", "timestamp": at(30)})) == [
+            ("u2", "buyers", True)
+        ]
+        house.now += DAY
+        assert moves(await house.work()) == [("u1", "buyers", False)]
+        house.now += 7 * DAY
+        assert moves(await house.work()) == [("u2", "buyers", False)], "a clock that is ahead holds nobody for ever"
+
+    asyncio.run(story())
+
+
+def test_who_lacks_a_trait_enters_when_it_is_taken_away(house: House) -> None:
+    async def story() -> None:
+        house.define("nobodys", "NOT trait('plan').exists()")
+        house.define("others", "trait('plan').differs('pro')")
+        said = await house.work({"event": "Any", "userId": "u1"})
+        assert moves(said) == [("u1", "nobodys", True)], "what is missing does not differ"
+        said = await house.work({"type": "identify", "userId": "u1", "traits": {"plan": "free"}})
+        assert sorted(moves(said)) == [("u1", "nobodys", False), ("u1", "others", True)]
+        said = await house.work({"type": "identify", "userId": "u1", "traits": {"plan": None}})
+        assert sorted(moves(said)) == [("u1", "nobodys", True), ("u1", "others", False)]
+
+    asyncio.run(story())
+
+
+def test_a_trait_is_told_when_its_value_changes_and_not_before_it_has_one(house: House) -> None:
+    async def story() -> None:
+        house.define("top", "event('Order').mode(property('sku'), 2)", kind="trait")
+        house.define("skus", "event('Order').unique(property('sku'))", kind="trait")
+        house.define("least", "event('Order').min(property('total'))", kind="trait")
+        orders = [("b", "12.50"), ("a", None), ("b", -3), ("a", "NaN"), ("a", {"x": 1})]
+        told: list[tuple[Any, ...]] = []
+        for sku, total in orders:
+            body = {"event": "Order", "userId": "u1", "properties": {"sku": sku, "total": total}}
+            said = await house.work(body)
+            told.append(tuple(value for key in ("top", "skus", "least") for _, value in traits_told(said, key)))
+        assert told == [(["b"], 12.5), (["a", "b"],), ("b", -3), ("a",), ()]
+        assert house.values("user_id:u1") == {"top": "a", "skus": ["a", "b"], "least": -3}
+
+    asyncio.run(story())
+
+
+def test_a_definition_that_refers_to_what_was_removed_is_not_met_any_more(house: House) -> None:
+    async def story() -> None:
+        first = house.define("buyers", ORDERS)
+        second = house.define("vips", "trait('buyers') = true")
+        assert len(moves(await house.work({"event": "Order", "userId": "u1"}))) == 2
+        house.store.run(lambda one: computations.update(one, first.id, enabled=False))
+        house.store.run(lambda one: computations.delete(one, first.id))
+        assert moves(await house.work({"event": "Other", "userId": "u2"})) == []
+        assert house.run(second).phase == "LIVE"
+        again = house.define("buyers", "event('Order').count() >= 9")
+        await house.work({"event": "Order", "userId": "u3"})
+        assert again.id != first.id
+        assert "buyers" not in house.values("user_id:u3")
+
+    asyncio.run(story())
+
+
+class Asked:
+    """A past that is empty, and knows what it was asked."""
+
+    def __init__(self) -> None:
+        self.wanted: list[Wanted] = []
+
+    async def reaches(self, until: Any) -> bool:
+        return True
+
+    async def count(self, job: str, space_id: str, wanted: list[Wanted], until: Any, *, progress: Any) -> None:
+        self.wanted += wanted
+
+    async def counted(self, job: str, after: str) -> Any:
+        for page in ([],) * 0:
+            yield page
+
+    async def forget(self, job: str) -> None:
+        pass
+
+
+def test_history_is_counted_for_as_many_days_as_are_wanted_and_not_where_it_is_not(house: House) -> None:
+    async def story() -> None:
+        week = house.define("week", ORDERS, history_days=7)
+        ever = house.define("ever", ORDERS)
+        house.define("new", ORDERS, history=False)
+        house.define("pros", "trait('plan') = 'pro'")
+        past = Asked()
+        await house.fold(past)
+        await house.fold(past)
+        assert {one.name: one.since_ms for one in past.wanted} == {
+            week.counted_as: house.now - 7 * DAY,
+            ever.counted_as: 0,
+        }
+        assert {(run.phase, run.error) for run in house.store.run(computations.read_runs).values()} == {("LIVE", "")}
+
+    asyncio.run(story())
