@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from headwater.contracts.doubles import Recorder
-from headwater.contracts.house import RunningHouse, running_house, until
+from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "clients.md"
 TABLES = {
@@ -136,7 +136,7 @@ def recording() -> Generator[Recorder]:
 def house_with_webhook(folder: Path, **environment: str) -> Generator[Downstream]:
     """Run a house with a recording webhook until the block ends. `environment` is that of `running_house`."""
     quick = {"WAREHOUSE_LOAD_EVERY_SECONDS": "0.5", "WAREHOUSE_ARCHIVE_EVERY_SECONDS": "0.5"}
-    with recording() as recorder, running_house(folder, **quick | environment) as house:
+    with recording() as recorder, running_house(folder, *IN_ONE_PROCESS, **quick | environment) as house:
         downstream = Downstream(house, recorder)
         downstream.connect()
         yield downstream

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from headwater.contracts.house import RunningHouse, running_house, until
+from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
 from headwater.eventlog import Record
 from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import COLLECTED, PROCESSED
@@ -220,7 +220,7 @@ def profiles(house: RunningHouse, *names: str) -> list[str]:
 
 @pytest.mark.timeout(120)
 def test_the_life_of_two_people_in_a_real_house(tmp_path: Path) -> None:
-    with running_house(tmp_path) as house:
+    with running_house(tmp_path, *IN_ONE_PROCESS) as house:
         send: Callable[..., Any] = house.send
         # Ann browses, signs up, and comes back on a second device.
         send("/v1/page", {"anonymousId": "laptop", "name": "Home"})

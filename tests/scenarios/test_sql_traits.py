@@ -10,7 +10,7 @@ from typing import Any
 
 from manage_house import ManageHouse, running
 
-from headwater.contracts.house import RunningHouse, running_house, until
+from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
 from headwater.store import sql_traits
 from headwater.store import workspace as workspaces
 
@@ -39,7 +39,8 @@ def order(user: str, price: float, at: str = "2024-03-01T10:00:00.000Z") -> dict
 
 
 def test_what_a_query_gives_becomes_traits_of_profiles_and_goes_when_it_is_gone(tmp_path: Path) -> None:
-    with running_house(tmp_path, WAREHOUSE_DEFAULT_DUCKDB="false", WAREHOUSE_ARCHIVE_EVERY_SECONDS="0.2") as house:
+    quick = {"WAREHOUSE_DEFAULT_DUCKDB": "false", "WAREHOUSE_ARCHIVE_EVERY_SECONDS": "0.2"}
+    with running_house(tmp_path, *IN_ONE_PROCESS, **quick) as house:
         token = house.ask("POST", "/headwater/spaces/default/tokens", {"name": "T"})["text"]
         for one in (order("ann", 10.5), order("ann", 4.5, "2024-03-02T10:00:00Z"), order("bob", 1)):
             house.send("/v1/track", one)
