@@ -13,7 +13,7 @@ from chromium import watched_page
 from console_visit import sign_in
 from playwright.sync_api import Browser, Page, expect
 
-from headwater.contracts.house import RunningHouse, free_port, running_house, until
+from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, free_port, running_house, until
 
 NASTY = "<img src=x onerror=alert(1)>"
 PATIENCE = 15_000
@@ -21,7 +21,7 @@ PATIENCE = 15_000
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHouse]:
-    with running_house(tmp_path_factory.mktemp("overview")) as house:
+    with running_house(tmp_path_factory.mktemp("overview"), *IN_ONE_PROCESS) as house:
         yield house
 
 

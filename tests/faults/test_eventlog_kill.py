@@ -103,7 +103,7 @@ def test_rolling_survives_being_killed_at_any_instant(tmp_path: Path) -> None:
     instants = random.Random(SEED)
     starts: dict[str, int] = {}
     for number in range(ROUNDS):
-        folder = tmp_path / str(number // 30)
+        folder = tmp_path / str(number // 10)
         starts = starts if folder.exists() else dict.fromkeys(WRITERS, 0)
         work = Round(folder, starts)
         time.sleep(instants.uniform(0, 0.12))
