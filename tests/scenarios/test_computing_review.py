@@ -9,15 +9,18 @@ import msgspec
 import pytest
 from computing_house import DAY, House, moves
 
+from headwater import telemetry
+from headwater.eventlog import Record
 from headwater.eventlog.streams import COLLECTED
 from headwater.profiles.computing import people, stage
+from headwater.profiles.computing.findings import Findings
 from headwater.profiles.computing.past import Counted, Wanted
 from headwater.profiles.computing.rounds import look_at_those_due
 from headwater.profiles.loop import Folding
 from headwater.spec.computation import Connection, Run, default_calls
-from headwater.spec.event import decode_collected
+from headwater.spec.event import CollectedHeader, decode_collected, encode_header
 from headwater.spec.settings import ProfilesSettings
-from headwater.store import computations, standing
+from headwater.store import components, computations, standing
 from headwater.store import workspace as workspaces
 from headwater.store.snapshot import Snapshot
 
@@ -439,5 +442,90 @@ def test_an_event_that_cannot_be_counted_costs_itself_alone(house: House, monkey
             {"event": "Order", "userId": "u3"},
         )
         assert {who for who, _, _ in moves(said)} == {"u1", "u3"}
+
+    asyncio.run(story())
+
+
+HOSTILE = [
+    b"1" + b"0" * 40,
+    b"-1e308",
+    b"1e308",
+    b'"a\\u0000b"',
+    b"[" * 60 + b"]" * 60,
+    b'{"$":{"":[null,{"a.b":1e-320}]}}',
+    b'"' + "é".encode() * 9_000 + b'"',
+    b"[" + b",".join(b'"%d"' % each for each in range(3_000)) + b"]",
+    b"{" + b",".join(b'"p%d":%d' % (each, each) for each in range(1_500)) + b"}",
+    b'"1970-01-01T00:00:00Z"',
+    b'"9e999999999"',
+    b"true",
+]
+
+
+def test_nothing_that_a_stranger_sends_stops_the_fold(house: House) -> None:
+    async def story() -> None:
+        for place, by in enumerate(("sum", "avg", "max", "min", "first", "last", "mode", "unique")):
+            house.define(f"t{place}", f"event('Order').{by}(property('p'))", kind="trait")
+        house.define("many", "event('Order').where(property('p') >= 3).count() >= 1")
+        house.define("text", "event('Order').where(property('p').contains('1')).within(3 days).count() >= 1")
+        house.define("trait", "trait('p') >= 3 OR trait('p').contains('1')")
+        house.define("deep", "event('Order').where(property('p.$.a') = 1).count() >= 1")
+        await house.work()
+        before = telemetry.PROFILES_FAILURES._value.get()
+        for place, value in enumerate(HOSTILE):
+            for kind, field in (("track", "properties"), ("identify", "traits")):
+                body = b'{"type":"%b","event":"Order","userId":"u1","messageId":"h%d%b","%b":{"p":%b}}'
+                raw = body % (kind.encode(), place, kind.encode(), field.encode(), value)
+                header = CollectedHeader(kind, house.source_id, "k", house.now + place)
+                await house.log.append(COLLECTED, 0, [Record(b"", encode_header(header), raw)])
+        said = await house.work({"event": "Order", "userId": "u2", "properties": {"p": 5}})
+        assert ("u2", "many", True) in moves(said)
+        assert house.values("user_id:u2")["t0"] == 5
+        assert telemetry.PROFILES_FAILURES._value.get() == before
+
+    asyncio.run(story())
+
+
+def test_a_partition_that_has_not_heard_of_an_edit_takes_nothing_back(house: House) -> None:
+    old = house.define("buyers", "event('Order').count() >= 1")
+    newer = Run(computation_id=old.id, version=2, since={1: 7}, size=4)
+    house.store.run(lambda one: computations.write_runs(one, [newer]))
+    before = Run(computation_id=old.id, version=1, phase="LIVE", since={0: 1, 1: 1}, size=4)
+    for owner in (True, False):
+        found = Findings(sizes={old.id: 1})
+        house.store.run(
+            lambda one, found=found, owner=owner: found.write_runs(
+                one, {old.id: before}, alone=False, owner=owner, now=house.now
+            )
+        )
+    run = house.run(old)
+    assert (run.version, run.since, run.size, run.phase) == (2, {1: 7}, 5, "PREPARING")
+
+
+def test_only_the_newest_moves_are_kept(house: House, monkeypatch: Any) -> None:
+    async def story() -> None:
+        monkeypatch.setattr(stage, "TRIM_AFTER", 4)
+        monkeypatch.setattr(standing, "KEPT_MOVES", 3)
+        audience = house.define("buyers", "event('Order').count() >= 1")
+        await house.work()
+        await house.work(*({"event": "Order", "userId": f"u{each}"} for each in range(6)))
+        assert len(house.store.run(lambda one: standing.latest_moves(one, audience.id))) == 3
+
+    asyncio.run(story())
+
+
+def test_who_is_known_no_more_leaves_although_nothing_comes(house: House) -> None:
+    async def story() -> None:
+        audience = house.define("buyers", "event('Order').count() >= 1")
+        await house.work({"event": "Order", "userId": "u1", "anonymousId": "a1"})
+        assert house.run(audience).size == 1
+        owner = house.owner("user_id:u1")
+        found = house.store.run(lambda one: components.component(one, owner))
+        (link,) = (each for each in found.links if each.identifier == "user_id:u1")
+        house.store.run(lambda one: components.remove(one, house.space_id, link, house.now, "somebody"))
+        house.now += 1
+        await house.work()
+        assert (house.values("anonymous_id:a1"), house.run(audience).size) == ({"buyers": False}, 0)
+        assert due(house) == {}
 
     asyncio.run(story())

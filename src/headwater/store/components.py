@@ -187,8 +187,9 @@ def list_apart(connection: Connection, space_id: str, limit: int) -> tuple[list[
 def remove(connection: Connection, space_id: str, link: Link, at: int, by: str) -> Link:
     """Take an identifier from its profile, remember that it was there, and return it so.
 
-    Merges that it caused stay. Whoever remembers parts of the graph is told to forget them. `by` is who did it. Raises
-    SenderError 404 when the profile does not have it any more.
+    Merges that it caused stay. Whoever remembers parts of the graph is told to forget them, and whoever works out
+    audiences to look at the profile. `by` is who did it. Raises SenderError 404 when the profile does not have it any
+    more.
     """
     here = (identifiers.c.space_id == space_id, identifiers.c.identifier == link.identifier)
     gone = connection.execute(identifiers.delete().where(*here, identifiers.c.profile_id == link.profile_id))
@@ -201,8 +202,9 @@ def remove(connection: Connection, space_id: str, link: Link, at: int, by: str) 
     removed = msgspec.structs.replace(link, removed_at=at, removed_by=by)
     row = msgspec.structs.asdict(removed) | {"space_id": space_id, "cause": _write_cause(link.cause).decode()}
     connection.execute(removed_identifiers.insert().values(row))
-    owner = sa.select(profiles.c.canonical_id).where(profiles.c.id == link.profile_id).scalar_subquery()
+    owner = connection.execute(sa.select(profiles.c.canonical_id).where(profiles.c.id == link.profile_id)).scalar_one()
     connection.execute(profiles.update().where(profiles.c.id == owner).values(version=profiles.c.version + 1))
+    standing.make_due(connection, standing.ANYWHERE, [owner], at)
     _rewire(connection, space_id)
     return removed
 

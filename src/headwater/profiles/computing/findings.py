@@ -87,7 +87,11 @@ class Findings(msgspec.Struct):
         written: list[Run] = []
         for id in changed:
             run, there = self.grown(runs[id]), kept.get(id)
-            if there is not None and there.version == run.version:
+            if there is not None and there.version > run.version:  # another partition has heard of an edit before
+                if not owner:
+                    continue
+                run = self.grown(there)
+            elif there is not None and there.version == run.version:
                 base = run if owner else there
                 run = msgspec.structs.replace(base, since=there.since | run.since)
             written.append(msgspec.structs.replace(run, updated_at=now))

@@ -81,17 +81,13 @@ async def _account(stage: Stage, store: Store, person: Person, rules: Rules, now
     users, identifiers = await store.read(
         lambda connection: _users(connection, person.id, told=any(each.computation.connections for each in asked))
     )
-    traits = stage.traits(person, rules.traits)
     people_told = tuple(sorted(identifiers.items()))
-    stage.ask(
-        person,
-        rules,
-        [each.place for each in asked],
-        traits,
-        _answer(users, rules),
-        now=now,
-        people=people_told,
-    )
+    places = [each.place for each in asked]
+    try:
+        traits = stage.traits(person, rules.traits)
+        stage.ask(person, rules, places, traits, _answer(users, rules), now=now, people=people_told)
+    except Exception as error:
+        stage.failed("", error)
 
 
 def _answer(users: list[User], rules: Rules) -> Ask:

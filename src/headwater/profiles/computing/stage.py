@@ -7,9 +7,10 @@ lie in several has one standing; the others say whom it should look at.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -27,7 +28,7 @@ from headwater.spec import computation as spec
 from headwater.spec.computation import ENGAGE, Run, Value
 from headwater.spec.event import decode_processed
 from headwater.spec.workspace import Workspace
-from headwater.store import computations
+from headwater.store import computations, standing
 from headwater.store.standing import Move
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from headwater.eventlog import Record
     from headwater.profiles.holding import Holding
     from headwater.store import Store
+
+TRIM_AFTER: Final = 1_000
+"""Moves of a computation after which its oldest are forgotten."""
 
 _log = logging.getLogger("headwater")
 _read_json = msgspec.json.Decoder().decode
@@ -58,6 +62,7 @@ class Stage:
         self.runs: dict[str, Run] = {}
         self._engage: dict[str, str] = {}
         self._failed: set[str] = set()
+        self._moved: Counter[str] = Counter()
         self._forget()
 
     def _forget(self) -> None:
@@ -361,9 +366,13 @@ class Stage:
 
     def write(self, connection: Database, now: int) -> None:
         """Write what was found, within the transaction that moves the fold's place."""
+        self._moved.update(move.computation_id for move in self.found.moves)
         self.found.write(connection, self._partition, self.people.changed.values(), now)
         alone, owner = self._partitions == 1, self._partition == OWNER
         self.found.write_runs(connection, self.runs, alone=alone, owner=owner, now=now)
+        for id in [id for id, moved in self._moved.items() if moved >= TRIM_AFTER]:
+            standing.trim_moves(connection, id)
+            del self._moved[id]
 
     def written(self) -> None:
         """What was found is in the store."""
