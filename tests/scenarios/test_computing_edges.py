@@ -302,3 +302,21 @@ def test_history_is_counted_for_as_many_days_as_are_wanted_and_not_where_it_is_n
         assert {(run.phase, run.error) for run in house.store.run(computations.read_runs).values()} == {("LIVE", "")}
 
     asyncio.run(story())
+
+
+def test_a_size_counts_people_as_they_are_merged_and_parted(house: House) -> None:
+    async def story() -> None:
+        audience = house.define("buyers", ORDERS, known_by=("user_id", "anonymous_id"))
+        await house.work({"event": "Order", "anonymousId": "a1"}, {"event": "Order", "userId": "u1"})
+        assert house.run(audience).size == 2
+        assert await house.work({"event": "Other", "userId": "u1", "anonymousId": "a1"}) == []
+        assert house.run(audience).size == 1
+        house.part("user_id:u1", "anonymous_id:a1")
+        house.now += 1
+        assert moves(await house.work()) == [], "both parts stay members"
+        assert house.run(audience).size == 2
+        house.now += 7 * DAY
+        assert sorted(moves(await house.work())) == [("a1", "buyers", False), ("u1", "buyers", False)]
+        assert house.run(audience).size == 0
+
+    asyncio.run(story())
