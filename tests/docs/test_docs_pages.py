@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import re
 import textwrap
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -86,6 +87,7 @@ def test_python_on_a_page_compiles(code: str) -> None:
     compile(code, "page", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
+@cache
 def commands() -> dict[str, set[str]]:
     """The command line's commands, each with its options."""
     from headwater.app.cli import app
