@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Mapping
+from functools import cache
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote
 
@@ -42,11 +43,14 @@ AnyResponse = Response[Any]
 def application(front: Front, operations: Mapping[str, Operation]) -> Litestar:
     """The ASGI application over the operations of one house."""
     desk = front.desk
-    described = encode(document(operations))
+
+    @cache
+    def described() -> bytes:
+        return encode(document(operations))
 
     @get("/openapi.json", name="openapi")
     async def openapi() -> Response[bytes]:
-        return Response(described, media_type=MediaType.JSON)
+        return Response(described(), media_type=MediaType.JSON)
 
     @get("/docs", name="docs")
     async def docs() -> Response[str]:
