@@ -9,8 +9,8 @@ import pytest
 from headwater.eventlog import Record
 from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import PROCESSED
-from headwater.profiles.known import State, decode, traits, unite
 from headwater.profiles.holding import Lately
+from headwater.profiles.known import State, decode, traits, unite
 from headwater.profiles.loop import GROUP, Folding, profiles
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.settings import ProfilesSettings
