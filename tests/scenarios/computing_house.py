@@ -95,16 +95,17 @@ class House:
         """Have the pipeline process what was collected."""
         snapshot = await Snapshot.take(self.store)
         for partition in range(self.partitions):
+            if not await self.log.lag("pipeline", COLLECTED, partition):
+                continue
             seen = Seen(self.folder / f"seen-{partition}", keep_seconds=86_400, window_ms=DAY)
             walk = Walk(self.log, snapshot, PipelineSettings(), (), store=self.store, partition=partition, seen=seen)
-            stopping = asyncio.Event()
-            task = asyncio.create_task(walk.run(stopping))
+            task = asyncio.create_task(walk.run(asyncio.Event()))
             while await self.log.lag("pipeline", COLLECTED, partition):
                 await asyncio.sleep(0.005)
                 if task.done():
                     task.result()
-            stopping.set()
-            await task
+            task.cancel()  # it waits for more, which would take a second
+            await asyncio.gather(task, return_exceptions=True)
 
     async def fold(self, past: Any = None, *, dies: str | None = None) -> None:
         """Fold what was processed until nothing is left to do, twice over all partitions.
