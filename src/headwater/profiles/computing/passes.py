@@ -111,7 +111,9 @@ class Passes:
         if self._past is None or not runs.counts_the_past(ready):
             self._stage.note(runs.ask(run, "", 0, 0, now))
             return True
-        if not await self._past.reaches(run.since):
+        # Where the stream begins is known for good once it is written: a process that ends before counts from another
+        # place, and must not find an answer up to this one.
+        if ready.id in self._stage.found.begun or not await self._past.reaches(run.since):
             return False
         self._stage.note(runs.begin(run, now))
         return True

@@ -20,8 +20,8 @@ from headwater.spec.computation import MOBILE_IDS, Call, Computation, Connection
 from headwater.spec.limits import MAX_MESSAGE_BYTES
 from headwater.spec.timestamps import format_moment
 
-MAX_MESSAGES: Final = 200
-"""Of one change for one call: who has more identifiers than that is not told under the others."""
+MAX_MESSAGES: Final = {"USERS": 200, "ACCOUNTS": 10_000}
+"""Of one change for one call: who has more identifiers, or people, than that is not told of under the others."""
 
 Ids = tuple[tuple[str, str], ...]
 """The identifiers that one message carries, as type and value, the first being the one that it is for."""
@@ -62,7 +62,7 @@ def messages(
         if not _is_asked(heard.call, computation, change.value):
             continue
         salt = "" if only is None else f"{only.id} {only.resync}"
-        for ids in islice(_addressed(change, told, heard), MAX_MESSAGES):
+        for ids in islice(_addressed(change, told, heard), MAX_MESSAGES[computation.level]):
             body = _body(change, heard.call, told, ids, now)
             body["messageId"] = _message_id(change, told.profile_id, heard, ids, salt)
             body["integrations"] = _integrations(heard.by)
