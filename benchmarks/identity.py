@@ -38,7 +38,7 @@ def make_event(number: int, person: int, extra: dict[str, Any] | None = None) ->
         "type": "track",
         "event": "Order Completed",
         "messageId": f"m{number}",
-        "userId": f"user-{person}",
+        "userId": f"user-{person:08}",
         "anonymousId": f"8c0a6d30-{person:08}-4ea1-9f27-b5c0e1a5a001",
         "timestamp": "2024-01-01T00:00:00.000Z",
         "properties": {"revenue": 9.5, "currency": "CHF", "orderId": f"o{number}"},
@@ -54,7 +54,7 @@ def fill(store: Store, space_id: str, people: int) -> None:
         changes = Changes()
         for person in range(start, min(start + 20_000, people)):
             event = make_event(person, person)
-            profile_id = make_id("use_", AT, str(person))
+            profile_id = make_id("use_", AT + person, str(person))  # ids grow with time, as those of people who come do
             changes.profiles.append(NewProfile(profile_id, "users", AT))
             for name, field in (("user_id", "userId"), ("anonymous_id", "anonymousId")):
                 changes.links.append(Link(f"{name}:{event.body[field]}", profile_id, CAUSE))
