@@ -21,6 +21,7 @@ from headwater.spec.settings import Settings
 
 _log = logging.getLogger("headwater")
 _REST_SECONDS = 30.0
+_LAST_SECONDS = 3.0
 
 
 def serve_roles(settings: Settings, roles: Sequence[str], *, supervised: bool = False) -> int:
@@ -49,6 +50,29 @@ def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
 
 
 async def _serve(settings: Settings, roles: Sequence[str], *, supervised: bool) -> None:
+    try:
+        await _serve_until_told(settings, roles, supervised=supervised)
+    finally:
+        await end_all_others(_LAST_SECONDS)
+
+
+async def end_all_others(seconds: float) -> None:
+    """Cancel the tasks that are left, and go on without those that have not ended after so many seconds.
+
+    One that waits for a server that is gone, such as a browser's socket that was being closed, hears no cancellation:
+    the loop would wait for it for ever.
+    """
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        _, left = await asyncio.wait(others, timeout=seconds)
+        for task in left:
+            _log.debug("left behind: %r", task)
+            asyncio._unregister_task(task)  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+
+
+async def _serve_until_told(settings: Settings, roles: Sequence[str], *, supervised: bool) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
