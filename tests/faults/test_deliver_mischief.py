@@ -8,9 +8,8 @@ import pytest
 
 from headwater.contracts.delivering import QUICK, Bench
 from headwater.contracts.doubles import Answer, Recorder, refusing_port
-from headwater.deliver.classify import NoAnswer
 from headwater.deliver.transport import MAX_ANSWER_BYTES, Transport
-from headwater.spec.destination import Request
+from headwater.spec.destination import NoAnswer, Request
 
 BREAKS = msgspec.structs.replace(QUICK, breaker_failures=3)
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from headwater.deliver.attempt import Attempted, attempt, dry_run
+from headwater.deliver.attempt import Attempted, attempt, preview
 from headwater.deliver.plan import hidden_forms
 from headwater.deliver.redact import SAMPLE_BYTES, sample_request, sample_response
-from headwater.spec.destination import DestinationDefinition, Item, Request, Response
+from headwater.spec.destination import Action, Batch, DestinationDefinition, Item, Request, Response
 from headwater.spec.errors import SetupError
 from headwater.spec.event import EVENT_TYPES
 from headwater.spec.outcome import REASONS, Step
@@ -91,7 +91,10 @@ def check_declaration(definition: DestinationDefinition, slug: str) -> None:
     assert definition.categories, f"{slug} has no category."
     assert definition.event_types, f"{slug} takes no type of event."
     assert definition.event_types <= EVENT_TYPES, f"{slug} takes types of events that do not exist."
-    assert definition.action.description.endswith("."), f"The action of {slug} is not described by a sentence."
+    actions = (definition.action,) if definition.action is not None else definition.actions
+    assert actions, f"{slug} has no action."
+    for action in actions:
+        assert action.description.endswith("."), f"The action {action.slug} of {slug} is not described by a sentence."
     assert 0 < definition.concurrency <= 64, f"The concurrency of {slug} is out of bounds."
     assert definition.requests_per_second >= 0, f"The rate of {slug} is negative."
     keys = [field.key for field in definition.fields]
@@ -117,7 +120,7 @@ def check_case(definition: DestinationDefinition, case: Case) -> None:
         _check_refused(definition, case)
         return
     definition.check(case.settings)
-    batch = definition.batch(case.settings)
+    batch = definition.batch(case.settings) if definition.batch is not None else Batch()
     assert len(case.events) <= batch.items, f"{case.why}\nThe case has more events than a batch of {batch.items}."
     first, ended = _run(definition, case)
     again, _ = _run(definition, case)
@@ -126,7 +129,7 @@ def check_case(definition: DestinationDefinition, case: Case) -> None:
     assert len(first) == len(case.requests), f"{case.why}\nexpected {len(case.requests)} requests, found {len(first)}"
     assert found == case.requests, f"{case.why}\nexpected {case.requests}\nfound    {found}"
     verdict = ended.verdict
-    ending = Ending(verdict.step, verdict.reason, verdict.items)
+    ending = Ending(verdict.step, verdict.reason, {index: own.detail for index, own in verdict.items.items()})
     assert ending == case.ends, f"{case.why}\nexpected {case.ends}\nfound    {ending}"
     assert not verdict.reason or verdict.reason in REASONS[Step(verdict.step)], f"{verdict.reason} is no known reason."
 
@@ -143,7 +146,7 @@ def check_secrets(definition: DestinationDefinition, case: Case) -> None:
     for request in _run(definition, case)[0]:
         echo = msgspec.json.encode([request.url, request.headers, request.body.decode("utf-8", "replace")])
         texts += [sample_request(request, hidden), sample_response(Response(200, {}, echo), hidden, request)]
-    for request in dry_run(definition, case.settings, items(case)):
+    for request in preview(_action(definition), case.settings, items(case), hidden).requests:
         texts.append(repr(request))
     for text in texts:
         assert len(text.encode()) <= SAMPLE_BYTES or text.startswith("Request("), f"{case.why}\nA sample is too long."
@@ -169,7 +172,13 @@ def _run(definition: DestinationDefinition, case: Case) -> tuple[list[Request], 
         canned = case.responses[len(made) - 1] if len(made) <= len(case.responses) else Canned()
         return Response(canned.status, canned.headers, canned.body.encode())
 
-    return made, asyncio.run(attempt(definition, case.settings, items(case), exchange))
+    tried = attempt(_action(definition), case.settings, items(case), exchange, credentials=definition.credentials)
+    return made, asyncio.run(tried)
+
+
+def _action(definition: DestinationDefinition) -> Action:
+    assert definition.action is not None, "a destination with actions has cases of its own"
+    return definition.action
 
 
 def _shown(request: Request, wanted: ExpectedRequest) -> ExpectedRequest:

@@ -21,6 +21,11 @@ What it promises
   say of their beginning, whatever became of them since. Until the chunk's record is folded, the ledger may show a
   negative pending count; it never stays.
 
+A delivery is of an event, a destination and, where the destination has subscriptions, one of those: an event that three
+subscriptions match is three deliveries, each tried, parked, counted and sent again by itself (contract: connections
+6.8). What a destination's filters left of an event is what is sent and kept; a filter or subscription that is changed
+later does not touch what waits, but for one that is removed or switched off, whose deliveries fail (6.3, 6.19).
+
 What it refuses: to reach private addresses that the operator has not allowed, to follow redirects, to show secrets in
 samples, and to promise order.
 
@@ -37,6 +42,9 @@ itself is always there. An attempt whose delivery is parked stands in the row's 
     lane.py       one destination: what waits, what is under way, what became of it
     slots.py      how many requests are under way at once, and whose turn it is
     plan.py       a destination's settings, opened and checked
+    decide.py     what a destination does with an event: filters, then the subscriptions that match
+    ways.py       how an event is tried once it was decided on: grouped, mapped, performed
+    performing.py who performs what is no generator of requests
     attempt.py    drives an action's generator; dry runs
     transport.py  the only way out, with the guard at it (addresses.py)
     classify.py   what an answer means

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from headwater.deliver.classify import NoAnswer, Verdict, classify, classify_silence, retried
-from headwater.deliver.plan import hidden_forms
+from headwater.deliver.classify import Verdict, classify, classify_silence, retried
 from headwater.deliver.redact import redacted
-from headwater.spec.destination import DestinationDefinition, Item, Request, Response, Result, Steps
+from headwater.spec.destination import Action, Exchange, Failed, Item, NoAnswer, Request, Response, Result, Steps
 from headwater.spec.errors import SenderError, SetupError
 from headwater.spec.outcome import Step
 
 _log = logging.getLogger(__name__)
 _MAX_STEPS = 20
-
-Exchange = Callable[[Request], Awaitable[Response]]
+_BISECTED = frozenset({400, 413, 422})
 
 
 class Attempted(msgspec.Struct, frozen=True):
@@ -33,6 +31,20 @@ class Attempted(msgspec.Struct, frozen=True):
     took: float
     request: Request | None = None
     response: Response | None = None
+
+    @classmethod
+    def refused(cls, failed: Mapping[int, Failed]) -> Attempted:
+        """Nothing was tried, because every item failed by itself."""
+        items = {index: item_verdict(why) for index, why in failed.items()}
+        return cls(msgspec.structs.replace(next(iter(items.values())), items=items), 0.0)
+
+    def among(self, indexes: Sequence[int], failed: Mapping[int, Failed]) -> Attempted:
+        """The same among more items: those tried were at `indexes`, the others `failed` by themselves."""
+        if not failed:
+            return self
+        items = {indexes[index]: own for index, own in self.verdict.items.items()}
+        items |= {index: item_verdict(why) for index, why in failed.items()}
+        return msgspec.structs.replace(self, verdict=msgspec.structs.replace(self.verdict, items=items))
 
 
 class Previewed(msgspec.Struct, frozen=True):
@@ -50,24 +62,27 @@ class _Ended(msgspec.Struct, frozen=True):
 
 
 async def attempt(
-    definition: DestinationDefinition, settings: dict[str, Any], items: Sequence[Item], exchange: Exchange
+    action: Action, settings: dict[str, Any], items: Sequence[Item], exchange: Exchange, *, credentials: bool
 ) -> Attempted:
-    """Try once. Raises nothing but bugs of the transport: an action that breaks fails its delivery."""
+    """Try once. Raises nothing but bugs of the transport: an action that breaks fails its delivery.
+
+    `credentials`: the destination has credentials of its owner, who is told when they are refused.
+    """
     started = time.perf_counter()
     request: Request | None = None
     response: Response | None = None
     try:
-        steps = definition.action.steps(settings, items)
+        steps = _begin(action, settings, items)
         for _ in range(_MAX_STEPS):
             step = _advance(steps, response)
             if isinstance(step, _Ended):
-                verdict = _conclude(step.result, response, definition.credentials, len(items))
+                verdict = _conclude(step.result, response, credentials, len(items))
                 break
             request, response = step, None
             response = await exchange(request)
             if retried(response.status):
                 steps.close()
-                verdict = classify(response, credentials=definition.credentials, now=time.time())
+                verdict = classify(response, credentials=credentials, now=time.time())
                 break
         else:
             verdict = Verdict(Step.FAILED_DELIVERY, "INTERNAL", f"The action made more than {_MAX_STEPS} requests.")
@@ -76,17 +91,19 @@ async def attempt(
     return Attempted(verdict, time.perf_counter() - started, request, response)
 
 
-def preview(definition: DestinationDefinition, settings: dict[str, Any], items: Sequence[Item]) -> Previewed:
-    """What would be sent if each request were answered with an empty 200. `settings` are in the clear."""
-    hidden = hidden_forms(definition, settings)
+def preview(action: Action, settings: dict[str, Any], items: Sequence[Item], hidden: tuple[str, ...]) -> Previewed:
+    """What would be sent if each request were answered with an empty 200. `settings` are in the clear.
+
+    `hidden` are what must not show, in all forms.
+    """
     made: list[Request] = []
     response: Response | None = None
     try:
-        steps = definition.action.steps(settings, items)
+        steps = _begin(action, settings, items)
         for _ in range(_MAX_STEPS):
             step = _advance(steps, response)
             if isinstance(step, _Ended):
-                return Previewed(made, failed=step.result or {})
+                return Previewed(made, failed={index: why.detail for index, why in (step.result or {}).items()})
             made.append(redacted(step, hidden))
             response = Response(200, {"content-type": "application/json"}, b"{}")
     except NoAnswer as error:
@@ -94,13 +111,48 @@ def preview(definition: DestinationDefinition, settings: dict[str, Any], items: 
     return Previewed(made)
 
 
-def dry_run(definition: DestinationDefinition, settings: dict[str, Any], items: Sequence[Item]) -> list[Request]:
-    """The requests of a preview. Raises SetupError for settings or events that cannot work."""
-    definition.check(settings)
-    found = preview(definition, settings, items)
-    if found.refusal is not None:
-        raise SetupError(found.refusal.detail) from found.refusal
-    return found.requests
+Try = Callable[[Sequence[Item], Exchange], Awaitable[Attempted]]
+
+
+def bisected(run: Try) -> Try:
+    """Try a batch that is refused as a whole once more in two halves, so that one bad item costs half of the others."""
+
+    async def halving(items: Sequence[Item], exchange: Exchange) -> Attempted:
+        whole = await run(items, exchange)
+        verdict = whole.verdict
+        if len(items) < 2 or verdict.items or verdict.status not in _BISECTED:
+            return whole
+        middle = len(items) // 2
+        first = await run(items[:middle], exchange)
+        second = await run(items[middle:], exchange)
+        return _joined(first, second, middle, len(items))
+
+    return halving
+
+
+def _joined(first: Attempted, second: Attempted, middle: int, count: int) -> Attempted:
+    """Both halves as one: the whole fares as the better half, the items of the other as they did."""
+    parts = [first.verdict.of(index) for index in range(middle)]
+    parts += [second.verdict.of(index) for index in range(count - middle)]
+    better, worse = (first, second) if first.verdict.step is Step.DELIVERED else (second, first)
+    bare = msgspec.structs.replace(better.verdict, items={})
+    items = {index: own for index, own in enumerate(parts) if own != bare}
+    shown = worse if worse.verdict.step is not Step.DELIVERED else better
+    whole = msgspec.structs.replace(bare, items=items)
+    return Attempted(whole, first.took + second.took, shown.request, shown.response)
+
+
+def item_verdict(why: Failed) -> Verdict:
+    """What becomes of an item that an action says failed."""
+    if why.again:
+        return Verdict(Step.PENDING, "RETRY", why.detail, why.status)
+    return Verdict(Step.FAILED_DELIVERY, "MESSAGE_REJECTED", why.detail, why.status)
+
+
+def _begin(action: Action, settings: dict[str, Any], items: Sequence[Item]) -> Steps:
+    if action.steps is None:
+        raise NoAnswer("INVALID_SETTINGS", "The action cannot be driven here.")
+    return action.steps(settings, items)
 
 
 def _advance(steps: Steps, response: Response | None) -> Request | _Ended:
@@ -123,5 +175,5 @@ def _conclude(result: Result, response: Response | None, credentials: bool, item
         verdict = classify(response, credentials=credentials, now=time.time())
     if verdict.step is not Step.DELIVERED or not result:
         return verdict
-    failed = {index: said for index, said in result.items() if 0 <= index < items}
+    failed = {index: item_verdict(why) for index, why in result.items() if 0 <= index < items}
     return msgspec.structs.replace(verdict, items=failed)

@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
-from headwater.spec.destination import Response
+from headwater.spec.destination import NoAnswer, Response
 from headwater.spec.outcome import Step
 from headwater.store.parked import REFUSED
 
@@ -27,21 +27,12 @@ _SHOWN_CHARS = 200
 _FINAL = frozenset({"PRIVATE_ADDRESS", "INVALID_SETTINGS", "MESSAGE_REJECTED", "INTERNAL"})
 
 
-class NoAnswer(Exception):
-    """A request that got no answer. `reason` is one of UNREACHABLE, TIMEOUT, PRIVATE_ADDRESS, INVALID_SETTINGS."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-
-
 class Verdict(msgspec.Struct, frozen=True):
     """What became of an attempt.
 
     `step` is delivered, pending or failed_delivery. `retry_after` is in seconds, when the destination named a time.
     `ill` says that the destination does not work, `refused` that it refuses the owner's credentials. `items` are those
-    of the batch that failed although the whole was delivered: index to what the destination said.
+    of the batch that fared otherwise than the whole, by index.
     """
 
     step: Step
@@ -51,7 +42,11 @@ class Verdict(msgspec.Struct, frozen=True):
     retry_after: float | None = None
     ill: bool = False
     refused: bool = False
-    items: dict[int, str] = {}
+    items: dict[int, Verdict] = {}
+
+    def of(self, index: int) -> Verdict:
+        """What became of one item of the batch."""
+        return self.items.get(index, self)
 
 
 def retried(status: int) -> bool:
@@ -76,6 +71,8 @@ def classify(response: Response, *, credentials: bool, now: float) -> Verdict:
 
 def classify_silence(error: NoAnswer) -> Verdict:
     """Judge a request without an answer."""
+    if error.reason == "UNAUTHORIZED":
+        return Verdict(Step.PENDING, "PAUSED", f"{REFUSED} {error.detail}", refused=True)
     if error.reason in _FINAL:
         return Verdict(Step.FAILED_DELIVERY, error.reason, error.detail)
     return Verdict(Step.PENDING, error.reason, error.detail, ill=True)

@@ -6,8 +6,6 @@ is shared between its lanes; the cost of a destination more is one list and not 
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-
 import msgspec
 
 from headwater.eventlog import Chunk
@@ -23,35 +21,21 @@ class Share(msgspec.Struct, frozen=True):
     items: list[Item]
 
 
-class Known(msgspec.Struct, frozen=True):
-    """A delivery of the chunk that has a row in the store already."""
-
-    destination_id: str
-    source_id: str
-    position: int
-    message_id: str
-
-
-def fan_out(chunk: Chunk, known: Mapping[int, Container[str]]) -> tuple[list[Share], list[Known]]:
-    """Put a chunk's events together by destination, apart from the deliveries that are known: position to ids."""
+def fan_out(chunk: Chunk) -> list[Share]:
+    """Put a chunk's events together by destination."""
     groups: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
-    before: list[Known] = []
     for position, record in enumerate(chunk.records, chunk.first):
         header = decode_processed(record.header)
         ids = header.destinations
         if not ids:
             continue
-        if position in known:
-            found = known[position]
-            before += [Known(each, header.source_id, position, header.message_id) for each in ids if each in found]
-            ids = tuple(each for each in ids if each not in found)
         item = Item(record.value, header.type, header.name, header.message_id, position, header.received_at)
         group = groups.get((header.source_id, ids))
         if group is None:
             groups[header.source_id, ids] = [item]
         else:
             group.append(item)
-    return _shares(groups), before
+    return _shares(groups)
 
 
 def _shares(groups: dict[tuple[str, tuple[str, ...]], list[Item]]) -> list[Share]:

@@ -34,8 +34,7 @@ def fate(verdict: Verdict, index: int, *, attempts: int, at: int, expires_at: in
     `wait` is the back-off in seconds. A time that the destination names counts instead. The last try is at the horizon,
     and what fails then has expired.
     """
-    if verdict.step is Step.DELIVERED and index in verdict.items:
-        return Fate("failed", "MESSAGE_REJECTED", cut(verdict.items[index], _DETAIL_BYTES))
+    verdict = verdict.of(index)
     if verdict.step is not Step.PENDING:
         return Fate(_STATES[verdict.step], verdict.reason, verdict.detail)
     if verdict.refused:
@@ -58,7 +57,7 @@ def without_secrets(verdict: Verdict, hidden: tuple[str, ...]) -> Verdict:
     """The verdict with what the destination said made fit to show."""
     if not verdict.detail and not verdict.items:
         return verdict
-    items = {index: redact(said, hidden) for index, said in verdict.items.items()}
+    items = {index: without_secrets(own, hidden) for index, own in verdict.items.items()}
     return msgspec.structs.replace(verdict, detail=cut(redact(verdict.detail, hidden), _DETAIL_BYTES), items=items)
 
 
@@ -74,12 +73,20 @@ def row_note(note: AttemptNote) -> dict[str, Any]:
 
 
 def parked_row(
-    item: Item, *, destination_id: str, source_id: str, partition: int, fate: Fate, at: int, horizon_ms: int
+    item: Item,
+    *,
+    destination_id: str,
+    subscription_id: str,
+    source_id: str,
+    partition: int,
+    fate: Fate,
+    at: int,
+    horizon_ms: int,
 ) -> ParkedDelivery:
     """The row of a live event that is parked at `at` (milliseconds), before any attempt is noted in it."""
     failed = fate.state == "failed"
     return ParkedDelivery(
-        id=delivery_id(destination_id, partition, item.position),
+        id=delivery_id(destination_id, partition, item.position, subscription_id=subscription_id),
         destination_id=destination_id,
         source_id=source_id,
         partition=partition,
@@ -100,6 +107,7 @@ def parked_row(
         due_at=fate.due_at,
         expires_at=at + horizon_ms,
         ended_at=at if failed else None,
+        subscription_id=subscription_id,
     )
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from headwater import telemetry
 from headwater.deliver import breaker as breakers
-from headwater.deliver.attempt import Attempted, Exchange, attempt
+from headwater.deliver.attempt import Attempted
 from headwater.deliver.backlog import Backlog
 from headwater.deliver.breaker import Breaker
 from headwater.deliver.classify import Verdict
@@ -28,7 +28,7 @@ from headwater.deliver.samples import Samples
 from headwater.deliver.settle import Books, Work
 from headwater.deliver.slots import Slots
 from headwater.deliver.tally import Tally
-from headwater.spec.destination import Item
+from headwater.spec.destination import Exchange, Item
 from headwater.spec.outcome import Step
 from headwater.spec.settings import DeliverSettings
 from headwater.store.parked import ParkedDelivery
@@ -54,10 +54,19 @@ class Ports(msgspec.Struct, frozen=True):
 class Returned(msgspec.Struct):
     """Deliveries that came back from the store together. `taken` of them are under way or ended."""
 
-    rows: Sequence[ParkedDelivery]
+    rows: list[ParkedDelivery]
     items: list[Item]
     claimed: float
     taken: int = 0
+
+
+class Queue(msgspec.Struct):
+    """What waits to share requests: of one way, and with one key. `waiting` live events have not been taken yet."""
+
+    way_id: str
+    live: deque[Portion]
+    back: deque[Returned]
+    waiting: int = 0
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -86,8 +95,8 @@ class Lane:
         self._books = Books(ports.backlog, ports.settings, ports.tally, ports.samples)
         self._breaker: Breaker = breakers.CLOSED
         self._pace = Pace(plan.definition.requests_per_second)
-        self._live: deque[Portion] = deque()
-        self._back: deque[Returned] = deque()
+        self._queues: dict[tuple[str, str], Queue] = {}
+        self._returned = 0
         self._works: list[Work] = []
         self._refused = self._gone = self._hurried = False
         self._timer: asyncio.TimerHandle | None = None
@@ -105,20 +114,44 @@ class Lane:
             return
         if not self.queued and not self.flying:
             self._progressed = time.monotonic()
-        self._live.append(portion)
+        if broken := self._broken(portion.way_id):
+            portion.taken = len(portion.items)
+            self._books.park(self.plan, portion, portion.items, broken, _now_ms())
+            return
+        queue = self._queue(portion.way_id, portion.key)
+        queue.live.append(portion)
+        queue.waiting += len(portion.items)
         self.queued += len(portion.items)
         self.pump()
 
     def offer(self, rows: Sequence[ParkedDelivery]) -> None:
         """Take deliveries that came back from the store, claimed for LEASE_SECONDS."""
-        items = [
-            Item(row.payload, row.event_type, row.event_name, row.message_id, row.position, row.received_at)
-            for row in rows
-        ]
-        self._back.append(Returned(rows, items, time.monotonic()))
+        claimed = time.monotonic()
+        parts: dict[tuple[str, str], Returned] = {}
+        lost: list[ParkedDelivery] = []
+        for row in rows:
+            way = self.plan.ways.get(row.subscription_id)
+            if way is None or way.broken:
+                lost.append(row)
+                continue
+            item = _item(row)
+            part = parts.setdefault((way.id, way.key(item) if way.key else ""), Returned([], [], claimed))
+            part.rows.append(row)
+            part.items.append(item)
+        for (way_id, key), part in parts.items():
+            self._queue(way_id, key).back.append(part)
+            self._returned += len(part.rows)
         if self._closed_for():
             self._give_back()
+        elif lost:
+            self._books.give_up(self.plan, lost, self._broken, _now_ms())
         self.pump()
+
+    def _queue(self, way_id: str, key: str) -> Queue:
+        queue = self._queues.get((way_id, key))
+        if queue is None:
+            queue = self._queues[way_id, key] = Queue(way_id, deque(), deque())
+        return queue
 
     def change(self, plan: LanePlan) -> None:
         """Go on under other settings; requests under way end under the old ones."""
@@ -127,6 +160,7 @@ class Lane:
         self._refused = False
         self._breaker = breakers.CLOSED
         self._clear()
+        self._drop_broken()
         self.pump()
 
     def close(self) -> None:
@@ -142,9 +176,9 @@ class Lane:
 
     def room(self) -> int:
         """How many deliveries may come back from the store now: none while live events wait."""
-        if self._hurried or self._live or self._back or self._closed_for():
+        if self._hurried or self.queued or self._returned or self._closed_for():
             return 0
-        size = self.plan.batch.items
+        size = self.plan.most
         if not self._breaker.closed:
             return size if self._breaker.allows(time.monotonic()) else 0
         free = self.plan.definition.concurrency - self.flying
@@ -198,7 +232,7 @@ class Lane:
 
     def wants(self) -> bool:
         """Is there something to send, and not too much under way?"""
-        return bool(self._live or self._back) and self.flying < self.plan.definition.concurrency
+        return bool(self.queued or self._returned) and self.flying < self.plan.definition.concurrency
 
     def job(self) -> Job | None:
         """The next request, which starts now, or None when there is none to start."""
@@ -212,12 +246,12 @@ class Lane:
         """Make a request. Returns the next one, of whichever lane's turn it is."""
         work, slots = job.work, self._ports.slots
         self._works.append(work)
-        tried = await attempt(work.plan.definition, work.plan.settings, work.items, self._ports.exchange)
+        tried = await work.way.run(work.items, self._ports.exchange)
         self._works.remove(work)
         self._settle(work, tried)
         slots.leave(job.ticket)
         self.flying -= 1
-        if work.rows and not self._live and not self._back:
+        if work.rows and not self.queued and not self._returned:
             self._ports.backlog.due.set()
         if slots.crowded:
             if self.wants():
@@ -270,58 +304,101 @@ class Lane:
             return Fate("waiting", "CIRCUIT_OPEN", due_at=_now_ms() + int(rest * 1000))
         return None
 
+    def _broken(self, way_id: str) -> Fate | None:
+        """What becomes of events whose way is gone or cannot work, or None when it is well."""
+        way = self.plan.ways.get(way_id)
+        if way is None:
+            return Fate("failed", "UNKNOWN_INTEGRATION", "The subscription was removed or switched off.")
+        return Fate("failed", "INVALID_SETTINGS", way.broken) if way.broken else None
+
     def _clear(self) -> None:
         """Park and give back what waits, if it cannot be sent now."""
         if (stop := self._closed_for()) is not None:
-            for portion in self._live:
-                self._park_queued(portion, stop)
-            self._live.clear()
+            for queue in self._queues.values():
+                for portion in queue.live:
+                    self._park_queued(portion, stop)
             self._give_back()
+            self._queues.clear()
+
+    def _drop_broken(self) -> None:
+        """Park what waits for a way that is gone, or that cannot work any more."""
+        for queue in list(self._queues.values()):
+            if (end := self._broken(queue.way_id)) is not None:
+                for portion in queue.live:
+                    self._park_queued(portion, end)
+                for returned in queue.back:
+                    rest = returned.rows[returned.taken :]
+                    self._returned -= len(rest)
+                    self._books.give_up(self.plan, rest, self._broken, _now_ms())
+                queue.live.clear()
+                queue.back.clear()
 
     def _park_queued(self, portion: Portion, end: Fate) -> None:
         if rest := portion.items[portion.taken :]:
             self.queued -= len(rest)
+            if (queue := self._queues.get((portion.way_id, portion.key))) is not None:
+                queue.waiting -= len(rest)
             portion.taken = len(portion.items)
             self._books.park(self.plan, portion, rest, end, _now_ms())
 
     def _give_back(self) -> None:
-        ids = [row.id for returned in self._back for row in returned.rows[returned.taken :]]
-        self._back.clear()
+        ids = [
+            row.id
+            for queue in self._queues.values()
+            for returned in queue.back
+            for row in returned.rows[returned.taken :]
+        ]
+        for queue in self._queues.values():
+            queue.back.clear()
+        self._returned = 0
         if ids:
             stop = self._closed_for()
             self._ports.backlog.release(ids, stop.due_at if stop is not None and stop.due_at else _now_ms())
 
     def _take(self) -> Work | None:
+        """What the next request carries, of the queue whose turn it is, or None when it is nobody's yet."""
         now = time.monotonic()
         if not self._breaker.allows(now):
             return None
-        while self._live and self._live[0].taken >= len(self._live[0].items):
-            self._live.popleft()
-        if not self._live and not self._back:
-            return None
-        if (wait := max(self._pace.wait(now), self._unripe(now))) > 0:
+        if (wait := self._pace.wait(now)) > 0:
             self._later(wait)
             return None
-        work = self._take_live(now) if self._live else self._take_back(now)
-        if work is not None:
+        soonest = float("inf")
+        for place, queue in list(self._queues.items()):
+            _trim(queue)
+            if not queue.live and not queue.back:
+                del self._queues[place]
+                continue
+            if (wait := self._unripe(queue, now)) > 0:
+                soonest = min(soonest, wait)
+                continue
+            if len(self._queues) > 1:
+                self._queues[place] = self._queues.pop(place)
+            work = self._take_live(queue, now) if queue.live else self._take_back(queue, now)
+            if work is None:
+                return None
             self._pace.start(now)
             self._breaker = breakers.started(self._breaker)
-        return work
+            return work
+        if soonest < float("inf"):
+            self._later(soonest)
+        return None
 
-    def _unripe(self, now: float) -> float:
+    def _unripe(self, queue: Queue, now: float) -> float:
         """How long the events at hand may still wait for others to share their request."""
-        batch = self.plan.batch
-        if batch.items == 1 or not self._live or self.queued >= batch.items or self._hurried:
+        batch = self.plan.ways[queue.way_id].batch
+        if batch.items == 1 or not queue.live or queue.waiting >= batch.items or self._hurried:
             return 0.0
-        return batch.wait - (now - self._live[0].passage.entered)
+        return batch.wait - (now - queue.live[0].passage.entered)
 
-    def _take_live(self, now: float) -> Work:
-        batch = self.plan.batch
+    def _take_live(self, queue: Queue, now: float) -> Work:
+        way = self.plan.ways[queue.way_id]
+        batch = way.batch
         items: list[Item] = []
         pieces: list[Piece] = []
         left = batch.body_bytes
-        while self._live and len(items) < batch.items:
-            portion = self._live[0]
+        while queue.live and len(items) < batch.items:
+            portion = queue.live[0]
             start = portion.taken
             stop, left = _fitting(portion.items, start, batch.items - len(items), left, at_least=0 if items else 1)
             if stop > start:
@@ -332,22 +409,24 @@ class Lane:
                 portion.taken = stop
             if stop < len(portion.items):
                 break
-            self._live.popleft()
+            queue.live.popleft()
+        queue.waiting -= len(items)
         self.queued -= len(items)
-        return Work(self.plan, now, items, pieces=pieces)
+        return Work(self.plan, way, now, items, pieces=pieces)
 
-    def _take_back(self, now: float) -> Work | None:
-        returned = self._back[0]
+    def _take_back(self, queue: Queue, now: float) -> Work | None:
+        returned = queue.back[0]
         if now - returned.claimed > LEASE_SECONDS / 2:
             self._give_back()
             return None
-        batch = self.plan.batch
+        way = self.plan.ways[queue.way_id]
         start = returned.taken
-        stop, _ = _fitting(returned.items, start, batch.items, batch.body_bytes, at_least=1)
+        stop, _ = _fitting(returned.items, start, way.batch.items, way.batch.body_bytes, at_least=1)
         returned.taken = stop
         if stop == len(returned.items):
-            self._back.popleft()
-        return Work(self.plan, now, returned.items[start:stop], rows=list(returned.rows[start:stop]))
+            queue.back.popleft()
+        self._returned -= stop - start
+        return Work(self.plan, way, now, returned.items[start:stop], rows=returned.rows[start:stop])
 
     def _later(self, seconds: float) -> None:
         if self._timer is None:
@@ -356,6 +435,16 @@ class Lane:
     def _wake(self) -> None:
         self._timer = None
         self.pump()
+
+
+def _trim(queue: Queue) -> None:
+    """Forget portions that are taken to their end."""
+    while queue.live and queue.live[0].taken >= len(queue.live[0].items):
+        queue.live.popleft()
+
+
+def _item(row: ParkedDelivery) -> Item:
+    return Item(row.payload, row.event_type, row.event_name, row.message_id, row.position, row.received_at)
 
 
 def _fitting(items: Sequence[Item], start: int, count: int, size: int, *, at_least: int) -> tuple[int, int]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headwater.deliver.lane import Lane, Ports
-from headwater.deliver.plan import compile_lane
+from headwater.deliver.plan import LanePlan, compile_lane
 
 if TYPE_CHECKING:
+    from headwater.deliver.performing import Perform
     from headwater.spec.workspace import Destination, Workspace
     from headwater.store.secrets import Secrets
     from headwater.store.snapshot import Snapshot
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 class Lanes:
     """`get` answers None for a destination that is gone, switched off, or of a definition that no longer exists."""
 
-    def __init__(self, snapshot: Snapshot, secrets: Secrets, ports: Ports) -> None:
+    def __init__(self, snapshot: Snapshot, secrets: Secrets, ports: Ports, perform: Perform | None = None) -> None:
         self._snapshot = snapshot
         self._secrets = secrets
         self._ports = ports
+        self._perform = perform
         self._workspace: Workspace | None = None
         self._destinations: dict[str, Destination] = {}
         self._lanes: dict[str, Lane] = {}
@@ -37,7 +39,7 @@ class Lanes:
             destination = self._destinations.get(destination_id)
             if destination == lane.plan.destination:
                 continue
-            plan = compile_lane(destination, self._secrets, self._ports.settings) if destination else None
+            plan = self._compile(destination) if destination else None
             if plan is None:
                 lane.close()
                 del self._lanes[destination_id]
@@ -48,10 +50,13 @@ class Lanes:
         """The lane of a destination, made if need be."""
         lane = self._lanes.get(destination_id)
         if lane is None and (destination := self._destinations.get(destination_id)) is not None:
-            plan = compile_lane(destination, self._secrets, self._ports.settings)
+            plan = self._compile(destination)
             if plan is not None:
                 lane = self._lanes[destination_id] = Lane(plan, self._ports)
         return lane
+
+    def _compile(self, destination: Destination) -> LanePlan | None:
+        return compile_lane(destination, self._secrets, self._ports.settings, self._perform)
 
     async def look_again(self, destination_ids: set[str]) -> None:
         """Read the workspace once more if one of these is unknown: the pipeline may have seen a newer one."""

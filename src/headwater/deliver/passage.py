@@ -47,13 +47,15 @@ class Passage:
         self.portions: list[Portion] = []
         self.notes: list[AttemptNote] = []
         self.set_aside: list[SetAside] = []
-        self._counts: Counter[tuple[str, str, int, str, str]] = Counter()
-        self._ages: dict[tuple[str, str, int], list[int]] = {}
+        self._counts: Counter[tuple[str, str, int, str, str, str]] = Counter()
+        self._ages: dict[tuple[str, str, int, str], list[int]] = {}
         self._done = asyncio.Event()
 
-    def delivered(self, source_id: str, destination_id: str, at: int, items: Sequence[Item]) -> None:
+    def delivered(
+        self, source_id: str, destination_id: str, at: int, items: Sequence[Item], *, way_id: str = ""
+    ) -> None:
         """Count events that were delivered at an instant (milliseconds), and how old they were then."""
-        key = (source_id, destination_id, at // 60_000)
+        key = (source_id, destination_id, at // 60_000, way_id)
         ages = self._ages.get(key)
         if ages is None:
             ages = self._ages[key] = [0] * BUCKETS
@@ -62,10 +64,16 @@ class Passage:
         else:
             add_ages(ages, [item.received_at for item in items], at)
 
-    def count(self, source_id: str, destination_id: str, at: int, step: Step, reason: str, events: int) -> None:
+    def count(
+        self, source_id: str, destination_id: str, at: int, step: Step, reason: str, *, events: int, way_id: str = ""
+    ) -> None:
         """Count events that met a step at an instant (milliseconds)."""
         if events:
-            self._counts[source_id, destination_id, at // 60_000, step, reason] += events
+            self._counts[source_id, destination_id, at // 60_000, step, reason, way_id] += events
+
+    def begin(self, deliveries: int) -> None:
+        """So many deliveries more are made out than were foreseen; fewer, if it is negative."""
+        self.end(-deliveries)
 
     def end(self, deliveries: int) -> None:
         """So many deliveries ended or were parked."""
@@ -85,26 +93,36 @@ class Passage:
 
     def outcomes(self, at: int) -> OutcomeBatch:
         """The record of this chunk, at an instant (milliseconds)."""
-        ages = [
-            Ages(*key, {bucket: events for bucket, events in enumerate(buckets) if events})
-            for key, buckets in self._ages.items()
+        ages: list[Ages] = []
+        counts = [
+            Count(source, destination, minute, step, reason, events, way_id)
+            for (source, destination, minute, step, reason, way_id), events in self._counts.items()
         ]
-        counts = [Count(*key, events) for key, events in self._counts.items()]
-        counts += [Count(*key, Step.DELIVERED, "", sum(buckets)) for key, buckets in self._ages.items()]
+        for (source, destination, minute, way_id), buckets in self._ages.items():
+            there = {bucket: events for bucket, events in enumerate(buckets) if events}
+            ages.append(Ages(source, destination, minute, there))
+            counts.append(Count(source, destination, minute, Step.DELIVERED, "", sum(buckets), way_id))
         return OutcomeBatch(
             "deliver", self.partition, self.first, self.next - 1, at, counts, self.set_aside, self.notes, ages
         )
 
 
 class Portion:
-    """What one chunk brings to one lane. Items before `taken` are under way or ended; `pieces` are those under way."""
+    """What one chunk brings to one way of a lane, to share requests with what has the same `key`.
 
-    __slots__ = ("items", "lane", "passage", "pieces", "source_id", "taken")
+    Items before `taken` are under way or ended; `pieces` are those under way.
+    """
 
-    def __init__(self, passage: Passage, lane: Lane, source_id: str, items: list[Item]) -> None:
+    __slots__ = ("items", "key", "lane", "passage", "pieces", "source_id", "taken", "way_id")
+
+    def __init__(
+        self, passage: Passage, lane: Lane, source_id: str, items: list[Item], *, way_id: str = "", key: str = ""
+    ) -> None:
         self.passage = passage
         self.lane = lane
         self.source_id = source_id
+        self.way_id = way_id
+        self.key = key
         self.items = items
         self.taken = 0
         self.pieces: list[Piece] = []

@@ -7,9 +7,12 @@ from typing import Any, cast
 import msgspec
 
 from headwater.deliver.backoff import horizon_ms
+from headwater.deliver.decide import Decide, decider
+from headwater.deliver.performing import Perform
 from headwater.deliver.redact import forms
+from headwater.deliver.ways import Way, idle_way, whole_way
 from headwater.destinations import HORIZON_HOURS, definition
-from headwater.spec.destination import Batch, DestinationDefinition
+from headwater.spec.destination import DestinationDefinition
 from headwater.spec.errors import SetupError
 from headwater.spec.settings import DeliverSettings
 from headwater.spec.workspace import Destination
@@ -26,13 +29,24 @@ class LanePlan(msgspec.Struct, frozen=True):
     definition: DestinationDefinition
     settings: dict[str, Any]
     hidden: tuple[str, ...]
-    batch: Batch
+    ways: dict[str, Way]
+    decide: Decide | None
     horizon_ms: int
     broken: str = ""
 
+    @property
+    def most(self) -> int:
+        """How many items one request may carry, of the way that takes most."""
+        return max((way.batch.items for way in self.ways.values()), default=1)
 
-def compile_lane(destination: Destination, secrets: Secrets, house: DeliverSettings) -> LanePlan | None:
-    """Compile a destination; None when it is switched off or the catalogue no longer has its definition."""
+
+def compile_lane(
+    destination: Destination, secrets: Secrets, house: DeliverSettings, perform: Perform | None = None
+) -> LanePlan | None:
+    """Compile a destination; None when it is switched off or the catalogue no longer has its definition.
+
+    `perform` gives whoever performs what is no generator of requests; without it such actions are broken.
+    """
     if not destination.enabled:
         return None
     try:
@@ -40,17 +54,29 @@ def compile_lane(destination: Destination, secrets: Secrets, house: DeliverSetti
     except SetupError:
         return None
     broken = ""
-    batch = Batch()
+    ways: tuple[Way, ...] = ()
     settings: dict[str, Any] = {}
     try:
         settings = complete(declared, destination.settings, secrets)
         declared.check(settings)
-        batch = declared.batch(settings)
+        performer = perform(destination) if perform is not None else None
+        ways = (whole_way(declared, settings, performer),) if declared.action is not None else ()
     except SetupError as error:
         broken = str(error)
+    if broken:
+        ways = (idle_way(),)
     own = destination.settings.get(HORIZON_HOURS.key)
     horizon = horizon_ms(own, house.horizon_hours)
-    return LanePlan(destination, declared, settings, hidden_forms(declared, settings), batch, horizon, broken)
+    return LanePlan(
+        destination,
+        declared,
+        settings,
+        hidden_forms(declared, settings),
+        {way.id: way for way in ways},
+        decider(ways, None),
+        horizon,
+        broken,
+    )
 
 
 def complete(declared: DestinationDefinition, settings: dict[str, Any], secrets: Secrets) -> dict[str, Any]:

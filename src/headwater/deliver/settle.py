@@ -7,7 +7,7 @@ no event itself, and decides nothing about the destination.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from headwater.deliver.passage import Piece, Portion
     from headwater.deliver.plan import LanePlan
     from headwater.deliver.tally import Tally
+    from headwater.deliver.ways import Way
     from headwater.spec.destination import Item
     from headwater.spec.settings import DeliverSettings
 
@@ -36,6 +37,7 @@ class Work(msgspec.Struct, frozen=True):
     """
 
     plan: LanePlan
+    way: Way
     started: float
     items: list[Item]
     pieces: list[Piece] = []
@@ -61,6 +63,7 @@ class Books:
             parked_row(
                 item,
                 destination_id=plan.destination.id,
+                subscription_id=portion.way_id,
                 source_id=portion.source_id,
                 partition=passage.partition,
                 fate=fate,
@@ -71,6 +74,17 @@ class Books:
         ]
         self._keep(portion, rows)
         return rows
+
+    def give_up(
+        self, plan: LanePlan, rows: Sequence[ParkedDelivery], why: Callable[[str], Fate | None], at: int
+    ) -> None:
+        """End deliveries that came back and whose way is gone, each as `why` says of its way."""
+        changes: list[Change] = []
+        for row in rows:
+            if (end := why(row.subscription_id)) is not None:
+                changes.append(Change(id=row.id, state=end.state, reason=end.reason, at=at, detail=end.detail))
+                self._tally.add(plan.destination.id, STEPS[end.state], end.reason, 1)
+        self._backlog.settle(changes)
 
     def settle(self, work: Work, tried: Attempted, at: int) -> None:
         """Write down what became of everything that a request carried."""
@@ -95,20 +109,18 @@ class Books:
     ) -> None:
         portion, items = piece.portion, piece.items
         portion.passage.notes.append(_own_note(note, work, items, first=offset == 0))
-        failed = [index for index in range(len(items)) if offset + index in verdict.items] if verdict.items else []
-        if verdict.step is Step.DELIVERED:
-            refused = set(failed)
-            taken = [item for index, item in enumerate(items) if index not in refused] if failed else items
+        left = {offset + index: item for index, item in enumerate(items)}
+        if verdict.items or verdict.step is Step.DELIVERED:
+            left = {index: item for index, item in left.items() if verdict.of(index).step is not Step.DELIVERED}
+            taken = [item for index, item in enumerate(items, offset) if index not in left] if left else items
             self._delivered(work.plan, portion, taken, at)
-            items = [items[index] for index in failed]
-        if items:
-            indexes = [offset + index for index in failed or range(len(items))]
-            self._park_tried(work.plan, portion, dict(zip(indexes, items, strict=True)), verdict, note, at)
+        if left:
+            self._park_tried(work.plan, portion, left, verdict, note, at)
 
     def _delivered(self, plan: LanePlan, portion: Portion, items: Sequence[Item], at: int) -> None:
         if items:
-            portion.passage.delivered(portion.source_id, plan.destination.id, at, items)
-        portion.passage.end(len(items))
+            portion.passage.delivered(portion.source_id, plan.destination.id, at, items, way_id=portion.way_id)
+            portion.passage.end(len(items))
 
     def _park_tried(
         self, plan: LanePlan, portion: Portion, items: dict[int, Item], verdict: Verdict, note: AttemptNote, at: int
@@ -122,6 +134,7 @@ class Books:
             row = parked_row(
                 item,
                 destination_id=plan.destination.id,
+                subscription_id=portion.way_id,
                 source_id=portion.source_id,
                 partition=portion.passage.partition,
                 fate=end,
@@ -135,7 +148,15 @@ class Books:
         passage = portion.passage
         passage.mark = self._backlog.park(rows)
         for row in rows:
-            passage.count(row.source_id, row.destination_id, row.parked_at, Step.PENDING, row.parked_reason, 1)
+            passage.count(
+                row.source_id,
+                row.destination_id,
+                row.parked_at,
+                Step.PENDING,
+                row.parked_reason,
+                events=1,
+                way_id=row.subscription_id,
+            )
             if row.state != "waiting":
                 self._tally.add(row.destination_id, STEPS[row.state], row.reason, 1)
         passage.end(len(rows))
@@ -181,6 +202,7 @@ class Books:
             sample_request(request, work.plan.hidden) if shown and request is not None else "",
             sample_response(response, work.plan.hidden, request) if shown and response is not None else "",
             work.rows[0].attempts + 1 if work.rows else 1,
+            work.way.id,
         )
 
 

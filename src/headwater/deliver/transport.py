@@ -21,13 +21,12 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from headwater.deliver.addresses import Network, networks, permitted
-from headwater.deliver.classify import NoAnswer
-from headwater.spec.destination import Response
+from headwater.spec.destination import NoAnswer, Response
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from headwater.spec.destination import Request
+    from headwater.spec.destination import NoAnswer, Request
 
 MAX_ANSWER_BYTES = 65_536
 _LARGE_BYTES = 1_000_000

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from headwater.deliver.decide import Event, sort
 from headwater.deliver.fanout import Share, fan_out
 from headwater.deliver.passage import Passage, Portion
 from headwater.eventlog import Append, Chunk, Commit, Record
@@ -114,7 +115,7 @@ class Walk:
         self._window = window
         self._tally = tally
         self._committed = committed
-        self._known: dict[int, dict[str, _Beginning]] = {}
+        self._known: dict[int, dict[tuple[str, str], _Beginning]] = {}
         self._passages: deque[Passage] = deque()
         self._arrived = asyncio.Event()
         self._wrote = 0.0
@@ -135,7 +136,7 @@ class Walk:
                     "together: put the log back, or start with a new store."
                 )
             beginning = _Beginning(row.message_id, row.source_id, row.parked_reason, row.parked_at)
-            self._known.setdefault(row.position, {})[row.destination_id] = beginning
+            self._known.setdefault(row.position, {})[row.destination_id, row.subscription_id] = beginning
         self._committed[self._partition] = position
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -164,42 +165,81 @@ class Walk:
 
     async def _bring(self, chunk: Chunk) -> None:
         """Bring a chunk to the lanes."""
-        shares, before = fan_out(chunk, self._known)
+        shares = fan_out(chunk)
         self._lanes.follow()
         await self._lanes.look_again({share.destination_id for share in shares})
         passage = Passage(self._partition, chunk.first, chunk.next, time.monotonic())
         at = int(time.time() * 1000)
-        for each in before:
-            row = self._known[each.position][each.destination_id]
-            if row.message_id != each.message_id:
-                raise SetupError("The store's parked deliveries belong to another log: put back the log they are of.")
-            passage.count(each.source_id, each.destination_id, at, Step.MATCHED, "", 1)
-            passage.count(each.source_id, each.destination_id, row.at, Step.PENDING, row.reason, 1)
-        for position in range(chunk.first, chunk.next) if self._known else ():
-            self._known.pop(position, None)
+        known = self._take_known(chunk, shares) if self._known else {}
+        for (_, destination_id, way_id), row in known.items():
+            key = (row.source_id, destination_id)
+            passage.count(*key, at, Step.MATCHED, "", events=1, way_id=way_id)
+            passage.count(*key, row.at, Step.PENDING, row.reason, events=1, way_id=way_id)
         passage.open = sum(len(share.items) for share in shares)
         self._window.take(len(chunk.records))
         self._passages.append(passage)
         self._arrived.set()
+        reader = _Reader()
         for number, share in enumerate(shares, 1):
-            passage.count(share.source_id, share.destination_id, at, Step.MATCHED, "", len(share.items))
-            self._give(passage, share, at)
+            there = {
+                (place, way_id) for place, destination_id, way_id in known if destination_id == share.destination_id
+            }
+            self._give(passage, share, at, reader, there)
             if number % _AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
 
-    def _give(self, passage: Passage, share: Share, at: int) -> None:
+    def _take_known(self, chunk: Chunk, shares: list[Share]) -> dict[tuple[int, str, str], _Beginning]:
+        """The deliveries of a chunk that have a row already, by position, destination and way."""
+        messages = {item.position: item.message_id for share in shares for item in share.items}
+        found: dict[tuple[int, str, str], _Beginning] = {}
+        for position in range(chunk.first, chunk.next):
+            for (destination_id, way_id), row in self._known.pop(position, {}).items():
+                if row.message_id != messages.get(position):
+                    raise SetupError(
+                        "The store's parked deliveries belong to another log: put back the log they are of."
+                    )
+                found[position, destination_id, way_id] = row
+        return found
+
+    def _give(self, passage: Passage, share: Share, at: int, reader: _Reader, known: set[tuple[int, str]]) -> None:
+        """Bring what a destination gets of a chunk to its lane; `known` are deliveries that need nothing any more."""
         lane = self._lanes.get(share.destination_id)
         if lane is None:
-            _filter(passage, share, share.items, "UNKNOWN_INTEGRATION", at)
+            self._keep(passage, share, at, {("UNKNOWN_INTEGRATION", ""): _new(share.items, known)})
+            passage.end(len(share.items))
             return
         types = lane.plan.definition.event_types
         items = share.items
-        unfit = [] if types >= EVENT_TYPES else [item for item in items if item.type not in types]
-        if unfit:
-            _filter(passage, share, unfit, "UNSUPPORTED_EVENT_TYPE", at)
+        if not types >= EVENT_TYPES:
+            unfit = [item for item in items if item.type not in types]
+            self._keep(passage, share, at, {("UNSUPPORTED_EVENT_TYPE", ""): _new(unfit, known)})
             items = [item for item in items if item.type in types]
-        if items:
-            lane.enter(Portion(passage, lane, share.source_id, items))
+        decide = lane.plan.decide
+        if decide is None:
+            taken = {(way_id, ""): _new(items, known) for way_id in lane.plan.ways}
+        else:
+            found = sort(items, decide, reader.read, known)
+            self._keep(passage, share, at, found.kept)
+            taken = found.taken
+        for (way_id, key), theirs in taken.items():
+            if theirs:
+                passage.begin(len(theirs))
+                passage.count(
+                    share.source_id, share.destination_id, at, Step.MATCHED, "", events=len(theirs), way_id=way_id
+                )
+                lane.enter(Portion(passage, lane, share.source_id, theirs, way_id=way_id, key=key))
+        passage.end(len(share.items))
+
+    def _keep(self, passage: Passage, share: Share, at: int, kept: dict[tuple[str, str], list[Item]]) -> None:
+        """Note what a destination does not get, and why."""
+        step = Step.FILTERED_AT_DESTINATION
+        for (reason, detail), items in kept.items():
+            passage.count(share.source_id, share.destination_id, at, Step.MATCHED, "", events=len(items))
+            passage.count(share.source_id, share.destination_id, at, step, reason, events=len(items))
+            passage.set_aside += [
+                SetAside(item.position, step, reason, share.source_id, item.message_id, share.destination_id, detail)
+                for item in items
+            ]
 
     async def _commit(self, stopping: asyncio.Event) -> None:
         while True:
@@ -274,15 +314,24 @@ class Walk:
         self._tally.tell(time.monotonic())
 
 
-def _filter(passage: Passage, share: Share, items: list[Item], reason: str, at: int) -> None:
-    passage.count(share.source_id, share.destination_id, at, Step.FILTERED_AT_DESTINATION, reason, len(items))
-    passage.set_aside += [
-        SetAside(
-            item.position, Step.FILTERED_AT_DESTINATION, reason, share.source_id, item.message_id, share.destination_id
-        )
-        for item in items
-    ]
-    passage.end(len(items))
+class _Reader:
+    """Reads each event of a chunk once, however many destinations want to look into it."""
+
+    def __init__(self) -> None:
+        self._read: dict[int, Event] = {}
+
+    def read(self, item: Item) -> Event:
+        found = self._read.get(item.position)
+        if found is None:
+            found = self._read[item.position] = item.read()
+        return found
+
+
+def _new(items: list[Item], known: set[tuple[int, str]]) -> list[Item]:
+    if not known:
+        return items
+    before = {position for position, _ in known}
+    return [item for item in items if item.position not in before]
 
 
 async def _patiently(ask: Callable[[], Coroutine[Any, Any, T]]) -> T:

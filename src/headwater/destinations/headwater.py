@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from headwater.spec.destination import Action, Batch, DestinationDefinition, Field, Item, Request, Steps
+from headwater.spec.destination import Action, Batch, DestinationDefinition, Failed, Field, Item, Request, Steps
 from headwater.spec.errors import SetupError
 from headwater.spec.event import EVENT_TYPES
 from headwater.spec.wire import JSON, encode
@@ -29,14 +29,14 @@ def send(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
     """One batch request with the items that have not been at that source before."""
     key: str = settings["writeKey"]
     mark = hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()
-    failed: dict[int, str] = {}
+    failed: dict[int, Failed] = {}
     events: list[JSON] = []
     for index, item in enumerate(items):
         event = item.read()
         if _mark(event, mark):
             events.append({name: value for name, value in event.items() if name not in _LEFT_OUT})
         else:
-            failed[index] = "The event was sent to this source before (context.repeatChain); a loop ends here."
+            failed[index] = Failed("The event was sent to this source before (context.repeatChain); a loop ends here.")
     if events:
         credentials = b64encode(f"{key}:".encode()).decode()
         headers = {
@@ -103,7 +103,7 @@ definition = DestinationDefinition(
             required=True,
         ),
     ),
-    action=Action(name="send", description="Sends the event on as it was published.", steps=send),
+    action=Action(slug="send", name="Send", description="Sends the event on as it was published.", steps=send),
     event_types=EVENT_TYPES,
     check=check,
     batch=batch,

@@ -122,7 +122,7 @@ definition = DestinationDefinition(
             default=0,
         ),
     ),
-    action=Action(name="send", description="Sends the event as it was published.", steps=send),
+    action=Action(slug="send", name="Send", description="Sends the event as it was published.", steps=send),
     event_types=EVENT_TYPES,
     check=check,
     batch=batch,

@@ -154,7 +154,8 @@ def _tried_dry(plan: LanePlan, item: Item, made: bytes, checks: list[Check]) -> 
     from headwater.deliver.attempt import preview as dry
     from headwater.deliver.redact import redact
 
-    found = dry(plan.definition, plan.settings, [item])
+    assert plan.definition.action is not None
+    found = dry(plan.definition.action, plan.settings, [item], plan.hidden)
     if found.refusal is not None:
         check = Check("request", found.refusal.reason, Step.FAILED_DELIVERY, redact(found.refusal.detail, plan.hidden))
     elif found.failed:
@@ -165,7 +166,6 @@ def _tried_dry(plan: LanePlan, item: Item, made: bytes, checks: list[Check]) -> 
 
 
 async def _sent(desk: Desk, plan: LanePlan, item: Item, made: bytes, checks: list[Check]) -> Made:
-    from headwater.deliver.attempt import attempt
     from headwater.deliver.fates import without_secrets
     from headwater.deliver.redact import forms, redacted, redacted_response
     from headwater.deliver.transport import Transport
@@ -178,14 +178,11 @@ async def _sent(desk: Desk, plan: LanePlan, item: Item, made: bytes, checks: lis
             asked.append(request)
             return await transport.exchange(request)
 
-        tried = await attempt(plan.definition, plan.settings, [item], exchange)
+        tried = await plan.ways[""].run([item], exchange)
     hidden = (*forms(secret for request in asked for secret in request.secrets), *plan.hidden)
     answer = redacted_response(tried.response or Response(0), hidden, tried.request)
     verdict = without_secrets(tried.verdict, hidden)
-    if verdict.items:
-        verdict = msgspec.structs.replace(
-            verdict, step=Step.FAILED_DELIVERY, reason="MESSAGE_REJECTED", detail=verdict.items.get(0, "")
-        )
+    verdict = verdict.of(0)
     refused = not asked and verdict.step is Step.FAILED_DELIVERY
     checks.append(Check("request", verdict.reason if refused else "", Step.FAILED_DELIVERY, verdict.detail * refused))
     return Made(

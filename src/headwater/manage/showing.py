@@ -146,7 +146,7 @@ def _metadata(slug: str, definition: DestinationDefinition | None) -> Destinatio
             group="group" in types,
         ),
         supported_platforms=Platforms(),
-        actions=[_action(slug, definition)] if definition else [],
+        actions=[_action(slug, definition)] if definition and definition.action else [],
         presets=[],
         contacts=[],
         partner_owned=False,
@@ -157,9 +157,10 @@ def _metadata(slug: str, definition: DestinationDefinition | None) -> Destinatio
 
 def _action(slug: str, definition: DestinationDefinition) -> ActionShape:
     action = definition.action
+    assert action is not None
     return ActionShape(
-        id=f"{slug}.{action.name}",
-        slug=action.name,
+        id=f"{slug}.{action.slug}",
+        slug=action.slug,
         name=action.name,
         description=action.description,
         platform="CLOUD",

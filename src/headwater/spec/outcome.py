@@ -97,6 +97,7 @@ REASONS: dict[Step, dict[str, str]] = {
         "OVERFLOW": "The destination is slower than its events arrive; this one waits its turn.",
         "CIRCUIT_OPEN": "The destination failed repeatedly and is being left alone for a moment.",
         "PAUSED": "The destination is paused until its owner resumes it.",
+        "REPLAY": "A replay sent the event again; it waits its turn.",
     },
 }
 """The closed list: for each step that is not success, its reasons and what each means. Docs are generated from it."""
@@ -105,7 +106,8 @@ REASONS: dict[Step, dict[str, str]] = {
 class Count(msgspec.Struct, array_like=True, frozen=True):
     """How many events of a source (and destination, `""` for none) met a step and reason in a minute.
 
-    `minute` is the number of minutes since 1970 of the outcome's instant.
+    `minute` is the number of minutes since 1970 of the outcome's instant. At a destination with subscriptions an event
+    counts once for each that it matched, under `subscription_id`, or once under none when it was filtered.
     """
 
     source_id: str
@@ -114,6 +116,7 @@ class Count(msgspec.Struct, array_like=True, frozen=True):
     step: str
     reason: str
     events: int
+    subscription_id: str = ""
 
 
 class SetAside(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -151,6 +154,7 @@ class AttemptNote(msgspec.Struct, frozen=True, omit_defaults=True):
     request: str = ""
     response: str = ""
     attempt: int = 1
+    subscription_id: str = ""
 
 
 class Named(msgspec.Struct, array_like=True, frozen=True):

@@ -31,11 +31,47 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     created_at: int = 0
 
 
+class Subscription(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a destination does with which events: a trigger in FQL, an action of its definition, and the mapping from
+    an event to the action's fields (contract: connections 6.8-6.10).
+
+    `version` grows with every change of trigger, action or mapping. `hooks` are what the action's hooks answered when
+    the mapping was saved, by the hook's name.
+    """
+
+    id: str
+    name: str
+    action: str
+    trigger: str
+    mapping: dict[str, Any] = {}
+    enabled: bool = True
+    version: int = 1
+    hooks: dict[str, Any] = {}
+    created_at: int = 0
+    updated_at: int = 0
+
+
+class DestinationFilter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What keeps events, or parts of them, from a destination: where `condition` (FQL) holds, `actions` are done, each
+    an object with a `type` and its configuration (6.5, 6.7).
+    """
+
+    id: str
+    title: str
+    condition: str
+    actions: tuple[dict[str, Any], ...]
+    description: str = ""
+    enabled: bool = True
+    created_at: int = 0
+    updated_at: int = 0
+
+
 class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A configured receiving tool, connected to one source. `definition` is the slug of its file in the catalogue.
 
     `paused` keeps its events waiting; `enabled = False` refuses them. Secret settings hold the sealed form here
-    (`store/secrets.py`); deliver opens them when it builds a lane.
+    (`store/secrets.py`); deliver opens them when it builds a lane. `tokens_version` moves when somebody authorised it
+    anew; its tokens themselves are not part of the workspace.
     """
 
     id: str
@@ -45,6 +81,9 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     enabled: bool = True
     paused: bool = False
     settings: dict[str, Any] = {}
+    subscriptions: tuple[Subscription, ...] = ()
+    filters: tuple[DestinationFilter, ...] = ()
+    tokens_version: int = 0
     created_at: int = 0
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 SPANS: Final = (5, 60)
 """The spans, in minutes, over which counts are kept added up."""
 
-_KEY = ("minute", "source_id", "destination_id", "step", "reason")
+_KEY = ("minute", "source_id", "destination_id", "step", "reason", "subscription_id")
+_Key = tuple[int, str, str, str, str, str]
 Newest = Mapping[tuple[str, str, str], tuple[int, str]]
 """For source, destination and step: the newest instant (milliseconds) at which an event met it, and the reason."""
 
@@ -44,9 +45,10 @@ class Standing(msgspec.Struct, frozen=True):
 
 def add(connection: Connection, counts: Iterable[Count], newest: Newest | None = None) -> None:
     """Add counts to the books; a negative count takes events away again (a pending one that was delivered)."""
-    sums: Counter[tuple[int, str, str, str, str]] = Counter()
+    sums: Counter[_Key] = Counter()
     for count in counts:
-        sums[count.minute, count.source_id, count.destination_id, count.step, count.reason] += count.events
+        key = (count.minute, count.source_id, count.destination_id, count.step, count.reason, count.subscription_id)
+        sums[key] += count.events
     changed = {key: events for key, events in sums.items() if events}
     _add_up(connection, ledger, [dict(zip(_KEY, key, strict=True)) | {"events": changed[key]} for key in changed])
     for span in SPANS:
@@ -54,10 +56,10 @@ def add(connection: Connection, counts: Iterable[Count], newest: Newest | None =
     _stand(connection, changed, newest or {})
 
 
-def _over(span: int, changed: Mapping[tuple[int, str, str, str, str], int]) -> list[dict[str, Any]]:
-    sums: Counter[tuple[int, str, str, str, str]] = Counter()
-    for (minute, source_id, destination_id, step, reason), events in changed.items():
-        sums[minute - minute % span, source_id, destination_id, step, reason] += events
+def _over(span: int, changed: Mapping[_Key, int]) -> list[dict[str, Any]]:
+    sums: Counter[_Key] = Counter()
+    for (minute, source_id, destination_id, step, reason, subscription_id), events in changed.items():
+        sums[minute - minute % span, source_id, destination_id, step, reason, subscription_id] += events
     return [
         dict(zip(_KEY, key, strict=True)) | {"span": span, "events": events} for key, events in sums.items() if events
     ]
@@ -76,9 +78,9 @@ def _add_up(connection: Connection, table: sa.Table, rows: list[dict[str, Any]])
     )
 
 
-def _stand(connection: Connection, changed: Mapping[tuple[int, str, str, str, str], int], newest: Newest) -> None:
+def _stand(connection: Connection, changed: Mapping[_Key, int], newest: Newest) -> None:
     sums: defaultdict[tuple[str, str, str], int] = defaultdict(int)
-    for (_, source_id, destination_id, step, _), events in changed.items():
+    for (_, source_id, destination_id, step, _, _), events in changed.items():
         sums[source_id, destination_id, step] += events
     rows: list[dict[str, Any]] = []
     for key in sorted(sums.keys() | newest.keys()):
@@ -125,9 +127,12 @@ def totals(
     until_minute: int = 2**62,
     source_id: str | None = None,
     destination_id: str | None = None,
+    subscription_id: str = "",
     span: int = 1,
 ) -> list[Count]:
     """The sums over some minutes (`until` not included) by source, destination, step and reason; `minute` is 0.
+
+    A `subscription_id` narrows them to what one subscription matched.
 
     With a `span` of SPANS the answer comes from the sums over so many minutes, of which those count that begin between
     the two; it is then much faster.
@@ -140,6 +145,8 @@ def totals(
         query = query.where(table.c.source_id == source_id)
     if destination_id is not None:
         query = query.where(table.c.destination_id == destination_id)
+    if subscription_id:
+        query = query.where(table.c.subscription_id == subscription_id)
     query = query.group_by(table.c.source_id, table.c.destination_id, table.c.step, table.c.reason)
     rows = connection.execute(query.having(sums != 0)).all()
     return [
@@ -155,6 +162,7 @@ def series(
     until_minute: int,
     destination_id: str | None,
     source_id: str = "",
+    subscription_id: str = "",
 ) -> dict[int, dict[str, int]]:
     """Events by step over intervals of `width` minutes: first minute, which is a multiple of it, to step to events.
 
@@ -169,6 +177,8 @@ def series(
     query = query.where(*_within(table, span, since_minute, until_minute), side)
     if source_id:
         query = query.where(table.c.source_id == source_id)
+    if subscription_id:
+        query = query.where(table.c.subscription_id == subscription_id)
     found: dict[int, dict[str, int]] = {}
     for minute, step, events in connection.execute(query.group_by(first, table.c.step)):
         found.setdefault(int(minute), {})[step] = int(events)

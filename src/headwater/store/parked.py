@@ -8,8 +8,8 @@ once is moved from pending to failed here, and the chunk counts it as pending al
 
 A delivery that ends as delivered also counts in `ages`, there and then: how old it is was not known to its chunk.
 
-Everything is safe to repeat: a row is inserted once for a destination, partition and position, and only a row that
-still waits can end or be put off.
+Everything is safe to repeat: a row is inserted once for a destination, partition, position, subscription and replay,
+and only a row that still waits can end or be put off.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ class ParkedDelivery(msgspec.Struct, frozen=True, kw_only=True):
     due_at: int
     expires_at: int
     ended_at: int | None = None
+    subscription_id: str = ""
+    replay_id: str = ""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +92,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries are meant; what is empty does not narrow. `since` and `until` bound `parked_at`, in ms."""
 
     destination_id: str = ""
+    subscription_id: str = ""
+    replay_id: str = ""
     state: str = ""
     reason: str = ""
     message_id: str = ""
@@ -98,9 +102,12 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     until: int = 0
 
 
-def delivery_id(destination_id: str, partition: int, position: int) -> str:
-    """The id of the row for a delivery; the same whenever the same event is parked again."""
-    return f"{destination_id}.{partition}.{position}"
+def delivery_id(
+    destination_id: str, partition: int, position: int, *, subscription_id: str = "", replay_id: str = ""
+) -> str:
+    """The id of the row for a delivery; the same whenever the same event is parked again for the same purpose."""
+    named = [destination_id, str(partition), str(position), subscription_id, replay_id]
+    return ".".join(named if replay_id else named[:4] if subscription_id else named[:3])
 
 
 def park(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
@@ -122,6 +129,22 @@ def park(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
                 _note(newest, (each.source_id, each.destination_id, STEPS[each.state]), each.counted_at, each.reason)
     ledger.add(connection, moves, newest)
     return new
+
+
+def replay(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
+    """Insert the deliveries of a replay, which wait. Returns how many were new.
+
+    No chunk of the log counts these, so that they are counted here: as matched and as pending.
+    """
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(parked).on_conflict_do_nothing()
+    new: set[str] = set()
+    for page in _pages(deliveries):
+        found = connection.execute(insert.returning(parked.c.id), [msgspec.structs.asdict(each) for each in page])
+        new.update(found.scalars())
+    fresh = [each for each in deliveries if each.id in new]
+    matched = [_count(each, Step.MATCHED, "", each.parked_at, 1) for each in fresh]
+    ledger.add(connection, matched + [_count(each, Step.PENDING, each.reason, each.counted_at, 1) for each in fresh])
+    return len(new)
 
 
 def settle(connection: Connection, changes: Sequence[Change]) -> int:
@@ -209,7 +232,8 @@ def refused(connection: Connection, destination_id: str) -> bool:
 def known(connection: Connection, partition: int, position: int) -> list[ParkedDelivery]:
     """All rows of a partition from a position on: those whose chunk may have been cut short. Without payloads."""
     columns = [column for column in parked.c if column.name not in ("payload", "notes")]
-    query = sa.select(*columns).where(parked.c.partition == partition, parked.c.position >= position)
+    here = (parked.c.partition == partition, parked.c.position >= position, parked.c.replay_id == "")
+    query = sa.select(*columns).where(*here)
     return [ParkedDelivery(**row, payload=b"", notes=[]) for row in connection.execute(query).mappings()]
 
 
@@ -228,7 +252,7 @@ def fail_waiting(
     With `expired` only those beyond their horizon; paused ones have none that runs. Without a `detail` the last error
     is kept. What the events and attempts hold is not read, so that it costs little to give up many.
     """
-    columns = (parked.c.id, parked.c.source_id, parked.c.reason, parked.c.counted_at)
+    columns = (parked.c.id, parked.c.source_id, parked.c.subscription_id, parked.c.reason, parked.c.counted_at)
     query = sa.select(*columns).where(parked.c.state == "waiting", parked.c.destination_id == destination_id)
     if expired:
         query = query.where(parked.c.expires_at <= now, parked.c.reason != "PAUSED")
@@ -237,12 +261,14 @@ def fail_waiting(
         return 0
     ended = {"state": "failed", "reason": reason, "counted_at": now, "ended_at": now, "detail": detail or _LAST_WORDS}
     connection.execute(parked.update().where(parked.c.id.in_([row.id for row in rows])).values(**ended))
-    left = [
-        Count(row.source_id, destination_id, row.counted_at // 60_000, Step.PENDING, row.reason, -1) for row in rows
-    ]
-    here = Count("", destination_id, now // 60_000, Step.FAILED_DELIVERY, reason, 1)
-    newest = {(row.source_id, destination_id, here.step): (now, reason) for row in rows}
-    ledger.add(connection, left + [msgspec.structs.replace(here, source_id=row.source_id) for row in rows], newest)
+    moves: list[Count] = []
+    for row in rows:
+        here = (row.source_id, destination_id)
+        before = row.counted_at // 60_000
+        moves.append(Count(*here, before, Step.PENDING, row.reason, -1, row.subscription_id))
+        moves.append(Count(*here, now // 60_000, Step.FAILED_DELIVERY, reason, 1, row.subscription_id))
+    newest = {(str(row.source_id), destination_id, str(Step.FAILED_DELIVERY)): (now, reason) for row in rows}
+    ledger.add(connection, moves, newest)
     return len(rows)
 
 
@@ -365,8 +391,8 @@ def _move(delivery: ParkedDelivery, start: tuple[Step, str, int]) -> list[Count]
 
 def _count(row: RowMapping | ParkedDelivery, step: Step, reason: str, at: int, events: int) -> Count:
     if isinstance(row, ParkedDelivery):
-        return Count(row.source_id, row.destination_id, at // 60_000, step, reason, events)
-    return Count(row["source_id"], row["destination_id"], at // 60_000, step, reason, events)
+        return Count(row.source_id, row.destination_id, at // 60_000, step, reason, events, row.subscription_id)
+    return Count(row["source_id"], row["destination_id"], at // 60_000, step, reason, events, row["subscription_id"])
 
 
 def _noted(notes: list[dict[str, Any]], attempt: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -376,7 +402,7 @@ def _noted(notes: list[dict[str, Any]], attempt: dict[str, Any] | None) -> list[
 
 
 def _where(chosen: Filter) -> list[sa.ColumnElement[bool]]:
-    texts = ("destination_id", "state", "reason", "message_id")
+    texts = ("destination_id", "state", "reason", "message_id", "subscription_id", "replay_id")
     where = [parked.c[name] == value for name in texts if (value := getattr(chosen, name))]
     if chosen.ids:
         where.append(parked.c.id.in_(chosen.ids))

@@ -19,15 +19,25 @@ from sqlalchemy.exc import IntegrityError
 from headwater.spec.computation import Computation
 from headwater.spec.errors import SenderError, SetupError
 from headwater.spec.space import Space
-from headwater.spec.workspace import Destination, ProfilesWarehouse, Source, Warehouse, Workspace
+from headwater.spec.workspace import (
+    Destination,
+    DestinationFilter,
+    ProfilesWarehouse,
+    Source,
+    Subscription,
+    Warehouse,
+    Workspace,
+)
 from headwater.store.schema import (
     computations,
+    destination_filters,
     destinations,
     event_names,
     event_samples,
     profiles_warehouses,
     sources,
     spaces,
+    subscriptions,
     warehouses,
     workspaces,
     write_keys,
@@ -82,7 +92,7 @@ def load(connection: Connection) -> Workspace:
         version=row["version"],
         locked=row["locked"],
         sources=tuple(_source(found, keys[found["id"]]) for found in _rows(connection, sources)),
-        destinations=tuple(_destination(found) for found in _rows(connection, destinations)),
+        destinations=_destinations(connection),
         warehouses=tuple(_warehouse(found) for found in _rows(connection, warehouses)),
         spaces=tuple(_space(found) for found in _rows(connection, spaces)),
         profiles_warehouses=tuple(profiles_warehouse(found) for found in _rows(connection, profiles_warehouses)),
@@ -224,7 +234,12 @@ def create_destination(
 
 def find_destination(connection: Connection, destination_id: str) -> Destination:
     """One destination, held against changes by others until the transaction ends."""
-    return _destination(_find(connection, destinations, destination_id, "destination"))
+    row = _find(connection, destinations, destination_id, "destination")
+    return Destination(
+        **row,
+        subscriptions=tuple(read_subscription(one) for one in _rows(connection, subscriptions, destination_id)),
+        filters=tuple(read_filter(one) for one in _rows(connection, destination_filters, destination_id)),
+    )
 
 
 def update_destination(connection: Connection, destination_id: str, **columns: Any) -> Destination:
@@ -333,8 +348,29 @@ def _source(row: Any, keys: list[str]) -> Source:
     )
 
 
-def _destination(row: Any) -> Destination:
-    return Destination(**row)
+def _destinations(connection: Connection) -> tuple[Destination, ...]:
+    theirs: defaultdict[str, list[Subscription]] = defaultdict(list)
+    for row in _rows(connection, subscriptions):
+        theirs[row["destination_id"]].append(read_subscription(row))
+    kept: defaultdict[str, list[DestinationFilter]] = defaultdict(list)
+    for row in _rows(connection, destination_filters):
+        kept[row["destination_id"]].append(read_filter(row))
+    return tuple(
+        Destination(**row, subscriptions=tuple(theirs[row["id"]]), filters=tuple(kept[row["id"]]))
+        for row in _rows(connection, destinations)
+    )
+
+
+def read_subscription(row: Any) -> Subscription:
+    """A row of `subscriptions` as what it means."""
+    return Subscription(**{name: row[name] for name in Subscription.__struct_fields__})
+
+
+def read_filter(row: Any) -> DestinationFilter:
+    """A row of `destination_filters` as what it means."""
+    columns: dict[str, Any] = {name: row[name] for name in DestinationFilter.__struct_fields__}
+    columns["actions"] = tuple(row["actions"])
+    return DestinationFilter(**columns)
 
 
 def _warehouse(row: Any) -> Warehouse:
@@ -368,8 +404,11 @@ def read_computation(row: Any) -> Computation:
     return msgspec.convert({wire: row[name] for name, wire in names}, Computation)
 
 
-def _rows(connection: Connection, table: sa.Table) -> list[Any]:
-    return list(connection.execute(sa.select(table).order_by(table.c.created_at, table.c.id)).mappings())
+def _rows(connection: Connection, table: sa.Table, destination_id: str = "") -> list[Any]:
+    query = sa.select(table).order_by(table.c.created_at, table.c.id)
+    if destination_id:
+        query = query.where(table.c.destination_id == destination_id)
+    return list(connection.execute(query).mappings())
 
 
 def _find(connection: Connection, table: sa.Table, key: str, noun: str) -> Any:

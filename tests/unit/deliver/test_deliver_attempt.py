@@ -6,27 +6,15 @@ from typing import Any
 
 import pytest
 
-from headwater.deliver.attempt import Attempted, attempt, dry_run, preview
-from headwater.deliver.classify import NoAnswer
-from headwater.spec.destination import Action, Batch, DestinationDefinition, Item, Request, Response, Steps
+from headwater.deliver.attempt import Attempted, attempt, bisected, item_verdict, preview
+from headwater.spec.destination import Action, Exchange, Failed, Item, NoAnswer, Request, Response, Steps
 from headwater.spec.errors import SenderError, SetupError
-from headwater.spec.event import EVENT_TYPES
 
 ITEM = Item(b'{"userId":"u1"}', "track", "A", "m1", 0, 0)
 
 
-def define(steps: Callable[[dict[str, Any], Sequence[Item]], Steps]) -> DestinationDefinition:
-    return DestinationDefinition(
-        name="Two steps",
-        description="Finds and then changes.",
-        website="https://example.com",
-        categories=(),
-        fields=(),
-        action=Action(name="upsert", description="Upserts.", steps=steps),
-        event_types=EVENT_TYPES,
-        check=lambda settings: None,
-        batch=lambda settings: Batch(),
-    )
+def define(steps: Callable[[dict[str, Any], Sequence[Item]], Steps]) -> Action:
+    return Action(name="upsert", description="Upserts.", steps=steps)
 
 
 def upsert(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
@@ -45,7 +33,7 @@ def run(steps: Any, *answers: Response | NoAnswer) -> tuple[Attempted, list[str]
             raise answer
         return answer
 
-    return asyncio.run(attempt(define(steps), {}, [ITEM], exchange)), made
+    return asyncio.run(attempt(define(steps), {}, [ITEM], exchange, credentials=False)), made
 
 
 @pytest.mark.parametrize(
@@ -97,13 +85,52 @@ def test_an_action_that_never_ends_is_ended() -> None:
 def test_failed_items_outside_the_batch_do_not_exist() -> None:
     def steps(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
         yield Request("POST", "https://example.com/")
-        return {0: "no", 5: "never sent", -1: "neither"}
+        return {0: Failed("no"), 5: Failed("never sent"), -1: Failed("neither")}
 
-    assert run(steps, Response(207))[0].verdict.items == {0: "no"}
+    assert run(steps, Response(207))[0].verdict.items == {0: item_verdict(Failed("no"))}
 
 
-def test_a_dry_run_makes_no_request_and_shows_all() -> None:
-    assert [request.method for request in dry_run(define(upsert), {}, [ITEM])] == ["GET", "PUT"]
+def test_an_item_that_may_succeed_later_waits_and_the_others_are_delivered() -> None:
+    def steps(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
+        yield Request("POST", "https://example.com/")
+        return {0: Failed("busy", again=True, status=429)}
+
+    verdict = run(steps, Response(207))[0].verdict
+    assert (verdict.step, verdict.of(0).step, verdict.of(0).status, verdict.of(1).step) == (
+        "delivered",
+        "pending",
+        429,
+        "delivered",
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "requests", "left"),
+    [([], 1, []), ([1], 3, [0, 1, 2]), ([2, 5], 3, [0, 1, 2, 3, 4, 5]), ([4], 3, [3, 4, 5])],
+)
+def test_a_batch_that_is_refused_as_a_whole_is_tried_once_more_in_halves(
+    bad: list[int], requests: int, left: list[int]
+) -> None:
+    made: list[Request] = []
+    items = [Item(b"{}", "track", "A", f"m{position}", position, 0) for position in range(6)]
+
+    def steps(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
+        yield Request("POST", "https://example.com/", body=bytes(item.position for item in items))
+
+    async def exchange(request: Request) -> Response:
+        made.append(request)
+        return Response(400 if set(request.body) & set(bad) else 200)
+
+    async def once(items: Sequence[Item], exchange: Exchange) -> Attempted:
+        return await attempt(define(steps), {}, items, exchange, credentials=False)
+
+    verdict = asyncio.run(bisected(once)(items, exchange)).verdict
+    assert len(made) == requests
+    assert [index for index in range(6) if verdict.of(index).step != "delivered"] == left
+
+
+def test_a_preview_makes_no_request_and_shows_all() -> None:
+    assert [request.method for request in preview(define(upsert), {}, [ITEM], ()).requests] == ["GET", "PUT"]
 
 
 def test_a_preview_shows_the_requests_before_the_one_that_cannot_be_made() -> None:
@@ -111,17 +138,17 @@ def test_a_preview_shows_the_requests_before_the_one_that_cannot_be_made() -> No
         yield Request("GET", "https://example.com/?token=secret")
         raise SenderError("No email.")
 
-    found = preview(define(steps), {}, [ITEM])
+    found = preview(define(steps), {}, [ITEM], ())
     assert [request.url for request in found.requests] == ["https://example.com/?token=[redacted]"]
     assert found.refusal is not None
     assert (found.refusal.reason, found.refusal.detail) == ("MESSAGE_REJECTED", "No email.")
-    assert preview(define(upsert), {}, [ITEM]).refusal is None
+    assert preview(define(upsert), {}, [ITEM], ()).refusal is None
 
 
 def test_a_preview_tells_why_an_action_sends_nothing() -> None:
     def steps(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
-        return {0: "It was there before."}
+        return {0: Failed("It was there before.")}
         yield Request("GET", "https://example.com/")
 
-    found = preview(define(steps), {}, [ITEM])
+    found = preview(define(steps), {}, [ITEM], ())
     assert (found.requests, found.refusal, found.failed) == ([], None, {0: "It was there before."})

@@ -2,8 +2,8 @@
 
 import pytest
 
-from headwater.deliver.classify import NoAnswer, classify, classify_silence, retry_after
-from headwater.spec.destination import Response
+from headwater.deliver.classify import classify, classify_silence, retry_after
+from headwater.spec.destination import NoAnswer, Response
 from headwater.spec.outcome import REASONS
 
 NOW = 1_700_000_000.0

@@ -1,8 +1,10 @@
 """From verdicts to fates, and which requests may show a sample or start."""
 
+from headwater.deliver.attempt import item_verdict
 from headwater.deliver.classify import Verdict
 from headwater.deliver.fates import Fate, fate
 from headwater.deliver.samples import FAILURES_PER_SECOND, SUCCESSES_PER_SECOND, Samples
+from headwater.spec.destination import Failed
 from headwater.spec.outcome import Step
 
 AT = 1_000_000
@@ -33,7 +35,7 @@ def test_what_fails_at_the_horizon_has_expired_and_says_why() -> None:
 
 
 def test_an_item_can_fail_in_a_batch_that_was_delivered() -> None:
-    verdict = Verdict(Step.DELIVERED, status=207, items={1: "no email"})
+    verdict = Verdict(Step.DELIVERED, status=207, items={1: item_verdict(Failed("no email"))})
     fates = [fate(verdict, index, attempts=1, at=AT, expires_at=AT + 1, wait=1.0) for index in range(2)]
     assert fates == [Fate("delivered"), Fate("failed", "MESSAGE_REJECTED", "no email")]
 
