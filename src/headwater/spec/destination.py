@@ -92,11 +92,11 @@ class NoAnswer(Exception):
 class Writer(Protocol):
     """The open connection of a destination that does not speak HTTP."""
 
-    async def write(self, items: Sequence[Item]) -> Result:
+    def write(self, items: Sequence[Item]) -> Awaitable[Result]:
         """Write the items durably, and return which of them failed. Raises NoAnswer when none could be written."""
         ...
 
-    async def close(self) -> None:
+    def close(self) -> Awaitable[None]:
         """Let go of the connection."""
         ...
 

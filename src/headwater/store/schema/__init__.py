@@ -4,7 +4,7 @@ Statements keep to what SQLite, PostgreSQL and its relatives all speak. `store/m
 holds the two against each other.
 """
 
-from headwater.store.schema.base import metadata
+from headwater.store.schema.metadata import metadata
 from headwater.store.schema.computations import (
     computations,
     counted,

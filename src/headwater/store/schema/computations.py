@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from headwater.store.schema.base import metadata
+from headwater.store.schema.metadata import metadata
 
 computations = sa.Table(
     "computations",
