@@ -78,11 +78,10 @@ class Feed:
         await self._catch_up()
         self._fresh.clear()
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Follow what comes, and catch up with what came since it was stopped."""
         if self._following is None:
             self._following = asyncio.create_task(self._follow(), name="live events")
-            await self._catch_up()
 
     def stop(self) -> None:
         """Follow no more; what is kept stays."""
@@ -103,6 +102,10 @@ class Feed:
         wanted = StreamEvents(**msgspec.structs.asdict(self._wanted), sample=_A_SECOND)
         try:
             async with aclosing(await self._person.listen(stream_events, wanted)) as events:
+                # What it says first means that it has its place. Only now is what came before it looked up: the other
+                # way round, what comes between the two would be in neither.
+                await anext(events, None)
+                await self._catch_up()
                 async for one in events:
                     if one.kind == "event":
                         self._keep(_tailed(one))

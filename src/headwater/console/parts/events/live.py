@@ -89,13 +89,13 @@ class _View:
     def live(self) -> None:
         """Follow the events while the page is open in a tab that is looked at."""
 
-        async def shown(event: GenericEventArguments) -> None:
+        def shown(event: GenericEventArguments) -> None:
             if event.args:
-                await self._start()
+                self.feed.start()
             else:
                 self.feed.stop()
 
-        self._client.on_connect(self._start)
+        self._client.on_connect(self.feed.start)
         self._client.on_disconnect(self.feed.stop)
         self._client.on_delete(self.feed.stop)
         ui.on("shown", shown)
@@ -105,13 +105,7 @@ class _View:
         await self.feed.want(wanted)
         self._list.fill(self._lines())
         self._tell_state()
-        await self._start()
-
-    async def _start(self) -> None:
-        try:
-            await self.feed.start()
-        except Exception as error:
-            self._failed(error)
+        self.feed.start()
 
     def _lines(self) -> str:
         return lines_html(self.feed.lines(), self._names, self._person.zone)
