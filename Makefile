@@ -4,12 +4,12 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: run test lint fix types docs browser screenshots bench lock clean
+.PHONY: run test lint fix types docs browser catalogue screenshots bench lock clean
 
-run: .venv/.runtime
+run: .venv/.runtime catalogue
 	@exec $(BIN)/headwater serve
 
-test: .venv/.dev lint types
+test: .venv/.dev catalogue lint types
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.dev
@@ -29,6 +29,10 @@ docs: .venv/.dev
 
 browser: .venv/.dev
 	$(BIN)/python browser/build.py
+
+# Segment's destinations, when they are missing or out of date. Without npm's registry all else works.
+catalogue: .venv/.runtime
+	@$(BIN)/python -m headwater.catalogue.build || true
 
 screenshots: .venv/.dev
 	$(BIN)/python docs/screenshots.py
@@ -60,4 +64,4 @@ lock: .venv/.dev
 	@touch $@
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv build dist src/headwater/catalogue/built

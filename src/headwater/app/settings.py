@@ -64,6 +64,11 @@ def client_settings(environ: Mapping[str, str] | None = None) -> tuple[str, str]
     return source.get("HEADWATER_URL", ""), source.get("HEADWATER_TOKEN", "")
 
 
+def environment_of_destinations(settings: Settings) -> dict[str, str]:
+    """What Segment's destinations may see of the environment: the variables that the settings name, if they are set."""
+    return {name: os.environ[name] for name in settings.catalogue.environment if name in os.environ}
+
+
 def child_environment(**more: str) -> dict[str, str]:
     """The environment for a process that the supervisor starts."""
     return dict(os.environ) | more

@@ -87,6 +87,23 @@ class DeliverSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_parked_hours: Annotated[int, _says("How long ended parked deliveries are kept for the trace.")] = 168
 
 
+class CatalogueSettings(msgspec.Struct, frozen=True, kw_only=True):
+    folder: Annotated[
+        str, _says("Where Segment's destinations are built; empty: beside the program, as its installation does.")
+    ] = ""
+    direct: Annotated[
+        bool,
+        _says(
+            "Run the destinations that open their own connections, past deliver.allowed_addresses: Kafka, SFTP and AWS."
+        ),
+    ] = False
+    environment: Annotated[
+        tuple[str, ...],
+        _says("Environment variables that destinations may see, such as SALESFORCE_CLIENT_ID; else they see none."),
+    ] = ()
+    memory_mb: Annotated[int, _says("A worker of destinations that has grown to this, in MB, is replaced.")] = 400
+
+
 class ProfilesSettings(msgspec.Struct, frozen=True, kw_only=True):
     chunk_events: Annotated[int, _says("Events taken from the log at once.")] = 1_000
     write_every_seconds: Annotated[
@@ -140,6 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreSettings = StoreSettings()
     pipeline: PipelineSettings = PipelineSettings()
     deliver: DeliverSettings = DeliverSettings()
+    catalogue: CatalogueSettings = CatalogueSettings()
     profiles: ProfilesSettings = ProfilesSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     manage: ManageSettings = ManageSettings()
