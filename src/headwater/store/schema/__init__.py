@@ -4,7 +4,6 @@ Statements keep to what SQLite, PostgreSQL and its relatives all speak. `store/m
 holds the two against each other.
 """
 
-from headwater.store.schema.metadata import metadata
 from headwater.store.schema.computations import (
     computations,
     counted,
@@ -34,6 +33,7 @@ from headwater.store.schema.destinations import (
     replays,
     subscriptions,
 )
+from headwater.store.schema.metadata import metadata
 from headwater.store.schema.profiles import (
     account_parents,
     group_links,
