@@ -1,8 +1,9 @@
 """The only way out: one pool of connections for all destinations, and the guard that stands at it.
 
 A host is resolved once for a connection, and every address that it resolves to must be permitted (`addresses.py`);
-literal addresses in a URL are judged before, and the socket's own address once more when it is made. Redirects are not
-followed, cookies not kept, proxies of the environment not used, certificates checked. An answer is read up to 64 KB.
+literal addresses in a URL are judged before, and the socket's own address once more when it is made. Redirects are
+followed only as often as a request allows, and each is a request like any other; cookies are not kept, proxies of the
+environment not used, certificates checked. An answer is read as far as its request says, usually 64 KB.
 """
 
 from __future__ import annotations
@@ -11,24 +12,26 @@ import contextlib
 import io
 import socket
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from headwater.deliver.addresses import Network, networks, permitted
+from headwater.deliver.redirect import redirected
 from headwater.spec.destination import NoAnswer, Response
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from headwater.spec.destination import NoAnswer, Request
+    from headwater.spec.destination import Request
 
-MAX_ANSWER_BYTES = 65_536
 _LARGE_BYTES = 1_000_000
 _REFUSED = "The address is private; an operator can allow it with the setting deliver.allowed_addresses."
 
@@ -75,7 +78,21 @@ class Transport:
             await self._session.close()
 
     async def exchange(self, request: Request) -> Response:
-        """Make one request and read its answer. Raises NoAnswer when there is none, or none that is whole."""
+        """Make one request and read its answer. Raises NoAnswer when there is none, or none that is whole.
+
+        A redirect that may not be followed is an answer. The time-out is for all of it.
+        """
+        until = time.monotonic() + request.timeout
+        response = await self._once(request)
+        for _ in range(request.redirects):
+            following = redirected(request, response)
+            if following is None:
+                break
+            request = msgspec.structs.replace(following, timeout=max(until - time.monotonic(), 0.001))
+            response = await self._once(request)
+        return response
+
+    async def _once(self, request: Request) -> Response:
         assert self._session is not None, "The transport is not open."
         url, credentials = self._admit(request.url)
         headers = request.headers if credentials is None else {"Authorization": credentials, **request.headers}
@@ -89,7 +106,7 @@ class Transport:
                 allow_redirects=False,
                 timeout=_timeout(request.timeout),
             ) as answer:
-                return Response(answer.status, _headers(answer), await _read(answer))
+                return Response(answer.status, _headers(answer), await _read(answer, request.most))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, UnicodeError) as error:
             raise _silence(error, request.timeout) from error
 
@@ -173,10 +190,10 @@ def _headers(answer: aiohttp.ClientResponse) -> dict[str, str]:
     return {name.lower(): value for name, value in answer.headers.items()}
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    """The body up to 64 KB; of a longer one the rest is not awaited and its connection not used again."""
+async def _read(answer: aiohttp.ClientResponse, most: int) -> bytes:
+    """The body up to so many bytes; of a longer one the rest is not awaited and its connection not used again."""
     parts: list[bytes] = []
-    left = MAX_ANSWER_BYTES
+    left = most
     while left > 0:
         part = await answer.content.read(left)
         if not part:
