@@ -26,6 +26,7 @@ from headwater.store.schema.deliveries import (
     standings,
 )
 from headwater.store.schema.destinations import (
+    authorization_links,
     authorizations,
     destination_filters,
     destinations,
@@ -66,6 +67,7 @@ __all__ = [
     "account_parents",
     "ages",
     "audit",
+    "authorization_links",
     "authorizations",
     "computations",
     "counted",

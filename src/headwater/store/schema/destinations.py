@@ -62,8 +62,31 @@ authorizations = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("paused", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("claimed_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("claimed_until", sa.BigInteger, nullable=False, server_default="0"),
 )
-"""The OAuth tokens of a destination, each value sealed; `state` is `granted` or `refused`."""
+"""The OAuth tokens of a destination, each value sealed; `state` is `granted` or `refused`, or empty before either.
+
+`expires_at` is when the access token ends, 0 when nobody said; `paused` says that their refusal paused the destination.
+Whoever refreshes holds the claim until it is over.
+"""
+
+authorization_links = sa.Table(
+    "authorization_links",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column(
+        "destination_id", sa.Text, sa.ForeignKey("destinations.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    sa.Column("session_id", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("verifier", sa.Text, nullable=False),
+    sa.Column("redirect_url", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+)
+"""Authorizations that somebody began and has not come back from: the digest of the `state`, and the sealed verifier."""
 
 oauth_apps = sa.Table(
     "oauth_apps",
