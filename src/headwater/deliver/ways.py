@@ -7,14 +7,16 @@ that is switched on (`subscribed.py`). A way knows how its items are grouped and
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from headwater.deliver.attempt import Attempted, attempt
-from headwater.deliver.performing import Performer
 from headwater.spec.destination import Action, Batch, DestinationDefinition, Exchange, Item
 from headwater.spec.fql import Holds
+
+if TYPE_CHECKING:
+    from headwater.deliver.performing import Performer
 
 Run = Callable[[Sequence[Item], Exchange], Awaitable[Attempted]]
 """Try to deliver items once, in one go. Raises nothing but bugs."""

@@ -7,8 +7,8 @@ import headwater.destinations as catalogue
 
 def test_every_file_is_a_destination_and_nothing_else_is_there() -> None:
     folder = Path(catalogue.__file__).parent
-    assert set(catalogue.names()) == {path.stem for path in folder.glob("*.py")} - {"__init__"}
-    assert {"webhook", "headwater"} <= set(catalogue.names())
+    assert set(catalogue.own_names()) == {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert {"webhook", "headwater"} <= set(catalogue.own_names())
 
 
 def test_a_definition_is_imported_when_it_is_asked_for() -> None:

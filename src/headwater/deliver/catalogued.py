@@ -1,0 +1,148 @@
+"""Trying an action of the catalogue: what its worker says became of each event, judged as every answer is.
+
+The worker maps and sends with Segment's own code, and gives back a kind for each event; here that becomes a verdict, in
+the words of `classify.py`. Every request comes through the exchange, so the last one is at hand for the note.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from headwater.catalogue import Answer, Call, Ended, Workers
+from headwater.deliver.attempt import Attempted
+from headwater.deliver.classify import Verdict
+from headwater.deliver.ways import Run
+from headwater.destinations import HORIZON_HOURS
+from headwater.spec.destination import Action, Exchange, Item, Request, Response
+from headwater.spec.errors import Unavailable
+from headwater.spec.outcome import Step
+from headwater.spec.workspace import Destination, Subscription
+from headwater.store.parked import REFUSED
+
+if TYPE_CHECKING:
+    from headwater.deliver.tokens import Tokens
+
+_OURS = frozenset(("PRIVATE_ADDRESS", "INVALID_SETTINGS"))
+_SETTINGS = frozenset(("UNKNOWN_DESTINATION", "UNKNOWN_ACTION", "INVALID_TRIGGER"))
+_REJECTED = frozenset(("PAYLOAD_VALIDATION_FAILED", "TOO_LARGE"))
+_HOUSE = frozenset(("WORKER_ENDED", "WORKER_AWAY"))
+_BUGS = frozenset(("CRASH", "KILLED_WORKERS"))
+_STATUSES = {400: "BAD_REQUEST", 404: "NOT_FOUND"}
+_HANDED_BACK = "This destination hands its events back to the platform; use the destination Headwater instead."
+
+
+class Kept(msgspec.Struct):
+    """The last request of a call and its answer."""
+
+    request: Request | None = None
+    response: Response | None = None
+
+
+def catalogued(
+    workers: Workers,
+    destination: Destination,
+    action: Action,
+    subscription: Subscription,
+    settings: dict[str, Any],
+    tokens: Tokens | None = None,
+) -> Run:
+    """How a subscription to an action of the catalogue is tried. `settings` are in the clear."""
+    batched = action.batches and subscription.mapping.get("enable_batching") is True
+    call = Call(
+        destination=destination.definition,
+        action=action.slug,
+        trigger=subscription.trigger,
+        mapping=subscription.mapping,
+        settings={key: value for key, value in settings.items() if key != HORIZON_HOURS.key},
+        events=(),
+        batch=batched,
+    )
+
+    async def run(items: Sequence[Item], exchange: Exchange) -> Attempted:
+        kept = Kept()
+
+        async def keep(request: Request) -> Response:
+            kept.request, kept.response = request, None
+            kept.response = await exchange(request)
+            return kept.response
+
+        started = time.perf_counter()
+        wanted = msgspec.structs.replace(call, events=[item.body for item in items])
+        try:
+            answer = await _ask(workers, wanted, keep, destination.id, tokens)
+            verdict = judge(answer)
+        except Unavailable as error:
+            verdict = Verdict(Step.PENDING, "RETRY", str(error))
+        return Attempted(verdict, time.perf_counter() - started, kept.request, kept.response)
+
+    return run
+
+
+async def _ask(workers: Workers, call: Call, exchange: Exchange, destination_id: str, tokens: Tokens | None) -> Answer:
+    if tokens is None:
+        return await workers.deliver(call, exchange)
+    call = msgspec.structs.replace(call, tokens=await tokens.current(destination_id))
+    return await workers.deliver(
+        call,
+        exchange,
+        save_tokens=lambda new: tokens.save(destination_id, new),
+        hold_tokens=lambda: tokens.locked(destination_id),
+    )
+
+
+def judge(answer: Answer) -> Verdict:
+    """What a worker's answer means: the verdict of most events, and those that fared otherwise."""
+    if answer.events:
+        return Verdict(Step.FAILED_DELIVERY, "INVALID_SETTINGS", _HANDED_BACK)
+    ends = Counter(answer.items)
+    delivered = [each for each in ends if each.kind == "ok"]
+    most = max(delivered or ends, key=ends.__getitem__)
+    verdicts = {each: verdict(each) for each in ends}
+    others = {index: verdicts[each] for index, each in enumerate(answer.items) if verdicts[each] != verdicts[most]}
+    return msgspec.structs.replace(verdicts[most], items=others)
+
+
+def verdict(ended: Ended) -> Verdict:
+    """What the end of one event means."""
+    status, code, said = ended.status, ended.code, ended.message
+    match ended.kind:
+        case "ok":
+            return Verdict(Step.DELIVERED, status=status)
+        case "skipped":
+            said = "The destination's own reading of the trigger does not match the event."
+            return Verdict(Step.FAILED_DELIVERY, "MESSAGE_REJECTED", said, status)
+        case "auth":
+            return Verdict(Step.PENDING, "PAUSED", f"{REFUSED} {said}", status, refused=True)
+        case "retry":
+            return _later(ended)
+        case _:
+            return Verdict(Step.FAILED_DELIVERY, _reason(status, code), said, status)
+
+
+def _later(ended: Ended) -> Verdict:
+    reason = "RETRY" if ended.status or ended.code in _HOUSE else "UNREACHABLE"
+    return Verdict(
+        Step.PENDING,
+        "TIMEOUT" if ended.code == "TIMEOUT" else reason,
+        ended.message,
+        ended.status,
+        retry_after=ended.retry_after,
+        ill=ended.code not in _HOUSE,
+    )
+
+
+def _reason(status: int, code: str) -> str:
+    if code in _OURS:
+        return code
+    if code in _SETTINGS:
+        return "INVALID_SETTINGS"
+    if code in _REJECTED:
+        return "MESSAGE_REJECTED"
+    if code in _BUGS:
+        return "INTERNAL"
+    return _STATUSES.get(status, "REJECTED" if status else "MESSAGE_REJECTED")
