@@ -37,7 +37,9 @@ class Logos(Shape, frozen=True, kw_only=True):
 
 
 class Option(Shape, frozen=True, kw_only=True):
-    """A setting, as the catalogue describes it. `choices` are Headwater's own: the values it may have, if not any."""
+    """A setting, as the catalogue describes it. What follows `label` is Headwater's own: the values it may have, if not
+    any, what these are called, conditions on other settings, and how to show it.
+    """
 
     name: str
     type: str
@@ -46,6 +48,10 @@ class Option(Shape, frozen=True, kw_only=True):
     default_value: Any
     label: str
     choices: list[str] = []
+    choice_labels: list[str] = []
+    depends_on: dict[str, Any] = {}
+    placeholder: str = ""
+    hidden: bool = False
 
 
 class WorkspaceShape(Shape, frozen=True, kw_only=True):
@@ -124,8 +130,48 @@ class Platforms(Shape, frozen=True, kw_only=True):
     linked_audiences: bool = False
 
 
+class Choice(Shape, frozen=True, kw_only=True):
+    """One of the values that a field may have."""
+
+    value: str
+    label: str
+
+
+class ActionField(Shape, frozen=True, kw_only=True):
+    """One field of an action. `defaultValue` is a mapping.
+
+    What follows `hidden` is Headwater's own, and as the destination declares it: the fields of an object, conditions on
+    other fields, and bounds.
+    """
+
+    id: str
+    sort_order: int
+    field_key: str
+    label: str
+    type: str
+    description: str
+    placeholder: str
+    default_value: Any
+    required: bool
+    multiple: bool
+    choices: list[Choice] | None
+    dynamic: bool
+    allow_null: bool
+    hidden: bool
+    properties: list[ActionField] = []
+    additional_properties: bool = False
+    format: str = ""
+    category: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    read_only: bool = False
+    object_ui: str = ""
+    required_when: dict[str, Any] = {}
+    depends_on: dict[str, Any] = {}
+
+
 class ActionShape(Shape, frozen=True, kw_only=True):
-    """One thing a destination can do."""
+    """One thing a destination can do. `batches`, `syncMode` and `hooks` are Headwater's own."""
 
     id: str
     slug: str
@@ -134,11 +180,32 @@ class ActionShape(Shape, frozen=True, kw_only=True):
     platform: str
     hidden: bool
     default_trigger: str | None
-    fields: list[dict[str, Any]]
+    fields: list[ActionField]
+    batches: bool = False
+    sync_mode: dict[str, Any] = {}
+    hooks: list[str] = []
+
+
+class PresetShape(Shape, frozen=True, kw_only=True):
+    """A subscription that is offered. Those of the type `automatic` are made when the destination is connected.
+
+    `type`, and the `event` that a preset is for, are Headwater's own.
+    """
+
+    action_id: str
+    name: str
+    fields: dict[str, Any]
+    trigger: str
+    type: str
+    event: str
 
 
 class DestinationMetadata(Shape, frozen=True, kw_only=True):
-    """A destination of the catalogue; `id` and `slug` are the name of its file."""
+    """A destination of the catalogue; `id` and `slug` are its name there.
+
+    `authentication` and what follows it are Headwater's own: how the owner proves who they are, whether that can be
+    tested, whether people can be removed there and audiences made, and whether it opens connections of its own.
+    """
 
     id: str
     name: str
@@ -155,11 +222,16 @@ class DestinationMetadata(Shape, frozen=True, kw_only=True):
     supported_methods: Methods
     supported_platforms: Platforms
     actions: list[ActionShape]
-    presets: list[dict[str, Any]]
+    presets: list[PresetShape]
     contacts: list[dict[str, Any]]
     partner_owned: bool
     supported_regions: list[str]
     region_endpoints: list[str]
+    authentication: str = "none"
+    tests_authentication: bool = False
+    deletes: bool = False
+    audience: dict[str, Any] = {}
+    direct: bool = False
 
 
 class DestinationShape(Shape, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from headwater.manage.connecting import (
     with_calls,
 )
 from headwater.manage.defining import NO_LINKED
+from headwater.manage.describing import show_definition
 from headwater.manage.desk import Desk
 from headwater.manage.operation import operation
 from headwater.manage.operations.audiences import AudienceType, level_of
@@ -34,7 +35,6 @@ from headwater.manage.operations.connections import AudienceId
 from headwater.manage.operations.spaces import SpaceId, find
 from headwater.manage.paging import Page, Pagination, page, page_of
 from headwater.manage.problems import Problem, Refused, invalid
-from headwater.manage.showing import show_definition
 from headwater.spec.computation import Call, Computation, When
 from headwater.spec.computation import Connection as Told
 from headwater.store import audit

@@ -9,12 +9,13 @@ from msgspec import Meta
 
 from headwater import destinations as catalogue
 from headwater.manage.answers import DestinationMetadata, Shape, SourceMetadata, WarehouseMetadata
+from headwater.manage.describing import show_definition
 from headwater.manage.desk import Desk
 from headwater.manage.kinds import KINDS
 from headwater.manage.operation import operation
 from headwater.manage.paging import Page, Pagination, page
 from headwater.manage.problems import missing
-from headwater.manage.showing import show_definition, show_engine
+from headwater.manage.showing import show_engine
 from headwater.warehouse import engines
 
 

@@ -28,7 +28,7 @@ from headwater.spec import computation, sql_trait
 from headwater.spec.errors import SenderError
 from headwater.spec.naming import snake_case
 from headwater.spec.workspace import Source, Workspace
-from headwater.store import audit, sql_traits
+from headwater.store import audit, labels, sql_traits
 from headwater.store import workspace as workspaces
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ class LabelsAnswer(Shape, frozen=True, kw_only=True):
 
 @operation("POST", "/sources/{sourceId}/labels", scope="sources:write", tag="Sources")
 async def add_labels_to_source(desk: Desk, request: LabelSource) -> LabelsAnswer:
-    """Add labels to a source."""
+    """Add labels to a source; one with a key that it has takes the place of that one."""
     return await _label(desk, request, keep=True)
 
 
@@ -294,9 +294,10 @@ async def replace_labels_in_source(desk: Desk, request: LabelSource) -> LabelsAn
 async def _label(desk: Desk, request: LabelSource, *, keep: bool) -> LabelsAnswer:
     def work(connection: Connection) -> tuple[Source, list[audit.Entry]]:
         before = workspaces.find_source(connection, request.source_id)
-        labels = {(one["key"], one["value"]): one for one in before.labels} if keep else {}
-        labels |= {(one.key, one.value): msgspec.to_builtins(one) for one in request.labels}
-        after = workspaces.update_source(connection, before.id, labels=list(labels.values()))
+        given = {one["key"]: one for one in before.labels} if keep else {}
+        given |= {one.key: msgspec.to_builtins(one) for one in request.labels}
+        labels.learn(connection, [msgspec.convert(one, labels.Label) for one in given.values()])
+        after = workspaces.update_source(connection, before.id, labels=list(given.values()))
         return after, [note(desk, "Source Modified", _KIND, after.id, after.name)]
 
     after = await change(desk, work)
