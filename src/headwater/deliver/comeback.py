@@ -87,9 +87,11 @@ class Comeback:
         limits: dict[str, int] = {}
         next_due = now + _LOOK_EVERY * 1000
         for destination_id, due_at in backlogs.items():
-            lane = self._lanes.get(destination_id)
+            lane = self._lanes.get(destination_id) or self._lanes.aside(destination_id)
             if lane is None:
                 await self._fail(destination_id)
+                next_due = now
+            elif self._lanes.get(destination_id) is None and await self._fail(destination_id, replayed=False):
                 next_due = now
             elif due_at > now:
                 next_due = min(next_due, due_at)
@@ -104,13 +106,16 @@ class Comeback:
             claim = partial(parked.claim, limits=part, now=now, lease_ms=int(LEASE_SECONDS * 1000))
             for destination_id, rows in (await self._backlog.write(claim)).items():
                 lane = self._lanes.get(destination_id)
-                if lane is None:
+                if lane is None and (lane := self._lanes.aside(destination_id)) is not None:
+                    self._backlog.release([row.id for row in rows if not row.replay_id], now)
+                    lane.offer([row for row in rows if row.replay_id])
+                elif lane is None:
                     self._backlog.release([row.id for row in rows], now)
                 else:
                     lane.offer(rows)
 
-    async def _fail(self, destination_id: str, *, expired: bool = False) -> int:
-        """Give up some of what waits for a destination. Returns how many."""
+    async def _fail(self, destination_id: str, *, expired: bool = False, replayed: bool = True) -> int:
+        """Give up some of what waits for a destination, or only what no replay sends. Returns how many."""
         fail = partial(
             parked.fail_waiting,
             destination_id=destination_id,
@@ -118,6 +123,7 @@ class Comeback:
             detail="" if expired else _GONE,
             now=_now_ms(),
             expired=expired,
+            replayed=replayed,
             limit=PER_TRANSACTION,
         )
         return await self._backlog.write(fail)

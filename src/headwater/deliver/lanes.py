@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from headwater.deliver.lane import Lane, Ports
 from headwater.deliver.plan import LanePlan, compile_lane
@@ -15,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Lanes:
-    """`get` answers None for a destination that is gone, switched off, or of a definition that no longer exists."""
+    """`get` answers None for a destination that is gone, switched off, or of a definition that no longer exists.
+
+    One that is switched off may have a lane aside, for replays alone (contract: connections 6.1).
+    """
 
     def __init__(self, snapshot: Snapshot, secrets: Secrets, ports: Ports, perform: Perform | None = None) -> None:
         self._snapshot = snapshot
@@ -25,6 +31,7 @@ class Lanes:
         self._workspace: Workspace | None = None
         self._destinations: dict[str, Destination] = {}
         self._lanes: dict[str, Lane] = {}
+        self._aside: dict[str, Lane] = {}
         self._missed: set[str] = set()
 
     def follow(self) -> None:
@@ -35,14 +42,19 @@ class Lanes:
         self._workspace = workspace
         self._destinations = {each.id: each for each in workspace.destinations}
         self._missed.clear()
-        for destination_id, lane in list(self._lanes.items()):
-            destination = self._destinations.get(destination_id)
+        self._bring(self._lanes, self._destinations)
+        self._bring(self._aside, {each.id: _on(each) for each in workspace.destinations if not each.enabled})
+
+    def _bring(self, lanes: dict[str, Lane], destinations: Mapping[str, Destination]) -> None:
+        """Change lanes with their destinations, and close those that have none any more."""
+        for destination_id, lane in list(lanes.items()):
+            destination = destinations.get(destination_id)
             if destination == lane.plan.destination:
                 continue
             plan = self._compile(destination) if destination else None
             if plan is None:
                 lane.close()
-                del self._lanes[destination_id]
+                del lanes[destination_id]
             else:
                 lane.change(plan)
 
@@ -53,6 +65,15 @@ class Lanes:
             plan = self._compile(destination)
             if plan is not None:
                 lane = self._lanes[destination_id] = Lane(plan, self._ports)
+        return lane
+
+    def aside(self, destination_id: str) -> Lane | None:
+        """The lane by which a destination that is switched off gets what replays send it; None if it is on or gone."""
+        lane = self._aside.get(destination_id)
+        if lane is None and (destination := self._destinations.get(destination_id)) is not None:
+            plan = None if destination.enabled else self._compile(_on(destination))
+            if plan is not None:
+                lane = self._aside[destination_id] = Lane(plan, self._ports)
         return lane
 
     def _compile(self, destination: Destination) -> LanePlan | None:
@@ -68,7 +89,7 @@ class Lanes:
 
     def made(self) -> list[Lane]:
         """The lanes that there are."""
-        return list(self._lanes.values())
+        return [*self._lanes.values(), *self._aside.values()]
 
     def serve(self) -> None:
         """Let lanes that stand in line for a request have their turns."""
@@ -77,3 +98,7 @@ class Lanes:
     def somebody_hungry(self, but: Lane) -> bool:
         """Is there another lane that could do with more events than the chunks at hand hold?"""
         return any(lane.hungry() for lane in self._lanes.values() if lane is not but)
+
+
+def _on(destination: Destination) -> Destination:
+    return msgspec.structs.replace(destination, enabled=True)

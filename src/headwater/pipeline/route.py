@@ -7,12 +7,12 @@ event type, integrations object. What depends on a destination's answer is deliv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from headwater.spec.event import EVENT_TYPES, Event
-from headwater.spec.integrations import allows, allows_warehouse
+from headwater.spec.integrations import allows, allows_warehouse, bundled
 
 _EVERYWHERE = {"All": True}
 
@@ -46,10 +46,10 @@ class Routes(msgspec.Struct, frozen=True):
 def route(event: Event, routes: Routes) -> Decision:
     """Choose the destinations of one event."""
     integrations = event.body["integrations"]
-    bundled = _bundled(event.body["_metadata"]) if "_metadata" in event.body else frozenset[str]()
-    if not bundled and (not integrations or integrations == _EVERYWHERE):
+    served = bundled(event.body["_metadata"]) if "_metadata" in event.body else frozenset[str]()
+    if not served and (not integrations or integrations == _EVERYWHERE):
         return routes.unless_asked[event.type]
-    return _decide(event.type, routes.ways, integrations, bundled)
+    return _decide(event.type, routes.ways, integrations, served)
 
 
 def excluded_warehouses(event: Event, warehouse_ids: Sequence[str]) -> tuple[str, ...]:
@@ -60,11 +60,11 @@ def excluded_warehouses(event: Event, warehouse_ids: Sequence[str]) -> tuple[str
     return tuple(each for each in warehouse_ids if not allows_warehouse(integrations, each))
 
 
-def _decide(event_type: str, ways: Sequence[Route], integrations: Any, bundled: frozenset[str]) -> Decision:
+def _decide(event_type: str, ways: Sequence[Route], integrations: Any, served: frozenset[str]) -> Decision:
     chosen: list[str] = []
     refused: list[tuple[str, str]] = []
     for way in ways:
-        if not bundled.isdisjoint(way.names):
+        if not served.isdisjoint(way.names):
             refused.append((way.destination_id, "MESSAGE_SENT_CLIENT_SIDE"))
         elif event_type not in way.event_types:
             refused.append((way.destination_id, "UNSUPPORTED_EVENT_TYPE"))
@@ -73,10 +73,3 @@ def _decide(event_type: str, ways: Sequence[Route], integrations: Any, bundled: 
         else:
             chosen.append(way.destination_id)
     return Decision(tuple(chosen), tuple(refused))
-
-
-def _bundled(metadata: Any) -> frozenset[str]:
-    names = cast("dict[str, Any]", metadata).get("bundled") if isinstance(metadata, dict) else None
-    if not isinstance(names, list):
-        return frozenset()
-    return frozenset(name for name in cast("list[Any]", names) if isinstance(name, str))

@@ -34,3 +34,11 @@ def allows_warehouse(integrations: Any, warehouse_id: str) -> bool:
     if isinstance(wishes.get("warehouseIds"), list):
         return warehouse_id in wishes["warehouseIds"]
     return wishes.get("all", wishes.get("All", True)) is not False
+
+
+def bundled(metadata: Any) -> frozenset[str]:
+    """The destinations that `_metadata` says the client served itself, by the names that it has for them (6.2)."""
+    names = cast("dict[str, Any]", metadata).get("bundled") if isinstance(metadata, dict) else None
+    if not isinstance(names, list):
+        return frozenset()
+    return frozenset(name for name in cast("list[Any]", names) if isinstance(name, str))

@@ -89,6 +89,7 @@ REASONS: dict[Step, dict[str, str]] = {
         "UNKNOWN_INTEGRATION": "The destination was removed or switched off while the delivery waited.",
         "EXPIRED": "Retries were used up within the destination's horizon; the last error is kept.",
         "INTERNAL": "Headwater could not make the request; the error is kept.",
+        "REPLAY_CANCELLED": "The replay that sent the event again was cancelled before its turn came.",
     },
     Step.PENDING: {
         "RETRY": "The destination answered that it may succeed later (408, 423, 429, 5xx).",

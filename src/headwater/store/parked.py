@@ -245,17 +245,21 @@ def fail_waiting(
     now: int,
     detail: str = "",
     expired: bool = False,
+    replayed: bool = True,
     limit: int = _PAGE,
 ) -> int:
     """Fail up to so many of a destination's waiting deliveries; call again until it returns 0.
 
-    With `expired` only those beyond their horizon; paused ones have none that runs. Without a `detail` the last error
-    is kept. What the events and attempts hold is not read, so that it costs little to give up many.
+    With `expired` only those beyond their horizon; paused ones have none that runs. Without `replayed`, those of
+    replays are let be. Without a `detail` the last error is kept. What the events and attempts hold is not read, so
+    that it costs little to give up many.
     """
     columns = (parked.c.id, parked.c.source_id, parked.c.subscription_id, parked.c.reason, parked.c.counted_at)
     query = sa.select(*columns).where(parked.c.state == "waiting", parked.c.destination_id == destination_id)
     if expired:
         query = query.where(parked.c.expires_at <= now, parked.c.reason != "PAUSED")
+    if not replayed:
+        query = query.where(parked.c.replay_id == "")
     rows = connection.execute(query.limit(min(limit, _PAGE)).with_for_update(skip_locked=True)).all()
     if not rows:
         return 0
@@ -404,6 +408,8 @@ def _noted(notes: list[dict[str, Any]], attempt: dict[str, Any] | None) -> list[
 def _where(chosen: Filter) -> list[sa.ColumnElement[bool]]:
     texts = ("destination_id", "state", "reason", "message_id", "subscription_id", "replay_id")
     where = [parked.c[name] == value for name in texts if (value := getattr(chosen, name))]
+    if chosen.replay_id:
+        where.append(parked.c.replay_id != "")  # as the index on replays has it
     if chosen.ids:
         where.append(parked.c.id.in_(chosen.ids))
     if chosen.since:

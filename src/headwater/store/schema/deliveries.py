@@ -31,8 +31,14 @@ parked = sa.Table(
     sa.Column("expires_at", sa.BigInteger, nullable=False),
     sa.Column("ended_at", sa.BigInteger, nullable=True),
     sa.Column("subscription_id", sa.Text, nullable=False, server_default=""),
-    sa.Column("replay_id", sa.Text, nullable=False, server_default="", index=True),
+    sa.Column("replay_id", sa.Text, nullable=False, server_default=""),
     sa.Index("ix_parked_due", "state", "destination_id", "due_at"),
+    sa.Index(
+        "ix_parked_replay",
+        *("replay_id", "state", "destination_id", "reason"),
+        sqlite_where=sa.text("replay_id <> ''"),
+        postgresql_where=sa.text("replay_id <> ''"),
+    ),
 )
 """Deliveries that failed, overflowed or were replayed: `state` is waiting, delivered or failed; `notes` its attempts.
 
