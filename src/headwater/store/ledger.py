@@ -7,8 +7,8 @@ destination and step the sum of all time with the newest instant and its reason.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -182,6 +182,44 @@ def series(
     found: dict[int, dict[str, int]] = {}
     for minute, step, events in connection.execute(query.group_by(first, table.c.step)):
         found.setdefault(int(minute), {})[step] = int(events)
+    return found
+
+
+Group = Literal["reason", "subscription_id", "step"]
+
+
+def breakdown(
+    connection: Connection,
+    *,
+    width: int,
+    since_minute: int,
+    until_minute: int,
+    source_id: str,
+    destination_id: str,
+    steps: Sequence[str],
+    groups: Sequence[Group],
+    only: Mapping[Group, Sequence[str]],
+) -> dict[tuple[str, ...], dict[int, int]]:
+    """Events that met some steps over intervals of `width` minutes, parted by `groups`: their values to first minute
+    to events.
+
+    `only` narrows the events to some values of a group. An empty destination is the side of the source.
+    """
+    span = max((one for one in SPANS if width % one == 0), default=1)
+    table = ledger if span == 1 else ledger_spans
+    first = table.c.minute - table.c.minute % width
+    parts = [table.c[group] for group in groups]
+    query = sa.select(first, *parts, sa.func.sum(table.c.events)).where(
+        *_within(table, span, since_minute, until_minute),
+        table.c.source_id == source_id,
+        table.c.destination_id == destination_id,
+        table.c.step.in_(list(steps)),
+        *(table.c[group].in_(list(values)) for group, values in only.items()),
+    )
+    found: dict[tuple[str, ...], dict[int, int]] = {}
+    for row in connection.execute(query.group_by(first, *parts)):
+        if row[-1]:
+            found.setdefault(tuple(row[1:-1]), {})[int(row[0])] = int(row[-1])
     return found
 
 
