@@ -8,18 +8,22 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from headwater import destinations as catalogue
+from headwater.manage import subscribing
 from headwater.manage.answers import DestinationShape, Done, Name, Shape
 from headwater.manage.changing import change, note
 from headwater.manage.connecting import refuse_used
+from headwater.manage.describing import fields_of, find_definition
 from headwater.manage.desk import Desk
 from headwater.manage.forms import fill_in
 from headwater.manage.operation import operation
 from headwater.manage.paging import Page, Pagination, page
-from headwater.manage.problems import invalid, missing
-from headwater.manage.showing import fields_of, show_destination
-from headwater.spec.errors import SetupError
-from headwater.spec.workspace import Destination
-from headwater.store import audit
+from headwater.manage.problems import Problem, Refused, invalid, missing
+from headwater.manage.showing import show_destination
+from headwater.spec.computation import ENGAGE
+from headwater.spec.errors import SenderError, SetupError
+from headwater.spec.sql_trait import SQL_TRAITS
+from headwater.spec.workspace import Destination, Workspace
+from headwater.store import audit, subscriptions
 from headwater.store import workspace as workspaces
 
 if TYPE_CHECKING:
@@ -27,7 +31,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+MOST_ALIKE = 25
+"""Destinations of one kind at one source (connections 6.1)."""
+
 _KIND = "DESTINATION"
+_OWN_KINDS = (ENGAGE, SQL_TRAITS)
+"""Sources of spaces, for which no subscriptions are made: who is told what is chosen for each audience."""
+
 DestinationId = Annotated[str, Meta(min_length=1, max_length=255, description="The destination's id.")]
 
 
@@ -76,20 +86,35 @@ class CreateDestination(msgspec.Struct, frozen=True, kw_only=True, rename="camel
 
 @operation("POST", "/destinations", scope="destinations:write", tag="Destinations")
 async def create_destination(desk: Desk, request: CreateDestination) -> DestinationAnswer:
-    """Connect a destination of the catalogue to a source."""
-    if request.metadata_id not in catalogue.names():
+    """Connect a destination of the catalogue to a source, with the subscriptions that it proposes."""
+    definition = find_definition(request.metadata_id)
+    if definition is None:
         raise invalid("metadataId", f'"metadataId" is not in the catalogue of destinations: {request.metadata_id}')
-    name = request.name or catalogue.definition(request.metadata_id).name
 
     def work(connection: Connection) -> tuple[Destination, list[audit.Entry]]:
+        source = workspaces.source_named(connection, request.source_id)
+        others = _alike(workspaces.load(connection), source.id, request.metadata_id)
+        if len(others) >= MOST_ALIKE:
+            raise invalid("sourceId", f"The source has {MOST_ALIKE} destinations of this kind, and none has more")
         made = workspaces.create_destination(
             connection,
-            source_id=workspaces.source_named(connection, request.source_id).id,
+            source_id=source.id,
             definition=request.metadata_id,
-            name=name,
+            name=_free(request.name, others) if request.name else _new_name(definition.name, others),
             enabled=request.enabled,
             settings=_settings(desk, request.metadata_id, {}, request.settings),
         )
+        if source.kind not in _OWN_KINDS:
+            for one in subscribing.automatic(definition)[: subscribing.MOST]:
+                subscriptions.create(
+                    connection,
+                    made.id,
+                    name=one.name,
+                    action=one.action,
+                    trigger=one.trigger,
+                    mapping=one.mapping,
+                    enabled=True,
+                )
         return made, [note(desk, "Integration Created", _KIND, made.id, made.name)]
 
     return DestinationAnswer(destination=show_destination(await change(desk, work)))
@@ -125,7 +150,9 @@ async def update_destination(desk: Desk, request: UpdateDestination) -> Destinat
         before = workspaces.find_destination(connection, request.destination_id)
         columns: dict[str, Any] = {}
         if isinstance(request.name, str) and request.name != before.name:
-            columns["name"] = request.name
+            columns["name"] = _free(
+                request.name, _alike(workspaces.load(connection), before.source_id, before.definition)
+            )
         if request.enabled is not UNSET and request.enabled != before.enabled:
             columns["enabled"] = request.enabled
         if request.settings is not UNSET:
@@ -172,8 +199,33 @@ async def _pause(desk: Desk, destination_id: str, *, paused: bool) -> Destinatio
     return DestinationAnswer(destination=show_destination(await change(desk, work)))
 
 
+def _alike(workspace: Workspace, source_id: str, definition: str) -> set[str]:
+    """The names of a source's destinations of one kind, which are told apart by them (connections 6.1)."""
+    return {one.name for one in workspace.destinations if one.source_id == source_id and one.definition == definition}
+
+
+def _free(name: str, others: set[str]) -> str:
+    """The name, if none of the others has it. Raises SenderError 409."""
+    if name in others:
+        message = f'Another destination of this kind is named "{name}" at the same source.'
+        raise SenderError(message, code="conflict", status=409, field="name")
+    return name
+
+
+def _new_name(name: str, others: set[str]) -> str:
+    """The name of the kind, with the first number that is free when others have it."""
+    names = (name, *(f"{name} {number}" for number in range(2, len(others) + 3)))
+    return next(one for one in names if one not in others)
+
+
 def _settings(desk: Desk, slug: str, before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    stored, opened = fill_in(fields_of(slug), before, changes, desk.secrets)
+    """Settings after a change. Those that are only for reading stay; a change of nothing else is refused (9)."""
+    fields = fields_of(slug)
+    fixed = {field.key for field in fields if field.read_only}
+    if before and changes and changes.keys() <= fixed:
+        raise Refused([Problem("bad-request", "These settings are only for reading.", "settings")], status=400)
+    changes = {key: value for key, value in changes.items() if key not in fixed}
+    stored, opened = fill_in(fields, before, changes, desk.secrets)
     try:
         catalogue.definition(slug).check(opened)
     except SetupError as error:
