@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from headwater.manage.elsewhere import moved, refusal
 from headwater.manage.problems import Problem, Refused
 from headwater.spec.destination import Field
 from headwater.store.secrets import Secrets
@@ -49,14 +50,15 @@ def fill_in(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Settings after a change, once as they are stored (sealed) and once opened, with defaults, to be checked.
 
-    Raises Refused with every setting that is unknown, missing or of the wrong kind, and SetupError when a stored
-    secret cannot be opened.
+    Raises Refused with every setting that is unknown, missing or of the wrong kind, and every secret that must be given
+    again because the place it is sent to changes (`elsewhere.py`); SetupError when a stored secret cannot be opened.
     """
     by_key = {field.key: field for field in fields}
     problems = [_problem(key, "is not a setting here") for key in changes if key not in by_key]
     after = merged(before, {key: value for key, value in changes.items() if value != MASK})
     stored: dict[str, Any] = {}
     opened: dict[str, Any] = {}
+    places = moved(fields, before, after)
     for field in fields:
         if field.key not in after:
             if field.default is not None:
@@ -65,6 +67,9 @@ def fill_in(
                 problems.append(_problem(field.key, "is required"))
             continue
         value = after[field.key]
+        if places and field.secret and _stays(changes.get(field.key), before.get(field.key)):
+            problems.append(_problem(field.key, refusal(places)))
+            continue
         if field.secret and value is before.get(field.key):
             stored[field.key], opened[field.key] = value, secrets.open_all(value)
             continue
@@ -78,6 +83,14 @@ def fill_in(
     if problems:
         raise Refused(problems)
     return stored, opened
+
+
+def _stays(given: Any, before: Any) -> bool:
+    """Does a secret that stands, or one of a map, stay because it is not given again?"""
+    if not isinstance(given, dict):
+        return bool(before) and given in (None, MASK)
+    known = cast("dict[str, Any]", before) if isinstance(before, dict) else {}
+    return any(item == MASK and key in known for key, item in cast("dict[str, Any]", given).items())
 
 
 def _unmasked(value: Any, before: Any, secrets: Secrets) -> Any:

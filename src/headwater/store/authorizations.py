@@ -81,6 +81,13 @@ def find(connection: Connection, destination_id: str) -> Authorization | None:
     )
 
 
+def definition_of(connection: Connection, destination_id: str) -> str | None:
+    """The slug of a destination's definition, whose app it uses, or None when it is gone."""
+    return connection.execute(
+        sa.select(destinations.c.definition).where(destinations.c.id == destination_id)
+    ).scalar_one_or_none()
+
+
 def keep(
     connection: Connection,
     destination_id: str,
