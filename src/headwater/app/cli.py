@@ -20,6 +20,7 @@ from headwater.app.commands import (
     output,
     query,
     redrive,
+    replay,
     send,
     serve,
     settings,
@@ -99,7 +100,7 @@ def headwater(
     """
 
 
-for _room in (serve, send, tail, trace, query, redrive, doctor, settings, catch, admin_token):
+for _room in (serve, send, tail, trace, query, redrive, replay, doctor, settings, catch, admin_token):
     _room.register(app)
 
 

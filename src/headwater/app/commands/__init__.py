@@ -7,7 +7,7 @@ well, 1 when it did not, 2 when the words could not be understood.
 Two kinds of commands live here. Those of the machine (`serve`, `doctor`, `settings`, `catch`, `admin-token`) work with
 the settings and the data folder. All others ask a running house over HTTP (`client.py`), as anybody else would: what
 the command line can do, any script can. Every operation of `manage` is a command by its own name (`operations.py`);
-`tail`, `trace`, `query` and `redrive` are friendlier doors to four of them.
+`tail`, `trace`, `query`, `redrive` and `replay` are friendlier doors to some of them.
 
 It promises that nothing heavy is imported before a command needs it, that no colour or cursor code reaches what is not
 a terminal, and that a token or key is shown only by the start that made it.

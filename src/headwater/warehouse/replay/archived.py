@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -88,6 +89,7 @@ class ArchivedEvents:
         self, wanted: Wanted, place: Mapping[int, int], until: Mapping[int, int] | None
     ) -> tuple[dict[int, int], list[Stretch]]:
         """How far the archive reaches, but for what is not wanted, and what to read of it."""
+        await asyncio.to_thread(import_module, "headwater.warehouse.archive")  # which takes its time the first time
         from headwater.warehouse.archive import read_name
         from headwater.warehouse.replay.choosing import stretches
 
