@@ -12,7 +12,8 @@ from typing import Any, Final, cast
 
 from headwater.manage.problems import Problem, Refused
 from headwater.spec.destination import Action, DestinationDefinition, Field, Preset
-from headwater.spec.fql import FqlError, Holds, compile_trigger, parse
+from headwater.spec.fql import FqlError, Holds, Query, compile_trigger, parse, show
+from headwater.spec.fql.tree import All, And, Condition, Or
 from headwater.spec.mapping import DIRECTIVE, INTERNAL, SYNC_MODE, MappingError, compile_mapping
 
 MOST: Final = 50
@@ -103,3 +104,20 @@ def defaults(action: Action) -> dict[str, Any]:
 def automatic(definition: DestinationDefinition) -> list[Preset]:
     """The subscriptions that are made when the destination is connected (6.8)."""
     return [one for one in definition.presets if one.kind == "automatic" and definition.find(one.action) is not None]
+
+
+def why_not(trigger: str, event: dict[str, Any]) -> str:
+    """Which part of a trigger does not hold for an event that it does not match, in words. Raises FqlError."""
+    query = parse(trigger)
+    return "" if isinstance(query.body, All) else _failing(query.body, event)
+
+
+def _failing(part: Condition, event: dict[str, Any]) -> str:
+    match part:
+        case And():
+            first = next((one for one in part.parts if not compile_trigger(Query(one))(event)), part.parts[0])
+            return _failing(first, event)
+        case Or():
+            return f"none of these holds: {', '.join(show(Query(one)) for one in part.parts)}"
+        case _:
+            return f"this does not hold: {show(Query(part))}"

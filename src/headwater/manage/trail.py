@@ -79,7 +79,7 @@ _decode_id = msgspec.json.Decoder(_Identified).decode
 async def follow(log: EventLog, folder: Path, message_id: str, since: int) -> Trail:
     """Follow an event. `since` (ms) is where to begin looking when it is not among the processed events."""
     wanted = message_id.encode("utf-8", "replace")
-    processed = await _find_processed(log, folder, message_id, wanted)
+    processed = await find_processed(log, folder, message_id)
     start = processed.header.received_at if processed is not None else since
     kept: list[Kept] = []
     attempts: list[AttemptNote] = []
@@ -102,7 +102,9 @@ def _is_about(event: SetAside, message_id: str) -> bool:
         return False
 
 
-async def _find_processed(log: EventLog, folder: Path, message_id: str, wanted: bytes) -> Processed | None:
+async def find_processed(log: EventLog, folder: Path, message_id: str) -> Processed | None:
+    """An event as it was published: by the pipeline's index of message ids, or among the newest."""
+    wanted = message_id.encode("utf-8", "replace")
     partitions = log.partitions(PROCESSED)
     for partition in partitions:
         place = await asyncio.to_thread(lookup, index_folder(folder, partition), message_id)

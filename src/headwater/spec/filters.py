@@ -92,9 +92,14 @@ def _rules(each: DestinationFilter) -> list[_Rule]:
         return [_Rule(each.title, "DROP", lambda event: True, goes=_never)]
 
 
+def kind_of(named: str) -> str:
+    """The kind of an action by any of its names, in any case; what is none comes back in capitals."""
+    return _NAMES.get(named.lower(), named.upper())
+
+
 def _rule(title: str, holds: Holds, action: dict[str, Any]) -> _Rule:
     named = str(action.get("type", ""))
-    kind = _NAMES.get(named.lower(), named.upper())
+    kind = kind_of(named)
     match kind:
         case "DROP":
             return _Rule(title, kind, holds, goes=_never)
