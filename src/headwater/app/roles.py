@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from headwater.app.house import House
+from headwater.app.settings import environment_of_destinations
 
 Role = Callable[[House, asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -46,6 +47,8 @@ async def _deliver(house: House, stopping: asyncio.Event) -> None:
         snapshot=house.snapshot,
         secrets=house.secrets,
         settings=house.settings.deliver,
+        catalogue=house.settings.catalogue,
+        environment=environment_of_destinations(house.settings),
         stopping=stopping,
     )
 

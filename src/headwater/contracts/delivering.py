@@ -19,7 +19,7 @@ from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import OUTCOMES, PROCESSED
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.outcome import Count, OutcomeBatch, Step, decode_outcomes
-from headwater.spec.settings import DeliverSettings
+from headwater.spec.settings import CatalogueSettings, DeliverSettings
 from headwater.spec.workspace import Destination
 from headwater.store import Store, ledger, parked
 from headwater.store import workspace as workspaces
@@ -105,6 +105,8 @@ class Bench:
                 snapshot=snapshot,
                 secrets=self.secrets,
                 settings=settings,
+                catalogue=CatalogueSettings(),
+                environment={},
                 stopping=stopping,
             )
         )

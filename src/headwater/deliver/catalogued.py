@@ -15,11 +15,11 @@ import msgspec
 
 from headwater.catalogue import Answer, Call, Ended, Workers
 from headwater.deliver.attempt import Attempted
-from headwater.deliver.classify import Verdict
+from headwater.deliver.classify import Verdict, classify_silence
 from headwater.deliver.ways import Run
 from headwater.destinations import HORIZON_HOURS
-from headwater.spec.destination import Action, Exchange, Item, Request, Response
-from headwater.spec.errors import Unavailable
+from headwater.spec.destination import Action, Exchange, Item, NoAnswer, Request, Response
+from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.outcome import Step
 from headwater.spec.workspace import Destination, Subscription
 from headwater.store.parked import REFUSED
@@ -74,25 +74,35 @@ def catalogued(
         started = time.perf_counter()
         wanted = msgspec.structs.replace(call, events=[item.body for item in items])
         try:
-            answer = await _ask(workers, wanted, keep, destination.id, tokens)
+            answer = await _ask(workers, wanted, keep, destination, tokens)
             verdict = judge(answer)
         except Unavailable as error:
             verdict = Verdict(Step.PENDING, "RETRY", str(error))
+        except SetupError as error:
+            verdict = Verdict(Step.FAILED_DELIVERY, "INVALID_SETTINGS", str(error))
+        except NoAnswer as error:
+            verdict = classify_silence(error)
         return Attempted(verdict, time.perf_counter() - started, kept.request, kept.response)
 
     return run
 
 
-async def _ask(workers: Workers, call: Call, exchange: Exchange, destination_id: str, tokens: Tokens | None) -> Answer:
-    if tokens is None:
+async def _ask(
+    workers: Workers, call: Call, exchange: Exchange, destination: Destination, tokens: Tokens | None
+) -> Answer:
+    """Ask the worker, with the destination's tokens if it has any; a refresh that is refused is noted with them."""
+    if tokens is None or not destination.tokens_version:
         return await workers.deliver(call, exchange)
-    call = msgspec.structs.replace(call, tokens=await tokens.current(destination_id))
-    return await workers.deliver(
-        call,
+    answer = await workers.deliver(
+        msgspec.structs.replace(call, tokens=await tokens.current(destination)),
         exchange,
-        save_tokens=lambda new: tokens.save(destination_id, new),
-        hold_tokens=lambda: tokens.locked(destination_id),
+        save_tokens=lambda new: tokens.save(destination.id, new),
+        hold_tokens=lambda: tokens.locked(destination.id),
     )
+    refused = next((each for each in answer.items if each.code == "OAUTH_REFRESH_FAILED"), None)
+    if refused is not None and refused.kind == "auth":
+        await tokens.refuse(destination.id, refused.message)
+    return answer
 
 
 def judge(answer: Answer) -> Verdict:

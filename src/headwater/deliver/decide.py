@@ -7,15 +7,13 @@ event alone can tell was decided by the pipeline. An event takes as many ways as
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from headwater.deliver.ways import Way
 from headwater.spec.destination import Item
-
-if TYPE_CHECKING:
-    from headwater.spec.filters import Filtered
+from headwater.spec.filters import Filtered
 
 Event = dict[str, Any]
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
+from headwater.catalogue import Workers
 from headwater.deliver.backlog import Backlog
 from headwater.deliver.comeback import Comeback
 from headwater.deliver.lane import Job, Ports, run
 from headwater.deliver.lanes import Lanes
+from headwater.deliver.performing import performing
 from headwater.deliver.samples import IN_ALL, Samples
 from headwater.deliver.slots import SLOTS, Slots
 from headwater.deliver.tally import Tally
+from headwater.deliver.tokens import Tokens
 from headwater.deliver.transport import Transport
 from headwater.deliver.walk import Walk, Window
+from headwater.deliver.writers import Writers, address_guard
 from headwater.eventlog.streams import PROCESSED
 
 if TYPE_CHECKING:
     from headwater.eventlog import EventLog
-    from headwater.spec.settings import DeliverSettings
+    from headwater.spec.settings import CatalogueSettings, DeliverSettings
     from headwater.store import Store
     from headwater.store.secrets import Secrets
     from headwater.store.snapshot import Snapshot
@@ -33,16 +37,25 @@ async def deliver(
     snapshot: Snapshot,
     secrets: Secrets,
     settings: DeliverSettings,
+    catalogue: CatalogueSettings,
+    environment: Mapping[str, str],
     stopping: asyncio.Event,
 ) -> None:
     """Deliver until told to stop; then give what is under way its grace, park the rest, commit, and return.
+
+    `environment` is what the catalogue's destinations may see of ours.
 
     Raises SetupError when a network in `allowed_addresses` is none, or when the store's parked deliveries belong to
     another log.
     """
     requests: set[asyncio.Task[None]] = set()
     committed: dict[int, int] = {}
-    async with Transport(settings.allowed_addresses) as transport, asyncio.TaskGroup() as tasks:
+    async with (
+        Transport(settings.allowed_addresses) as transport,
+        Workers(catalogue, environment=environment) as workers,
+        Writers(address_guard(settings.allowed_addresses)) as writers,
+        asyncio.TaskGroup() as tasks,
+    ):
 
         def start(request: Coroutine[Any, Any, None]) -> None:
             task = tasks.create_task(request)
@@ -52,8 +65,9 @@ async def deliver(
         backlog = Backlog(store)
         tally = Tally()
         slots = Slots[Job](SLOTS, settings.grace_seconds, lambda job: start(run(job)))
+        ports = Ports(transport.exchange, backlog, settings, start, slots, tally, Samples(times=IN_ALL))
         lanes = Lanes(
-            snapshot, secrets, Ports(transport.exchange, backlog, settings, start, slots, tally, Samples(times=IN_ALL))
+            snapshot, secrets, ports, performing(workers, writers, Tokens(store, secrets, transport.exchange))
         )
         lanes.follow()
         window = Window(settings.chunk_events * settings.chunks_in_flight)

@@ -10,10 +10,12 @@ from headwater.deliver.backoff import horizon_ms
 from headwater.deliver.decide import Decide, decider
 from headwater.deliver.performing import Perform
 from headwater.deliver.redact import forms
+from headwater.deliver.subscribed import broken_ways, subscribed_ways
 from headwater.deliver.ways import Way, idle_way, whole_way
 from headwater.destinations import HORIZON_HOURS, definition
 from headwater.spec.destination import DestinationDefinition
 from headwater.spec.errors import SetupError
+from headwater.spec.filters import compile_filters
 from headwater.spec.settings import DeliverSettings
 from headwater.spec.workspace import Destination
 from headwater.store.secrets import Secrets
@@ -60,11 +62,13 @@ def compile_lane(
         settings = complete(declared, destination.settings, secrets)
         declared.check(settings)
         performer = perform(destination) if perform is not None else None
-        ways = (whole_way(declared, settings, performer),) if declared.action is not None else ()
+        if declared.action is not None:
+            ways = (whole_way(declared, settings, performer),)
+        else:
+            ways = subscribed_ways(destination, declared, settings, performer)
     except SetupError as error:
         broken = str(error)
-    if broken:
-        ways = (idle_way(),)
+        ways = (idle_way(),) if declared.action is not None else broken_ways(destination, broken)
     own = destination.settings.get(HORIZON_HOURS.key)
     horizon = horizon_ms(own, house.horizon_hours)
     return LanePlan(
@@ -73,7 +77,7 @@ def compile_lane(
         settings,
         hidden_forms(declared, settings),
         {way.id: way for way in ways},
-        decider(ways, None),
+        decider(ways, compile_filters(destination.filters) if destination.filters else None),
         horizon,
         broken,
     )
