@@ -154,8 +154,10 @@ def catalogue() -> str:
     """The page of destinations."""
     parts: list[str | list[str]] = []
     head = ("Setting", "Type", "Required", "Default", "Meaning")
-    for slug in destinations.names():
+    for slug in destinations.own_names():
         declared = destinations.definition(slug)
+        does = declared.action.description if declared.action is not None else "It has these actions:"
+        actions = [[code(each.slug), each.description, code(each.trigger)] for each in declared.actions]
         names = ", ".join(code(name) for name in (declared.name, *declared.previous_names))
         fields = (*declared.fields, *destinations.COMMON_FIELDS)
         rows = [[code(f.key), f.type, "yes" if f.required else "", code(f.default), f.description] for f in fields]
@@ -163,10 +165,16 @@ def catalogue() -> str:
             f"## {declared.name}",
             declared.description,
             f"Slug {code(slug)}. Known to the integrations object as {names}. "
-            f"Takes {', '.join(sorted(declared.event_types))}. {declared.action.description}",
+            f"Takes {', '.join(sorted(declared.event_types))}. {does}",
+            *([table(("Action", "What it does", "Trigger"), actions)] if actions else []),
             table(head, rows),
         ]
-    return page("Destinations", *parts)
+    return page(
+        "Destinations",
+        "These are our own. The catalogue adds Segment's open-source destinations, whose settings, actions and fields "
+        "the console shows.",
+        *parts,
+    )
 
 
 def operations() -> str:
