@@ -16,7 +16,7 @@ on. Without it Headwater runs with its own destinations, and `missing` says why 
 
 from headwater.catalogue.asking import Refused
 from headwater.catalogue.calls import Answer, Call, Ended
-from headwater.catalogue.definitions import Summary, definition, names, summaries
+from headwater.catalogue.definitions import Hook, Summary, definition, dynamic_fields, hooks, names, summaries
 from headwater.catalogue.place import missing, use, version
 from headwater.catalogue.workers import Workers
 
@@ -24,10 +24,13 @@ __all__ = [
     "Answer",
     "Call",
     "Ended",
+    "Hook",
     "Refused",
     "Summary",
     "Workers",
     "definition",
+    "dynamic_fields",
+    "hooks",
     "missing",
     "names",
     "summaries",

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from headwater.catalogue import place
+from headwater.catalogue import declared, place
 from headwater.spec.destination import Action, Batch, DestinationDefinition, Field, Preset
 from headwater.spec.errors import SetupError
 
@@ -43,87 +43,17 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     presets: int
 
 
-class _Line(msgspec.Struct, frozen=True):
+class Hook(msgspec.Struct, frozen=True, kw_only=True):
+    """What a destination does when a mapping is saved: the `fields` that it asks for, and what it gives (`outputs`).
+
+    `ask("hook", ...)` performs it; what it saves goes into the mapping under its slug.
+    """
+
     slug: str
-    name: str
+    label: str
     description: str
-    authentication: str
-    direct: bool
-    audience: bool
-    titles: list[str]
-    actions: int
-    presets: int
-
-
-class _Choice(msgspec.Struct, frozen=True):
-    value: Any
-    label: str = ""
-
-
-class _Field(msgspec.Struct, frozen=True, rename="camel"):
-    """A field as Segment's definitions write it (contract: connections 6.8)."""
-
-    key: str
-    label: str = ""
-    description: str = ""
-    type: str = "string"
-    required: bool | dict[str, Any] = False
-    default: Any = None
-    choices: list[_Choice | str] = []
-    multiple: bool = False
-    allow_null: bool = False
-    additional_properties: bool = False
-    properties: list[_Field] = []
-    format: str = ""
-    dynamic: bool = False
-    category: str = ""
-    placeholder: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
-    hidden: bool = msgspec.field(name="unsafe_hidden", default=False)
-    read_only: bool = False
-    object_ui: str = msgspec.field(name="defaultObjectUI", default="")
-    depends_on: dict[str, Any] = msgspec.field(name="depends_on", default={})
-
-
-class _Hook(msgspec.Struct, frozen=True):
-    slug: str
-
-
-class _Action(msgspec.Struct, frozen=True, rename="camel"):
-    slug: str
-    name: str
-    description: str
-    trigger: str
-    hidden: bool
-    batches: bool
-    sync_mode: dict[str, Any]
-    hooks: list[_Hook]
-    fields: list[_Field]
-
-
-class _Preset(msgspec.Struct, frozen=True):
-    name: str
-    action: str
-    trigger: str
-    mapping: dict[str, Any]
-    kind: str
-    event: str = ""
-
-
-class _Declared(msgspec.Struct, frozen=True):
-    slug: str
-    name: str
-    description: str
-    authentication: str
-    tests: bool
-    refreshes: bool
-    deletes: bool
-    direct: bool
-    fields: list[_Field]
-    audience: dict[str, Any]
-    presets: list[_Preset]
-    actions: list[_Action]
+    fields: tuple[Field, ...]
+    outputs: dict[str, Any]
 
 
 @lru_cache(maxsize=1)
@@ -134,38 +64,62 @@ def _categories() -> dict[str, tuple[str, ...]]:
 
 def summaries() -> tuple[Summary, ...]:
     """Every destination in a line, by slug. None without a catalogue."""
-    return () if place.missing() else tuple(_lines().values())
+    return () if place.missing() else tuple(_summaries(place.folder()).values())
 
 
 def names() -> tuple[str, ...]:
     """The slugs of all destinations, in alphabetical order. None without a catalogue."""
-    return () if place.missing() else tuple(_lines())
+    return () if place.missing() else tuple(_summaries(place.folder()))
 
 
 def direct(slug: str) -> bool:
     """Does this destination open connections of its own?"""
-    line = None if place.missing() else _lines().get(slug)
+    line = None if place.missing() else _summaries(place.folder()).get(slug)
     return line is not None and line.direct
 
 
 def definition(slug: str) -> DestinationDefinition:
     """The declaration of one destination. Raises SetupError without a catalogue, or when it has none of that name."""
-    if slug not in _lines():
-        raise SetupError(f"Segment's catalogue has no destination {slug!r}.")
-    return _definition(place.folder() / "destinations" / f"{slug}.json")
+    return _definition(place.folder(), slug)
 
 
-def _lines() -> dict[str, Summary]:
-    return _read_lines(id(place.index()))
+def hooks(slug: str, action: str) -> tuple[Hook, ...]:
+    """The hooks of an action. Raises SetupError like `definition`."""
+    return _more(place.folder(), slug, action)[0]
+
+
+def dynamic_fields(slug: str, action: str) -> tuple[str, ...]:
+    """The paths of an action's fields whose choices `ask("dynamicField", ...)` gives, such as `list_id`.
+
+    `x.__keys__` asks for keys of the object x, `x.__values__` for the value under any. Raises like `definition`.
+    """
+    return _more(place.folder(), slug, action)[1]
+
+
+@lru_cache(maxsize=64)
+def _more(folder: Path, slug: str, action: str) -> tuple[tuple[Hook, ...], tuple[str, ...]]:
+    found = next((each for each in declared.declared(slug).actions if each.slug == action), None)
+    if found is None:
+        raise SetupError(f"{slug} has no action {action!r}.")
+    made = (
+        Hook(
+            slug=hook.slug,
+            label=hook.label,
+            description=hook.description,
+            fields=tuple(_field(field) for field in hook.fields),
+            outputs=hook.outputs,
+        )
+        for hook in found.hooks
+    )
+    return tuple(made), tuple(found.dynamic)
 
 
 @lru_cache(maxsize=1)
-def _read_lines(_: int) -> dict[str, Summary]:
-    read = (msgspec.json.decode(line, type=_Line) for line in place.index().destinations)
-    return {line.slug: _summary(line) for line in read}
+def _summaries(folder: Path) -> dict[str, Summary]:
+    return {slug: _summary(line) for slug, line in declared.lines(folder).items()}
 
 
-def _summary(line: _Line) -> Summary:
+def _summary(line: declared.Line) -> Summary:
     return Summary(
         slug=line.slug,
         name=line.name,
@@ -185,55 +139,54 @@ def _described(titles: list[str]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _definition(file: Path) -> DestinationDefinition:
-    declared = msgspec.json.decode(file.read_bytes(), type=_Declared)
-    fields = tuple(_setting(field) for field in declared.fields)
-    listed = _lines()[declared.slug]
+def _definition(folder: Path, slug: str) -> DestinationDefinition:
+    found = declared.declared(slug)
+    listed = _summaries(folder)[slug]
+    fields = tuple(_setting(field) for field in found.fields)
+    actions = {action.slug: _action(action) for action in found.actions}
     return DestinationDefinition(
-        name=declared.name,
+        name=found.name,
         description=listed.description,
         website="",
         categories=listed.categories,
         fields=fields,
         event_types=TYPES,
-        check=partial(check, declared.name, fields),
-        actions=tuple(_action(action) for action in declared.actions),
-        presets=tuple(
-            Preset(
-                name=each.name,
-                action=each.action,
-                trigger=each.trigger,
-                mapping=each.mapping,
-                kind=each.kind,
-                event=each.event,
-            )
-            for each in declared.presets
-        ),
-        credentials=declared.authentication != "none",
-        authentication=declared.authentication,
+        check=partial(check, found.name, fields),
+        actions=tuple(actions.values()),
+        # A few are for plugins of browsers, which are actions of another package.
+        presets=tuple(_preset(preset) for preset in found.presets if preset.action in actions),
+        credentials=found.authentication != "none",
+        authentication=found.authentication,
         worker=True,
-        direct=declared.direct,
-        tests_authentication=declared.tests,
-        deletes=declared.deletes,
-        audience=declared.audience,
+        direct=found.direct,
+        tests_authentication=found.tests,
+        deletes=found.deletes,
+        audience=found.audience,
     )
 
 
-def _action(declared: _Action) -> Action:
-    fields = tuple(_field(field) for field in declared.fields)
-    if declared.batches and not any(field.key == _BATCHING.key for field in fields):
+def _preset(said: declared.Preset) -> Preset:
+    mapping = said.mapping
+    return Preset(
+        name=said.name, action=said.action, trigger=said.trigger, mapping=mapping, kind=said.kind, event=said.event
+    )
+
+
+def _action(said: declared.Action) -> Action:
+    fields = tuple(_field(field) for field in said.fields)
+    if said.batches and not any(field.key == _BATCHING.key for field in fields):
         fields = (*fields, _BATCHING)
     return Action(
-        slug=declared.slug,
-        name=declared.name,
-        description=declared.description,
+        slug=said.slug,
+        name=said.name,
+        description=said.description,
         fields=fields,
-        trigger=declared.trigger,
-        hidden=declared.hidden,
-        batches=declared.batches,
-        sync_mode=declared.sync_mode,
-        hooks=tuple(hook.slug for hook in declared.hooks),
-        batch=batching if declared.batches else None,
+        trigger=said.trigger,
+        hidden=said.hidden,
+        batches=said.batches,
+        sync_mode=said.sync_mode,
+        hooks=tuple(hook.slug for hook in said.hooks),
+        batch=batching if said.batches else None,
     )
 
 
@@ -250,39 +203,40 @@ def batching(settings: dict[str, Any], mapping: dict[str, Any]) -> Batch:
     )
 
 
-def _setting(declared: _Field) -> Field:
-    field = _field(declared)
+def _setting(said: declared.Field) -> Field:
+    field = _field(said)
     if field.choices and not field.multiple:
         return msgspec.structs.replace(field, type="select")
     return msgspec.structs.replace(field, type="list") if field.multiple else field
 
 
-def _field(declared: _Field) -> Field:
-    choices = [each if isinstance(each, _Choice) else _Choice(each, each) for each in declared.choices]
+def _field(said: declared.Field) -> Field:
+    choices = [each if isinstance(each, declared.Choice) else declared.Choice(each, each) for each in said.choices]
     return Field(
-        key=declared.key,
-        label=declared.label,
-        description=declared.description,
-        type=declared.type,
-        required=declared.required is True,
-        default=declared.default,
+        key=said.key,
+        label=said.label,
+        description=said.description,
+        type=said.type,
+        required=said.required is True,
+        default=said.default,
         choices=tuple(str(choice.value) for choice in choices),
         choice_labels=tuple(choice.label or str(choice.value) for choice in choices),
-        multiple=declared.multiple,
-        allow_null=declared.allow_null,
-        additional_properties=declared.additional_properties,
-        properties=tuple(_field(each) for each in declared.properties),
-        format=declared.format,
-        dynamic=declared.dynamic,
-        category=declared.category,
-        placeholder=declared.placeholder,
-        minimum=declared.minimum,
-        maximum=declared.maximum,
-        hidden=declared.hidden,
-        read_only=declared.read_only,
-        object_ui=declared.object_ui,
-        required_when=declared.required if isinstance(declared.required, dict) else {},
-        depends_on=declared.depends_on,
+        multiple=said.multiple,
+        allow_null=said.allow_null,
+        additional_properties=said.additional_properties,
+        properties=tuple(_field(each) for each in said.properties),
+        format=said.format,
+        dynamic=said.dynamic,
+        category=said.category,
+        placeholder=said.placeholder,
+        minimum=said.minimum,
+        maximum=said.maximum,
+        hidden=said.hidden,
+        read_only=said.read_only,
+        object_ui=said.object_ui,
+        required_when=said.required if isinstance(said.required, dict) else {},
+        depends_on=said.depends_on,
+        disabled_inputs=tuple(said.disabled_input_methods),
     )
 
 

@@ -12,7 +12,7 @@ _REDIRECTS = 20
 _CODES = {"UNREACHABLE": "ECONNREFUSED", "TIMEOUT": "ETIMEDOUT"}
 
 
-def request(fetch: frames.Fetch, seconds: float) -> Request:
+def request(fetch: frames.Fetch, seconds: float, secrets: tuple[str, ...] = ()) -> Request:
     """The request to make, which may take so many seconds at most."""
     headers: dict[str, str] = {}
     for name, value in fetch.headers:
@@ -24,6 +24,7 @@ def request(fetch: frames.Fetch, seconds: float) -> Request:
         headers=headers,
         body=b64decode(fetch.body) if fetch.b64 else fetch.body.encode("utf-8", "replace"),
         timeout=min(own, seconds) if own > 0 else seconds,
+        secrets=secrets,
         redirects=_REDIRECTS if fetch.redirect == "follow" else 0,
         most=MOST_ANSWER_BYTES,
     )

@@ -107,8 +107,8 @@ def write(kind: str, **fields: Any) -> bytes:
     return encode({"t": kind, **fields}) + b"\n"
 
 
-def raw(event: dict[str, JSON] | bytes) -> dict[str, JSON] | msgspec.Raw:
+def body(event: dict[str, JSON] | bytes) -> bytes:
     """An event as it goes into a line: bytes are passed on as they are, unless they break lines."""
     if not isinstance(event, bytes):
-        return event
-    return msgspec.Raw(msgspec.json.format(event, indent=-1) if b"\n" in event else event)
+        return encode(event)
+    return msgspec.json.format(event, indent=-1) if b"\n" in event else event

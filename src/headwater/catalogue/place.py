@@ -50,6 +50,8 @@ def index() -> Index:
 
 def missing() -> str:
     """Why there is no catalogue and what to do, or nothing if there is one."""
+    if index.cache_info().currsize:
+        return ""
     if not (folder() / "index.json").exists():
         return (
             f"Segment's destinations are not built in {folder()}; `{COMMAND}` builds them, which needs npm's registry."

@@ -46,15 +46,23 @@ class Running:
     """A call under way: how it reaches the network and the connection's tokens, and in the end its result."""
 
     def __init__(
-        self, exchange: Exchange, *, tokens: Tokens, save: SaveTokens | None = None, hold: HoldTokens | None = None
+        self,
+        exchange: Exchange,
+        *,
+        tokens: Tokens,
+        secrets: tuple[str, ...] = (),
+        save: SaveTokens | None = None,
+        hold: HoldTokens | None = None,
     ) -> None:
         self.exchange = exchange
+        self.secrets = secrets
         self.save = save
         self.hold = hold
         self.access_token = tokens.get("access_token", "")
         self.result: asyncio.Future[frames.Result] = asyncio.get_running_loop().create_future()
         self.until = 0.0
         self.turn = AsyncExitStack()
+        self.silence: NoAnswer | None = None
         self.refused: NoAnswer | None = None
 
     def fail(self, error: BaseException) -> None:
@@ -223,9 +231,10 @@ class Worker:
     async def _fetch(self, frame: frames.Fetch, running: Running) -> None:
         left = max(running.until - asyncio.get_running_loop().time(), 0.001)
         try:
-            response = await running.exchange(fetching.request(frame, left))
+            response = await running.exchange(fetching.request(frame, left, running.secrets))
             line = fetching.fetched(frame.id, response)
         except NoAnswer as error:
+            running.silence = error
             if error.reason in _CANNOT_PASS:
                 running.refused = error
             line = fetching.not_fetched(frame.id, error)

@@ -16,6 +16,7 @@ from headwater.catalogue.asking import Refused, refusal, said
 from headwater.catalogue.calls import Answer, Call, Ended, HoldTokens, SaveTokens, Tokens, all_alike
 from headwater.catalogue.definitions import direct
 from headwater.catalogue.lane import Lane
+from headwater.catalogue.secrets import secrets
 from headwater.catalogue.suspects import Suspects
 from headwater.catalogue.worker import Pace, Running, Worker, WorkerEnded
 from headwater.spec.destination import Exchange
@@ -28,7 +29,12 @@ _AWAY = Ended("retry", code="WORKER_AWAY", message="No worker was free in time."
 _SILENT = Ended("retry", code="TIMEOUT", message="The destination did not end in time.")
 _KILLED = Ended("permanent", code="KILLED_WORKERS", message="This event ended two workers, and is given up.")
 _TOO_LARGE = Ended("permanent", code="TOO_LARGE", message="The event is larger than a worker takes (16 MB).")
+_MOST_BODIES = frames.MOST_BYTES - 1_000_000
 _OFF = "opens connections of its own; an operator can allow it with the setting catalogue.direct."
+
+
+class WorkerAway(Unavailable):
+    """No worker could be had."""
 
 
 class Workers:
@@ -72,7 +78,8 @@ class Workers:
             return all_alike(call, Ended("permanent", code="INVALID_SETTINGS", message=said))
         if said := place.missing():
             return all_alike(call, Ended("retry", code="WORKER_AWAY", message=said))
-        running = partial(Running, exchange, tokens=call.tokens, save=save_tokens, hold=hold_tokens)
+        private = secrets(call.destination, call.settings, call.tokens)
+        running = partial(Running, exchange, tokens=call.tokens, secrets=private, save=save_tokens, hold=hold_tokens)
         if self._suspects.holds(call):
             return await self._deliver_apart(call, running)
         try:
@@ -81,7 +88,7 @@ class Workers:
         except WorkerEnded:
             self._suspects.note(call)
             return all_alike(call, _ENDED)
-        except Unavailable as error:
+        except WorkerAway as error:
             return all_alike(call, msgspec.structs.replace(_AWAY, message=str(error)))
 
     async def ask(
@@ -106,8 +113,9 @@ class Workers:
         slug = str(args.get("dest", ""))
         if said := self._forbidden(slug) or place.missing():
             raise SetupError(said)
-        running = Running(exchange, tokens=tokens or {}, save=save_tokens, hold=hold_tokens)
         asked = {"settings": {}, **args, "oauth": tokens or {}}
+        private = secrets(slug, asked["settings"], tokens or {})
+        running = Running(exchange, tokens=tokens or {}, secrets=private, save=save_tokens, hold=hold_tokens)
 
         def line(id: int) -> bytes:
             return frames.write("rpc", id=id, m=method, args=asked, deadline_ms=deadline * 1_000)
@@ -119,11 +127,13 @@ class Workers:
             raise Unavailable("The worker ended before it answered.") from None
         if result is None:
             raise Unavailable("The destination did not answer in time.")
-        if running.refused is not None and result.error is not None:
+        if result.error is None:
+            return result.data
+        if running.refused is not None:
             raise Refused(running.refused.detail, code=running.refused.reason)
-        if result.error is not None:
-            raise refusal(result.error)
-        return result.data
+        if running.silence is not None:
+            raise Unavailable(running.silence.detail)
+        raise refusal(result.error)
 
     def _forbidden(self, slug: str) -> str:
         return "" if self._settings.direct or not direct(slug) else f"{slug} {_OFF}"
@@ -137,18 +147,18 @@ class Workers:
 
     @asynccontextmanager
     async def _worker(self, lane: Lane, seconds: float) -> AsyncGenerator[Worker]:
-        """A worker with a place kept in it. Raises Unavailable when there is none within so many seconds."""
+        """A worker with a place kept in it. Raises WorkerAway when there is none within so many seconds."""
         try:
             async with asyncio.timeout(seconds):
                 await lane.places.acquire()
         except TimeoutError:
-            raise Unavailable(_AWAY.message) from None
+            raise WorkerAway(_AWAY.message) from None
         try:
             try:
                 async with asyncio.timeout(seconds):
                     worker = await lane.worker()
             except (TimeoutError, OSError, WorkerEnded) as error:
-                raise Unavailable(f"No worker could be started: {error or 'not in time'}") from None
+                raise WorkerAway(f"No worker could be started: {error or 'not in time'}") from None
             yield worker
         finally:
             lane.places.release()
@@ -191,6 +201,10 @@ class Workers:
 async def _perform(worker: Worker, call: Call, running: Callable[[], Running]) -> Answer:
     """Perform a call; one that is too large for a line is halved."""
 
+    bodies = [frames.body(event) for event in call.events]
+    if sum(map(len, bodies)) > _MOST_BODIES:
+        return await _perform_halved(worker, call, running)
+
     def line(id: int) -> bytes:
         return frames.write(
             "deliver",
@@ -204,11 +218,9 @@ async def _perform(worker: Worker, call: Call, running: Callable[[], Running]) -
             features=call.features,
             deadline_ms=call.deadline * 1_000,
             batch=call.batch,
-            events=[frames.raw(event) for event in call.events],
+            events=[msgspec.Raw(body) for body in bodies],
         )
 
-    if sum(len(event) for event in call.events if isinstance(event, bytes)) > frames.MOST_BYTES - 1_000_000:
-        return await _perform_halved(worker, call, running)
     under_way = running()
     result = await worker.perform(line, under_way, seconds=call.deadline)
     if result is None:

@@ -137,6 +137,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     object_ui: str = ""
     required_when: dict[str, Any] = {}
     depends_on: dict[str, Any] = {}
+    disabled_inputs: tuple[str, ...] = ()
+    """Ways of filling it that are not offered: `literal`, `variable`, `function`, `enrichment`, `freeform`."""
 
     @property
     def secret(self) -> bool:

@@ -5,7 +5,7 @@ const catalogue = require('./catalogue')
 const { logger, statsClient } = require('./deliver')
 const { Refusal, thrown } = require('./judge')
 const { describe } = require('./manifest')
-const { refreshing, renewed } = require('./tokens')
+const { renewed } = require('./tokens')
 
 const context = () => ({ logger, statsContext: { statsClient, tags: [] } })
 
@@ -23,29 +23,62 @@ function bundle(args) {
   return { settings: args.settings, payload, page, hookInputs, audienceSettings, features, auth: auth(args), ...context() }
 }
 
-function dynamicField(args) {
-  const action = catalogue.action(args.dest, args.action)
-  const field = action.definition.hooks?.[args.hook]?.inputFields?.[args.field]
-  const dynamic = typeof field?.dynamic === 'function' ? field.dynamic : undefined
-  return action.executeDynamicField(args.field, bundle(args), dynamic)
+// Runs what the core does not refresh tokens for; if they are refused, once more with new ones.
+async function withNewTokens(args, refreshing, work) {
+  const target = catalogue.destination(args.dest)
+  const refusal = (status) => Number(status) === 401 && args.oauth?.refresh_token && target.authentication?.refreshAccessToken
+  let answer
+  try {
+    answer = await work()
+    if (!refusal(answer?.error?.code)) return answer
+  } catch (error) {
+    const stale = refusal(error?.status ?? error?.response?.status) || /^Credentials are invalid: 401 /.test(error?.message)
+    if (!stale) throw error
+    if (!target.authentication?.refreshAccessToken || !args.oauth?.refresh_token) throw error
+  }
+  await target.handleAuthError(settings(args), refreshing)
+  return work()
 }
 
-function hook(args) {
-  return catalogue.action(args.dest, args.action).executeHook(args.hook, bundle(args))
-}
-
-function audience(method) {
-  return (args) => {
-    const { audienceName, audienceSettings, externalId } = args
-    const input = { settings: settings(args), audienceName, audienceSettings, externalId, ...context() }
-    return catalogue.destination(args.dest)[method](input)
+// The core tells a refusal of credentials, and any other failure, only by its text.
+async function testAuth(args, refreshing) {
+  const target = catalogue.destination(args.dest)
+  try {
+    await withNewTokens(args, refreshing, () => target.testAuthentication(settings(args)))
+  } catch (error) {
+    const [, status] = /^Credentials are invalid: (\d*) /.exec(error?.message) ?? []
+    if (status === undefined) throw error
+    throw new Refusal('INVALID_AUTHENTICATION', error.message, Number(status) >= 429 ? Number(status) : 401)
   }
 }
 
-async function onDelete(args, call) {
+function dynamicField(args, refreshing) {
+  const action = catalogue.action(args.dest, args.action)
+  const field = action.definition.hooks?.[args.hook]?.inputFields?.[args.field]
+  const dynamic = typeof field?.dynamic === 'function' ? field.dynamic : undefined
+  return withNewTokens(args, refreshing, () => action.executeDynamicField(args.field, bundle(args), dynamic))
+}
+
+function hook(args, refreshing) {
+  const action = catalogue.action(args.dest, args.action)
+  return withNewTokens(args, refreshing, () => action.executeHook(args.hook, bundle(args)))
+}
+
+// The core would keep the tokens that it refreshes here to itself.
+function audience(method) {
+  return (args, refreshing) => {
+    const target = catalogue.destination(args.dest)
+    const telling = Object.create(target)
+    telling.handleError = (error, held) => target.handleError(error, held, refreshing)
+    const { audienceName, audienceSettings, externalId } = args
+    return telling[method]({ settings: settings(args), audienceName, audienceSettings, externalId, ...context() })
+  }
+}
+
+async function onDelete(args, refreshing) {
   const target = catalogue.destination(args.dest)
   if (!target.onDelete) throw new Refusal('NOT_IMPLEMENTED', `${args.dest} deletes nobody.`, 501)
-  await target.onDelete(args.event, settings(args), { ...context(), ...refreshing(args, call) })
+  await target.onDelete(args.event, settings(args), { ...context(), ...refreshing })
 }
 
 async function refresh(args) {
@@ -57,7 +90,7 @@ async function refresh(args) {
 }
 
 const METHODS = {
-  testAuth: (args) => catalogue.destination(args.dest).testAuthentication(settings(args)),
+  testAuth,
   defaults: (args) => defaultValues(catalogue.action(args.dest, args.action).definition.fields),
   dynamicField,
   hook,
@@ -71,8 +104,8 @@ const METHODS = {
 async function ask(frame, call) {
   try {
     if (!Object.hasOwn(METHODS, frame.m)) throw new Refusal('UNKNOWN_METHOD', `The worker has no method ${frame.m}.`)
-    const work = () => METHODS[frame.m](frame.args, call)
-    return { data: (await renewed(frame.args, work)) ?? null }
+    const work = (refreshing) => METHODS[frame.m](frame.args, refreshing)
+    return { data: (await renewed(frame.args, call, work)) ?? null }
   } catch (error) {
     return { error: thrown(error) }
   }

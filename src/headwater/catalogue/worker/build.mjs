@@ -38,6 +38,7 @@ const { metafile } = await build({
   target: 'node22',
   // Errors are told apart by the names of their classes.
   keepNames: true,
+  minifyWhitespace: true,
   external: ['cpu-features', '*.node'],
   alias: { 'cross-fetch': './fetch.js', '@segment/fql-ts': './lexer.js' },
   legalComments: 'none',

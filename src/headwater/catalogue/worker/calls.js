@@ -6,9 +6,9 @@ const current = new AsyncLocalStorage()
 const running = new Map()
 
 // Runs work as the call of that number. A call holds what it has under way (`aborts`), the last status it was
-// answered, and whether its tokens are being refreshed.
+// answered, and while one of its events refreshes tokens, a promise of that turn's end.
 async function within(id, milliseconds, work) {
-  const call = { id, aborts: new Set(), status: 0, refreshing: false, ended: false }
+  const call = { id, aborts: new Set(), status: 0, turn: null, ended: false }
   running.set(id, call)
   const alarm = setTimeout(() => end(id), milliseconds)
   try {

@@ -3,7 +3,7 @@
 const { parseFql, validate } = require('@segment/destination-subscriptions')
 const catalogue = require('./catalogue')
 const { Refusal, item, thrown } = require('./judge')
-const { Renewed, refreshing, renewed } = require('./tokens')
+const { renewed } = require('./tokens')
 
 const AT_ONCE = 16
 // These send nothing but return events, which only come back from events performed one by one.
@@ -27,13 +27,15 @@ function settings(frame) {
 }
 
 // The core adds to the tags of each call, so nobody may share them.
-function options(frame, call) {
-  return { features: frame.features ?? {}, statsContext: { statsClient, tags: [] }, logger, ...refreshing(frame, call) }
+function options(frame, refreshing) {
+  return { features: frame.features ?? {}, statsContext: { statsClient, tags: [] }, logger, ...refreshing }
 }
 
 async function single(frame, call, event) {
   const target = catalogue.destination(frame.dest)
-  const results = await renewed(frame, () => target.onEvent(event, settings(frame), options(frame, call)))
+  const results = await renewed(frame, call, (refreshing) =>
+    target.onEvent(event, settings(frame), options(frame, refreshing))
+  )
   const data = results.at(-1)?.data
   return { result: { cls: 'ok', status: call.status || 200 }, batch: Array.isArray(data?.batch) ? data.batch : [] }
 }
@@ -44,7 +46,7 @@ async function singles(frame, call, events) {
   const left = events.entries()
   const lane = async () => {
     for (const [index, event] of left) {
-      ended[index] = await single(frame, call, event).catch((error) => ({ result: judged(error, call), batch: [] }))
+      ended[index] = await single(frame, call, event).catch((error) => ({ result: thrown(error), batch: [] }))
     }
   }
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, events.length) }, lane))
@@ -54,15 +56,11 @@ async function singles(frame, call, events) {
 
 async function together(frame, call, events) {
   const target = catalogue.destination(frame.dest)
-  const results = await renewed(frame, () => target.onBatch(events, settings(frame), options(frame, call)))
+  const results = await renewed(frame, call, (refreshing) =>
+    target.onBatch(events, settings(frame), options(frame, refreshing))
+  )
   const reported = results[0]?.multistatus ?? []
   return { results: events.map((_, index) => item(reported[index])), data: null }
-}
-
-function judged(error, call) {
-  const end = thrown(error)
-  if (call.refreshing && end.cls !== 'retry') return { ...end, cls: 'auth', code: end.code || 'OAUTH_REFRESH_FAILED' }
-  return end
 }
 
 async function deliver(frame, call) {
@@ -77,7 +75,7 @@ async function deliver(frame, call) {
     const left = results.values()
     return { results: frame.events.map((event) => (validate(condition, event) ? left.next().value : SKIPPED)), data }
   } catch (error) {
-    return { error: judged(error, call) }
+    return { error: thrown(error) }
   }
 }
 

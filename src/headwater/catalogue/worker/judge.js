@@ -47,6 +47,10 @@ function retryAfter(headers) {
 }
 
 function thrown(error) {
+  if (error?.name === 'NotRefreshed') {
+    const judged = thrown(error.cause)
+    return judged.cls === 'retry' ? judged : { ...judged, cls: 'auth', code: 'OAUTH_REFRESH_FAILED' }
+  }
   const name = error?.name ?? ''
   const status = Number(error?.status ?? error?.response?.status ?? (INVALID.has(name) ? 400 : 0)) || 0
   const silent = NETWORK.has(error?.code) || SILENT.has(name)

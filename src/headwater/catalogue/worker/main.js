@@ -36,6 +36,11 @@ function serve() {
   )
   // A promise that a destination left alone must not end the calls of all others.
   process.on('unhandledRejection', (error) => wire.send({ t: 'log', level: 'debug', m: String(error?.name) }))
+  process.on('uncaughtException', (error) => {
+    const where = String(error?.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+    wire.lastWords({ t: 'log', level: 'error', m: `${error?.name} ${where.slice(0, 3).join(' ')}` })
+    process.exit(70)
+  })
   const n = Object.keys(catalogue.registered).length
   wire.send({ t: 'ready', proto: 1, node: process.version, bundle: catalogue.version, n })
 }

@@ -30,9 +30,8 @@ let last = 0
 // Sends a frame and returns its number and a promise of the answer.
 function ask(frame) {
   const id = ++last
-  const answer = new Promise((resolve) => waiting.set(id, resolve))
   send({ ...frame, id })
-  return { id, answer }
+  return { id, answer: new Promise((resolve) => waiting.set(id, resolve)) }
 }
 
 function answered(frame) {
@@ -62,4 +61,10 @@ function listen(take, ended) {
   process.stdin.on('error', ended)
 }
 
-module.exports = { answered, ask, forget, listen, send }
+// Sends a last frame at once.
+function lastWords(frame) {
+  send(frame)
+  flush()
+}
+
+module.exports = { answered, ask, forget, lastWords, listen, send }
