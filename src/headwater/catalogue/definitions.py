@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from headwater.catalogue import declared, place
+from headwater.catalogue.triggers import plain
 from headwater.spec.destination import Action, Batch, DestinationDefinition, Field, Preset
 from headwater.spec.errors import SetupError
 
@@ -168,7 +169,12 @@ def _definition(folder: Path, slug: str) -> DestinationDefinition:
 def _preset(said: declared.Preset) -> Preset:
     mapping = said.mapping
     return Preset(
-        name=said.name, action=said.action, trigger=said.trigger, mapping=mapping, kind=said.kind, event=said.event
+        name=said.name,
+        action=said.action,
+        trigger=plain(said.trigger),
+        mapping=mapping,
+        kind=said.kind,
+        event=said.event,
     )
 
 
@@ -181,7 +187,7 @@ def _action(said: declared.Action) -> Action:
         name=said.name,
         description=said.description,
         fields=fields,
-        trigger=said.trigger,
+        trigger=plain(said.trigger),
         hidden=said.hidden,
         batches=said.batches,
         sync_mode=said.sync_mode,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_PIECES: Final = re.compile(r"""(?P<text>"[^"]*"|'[^']*')|(?P<sign>!=|<=|>=|==|[=<>!(),])|(?P<word>[^\s=!<>(),"']+)""")
+_PIECES: Final = re.compile(
+    r"""(?P<text>"[^"]*"|'[^']*')|(?P<sign>!=|<=|>=|==|[=<>!(),"'])|(?P<word>[^\s=!<>(),"']+)"""
+)
 _VALUES: Final = frozenset(("true", "false", "null"))
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
 
