@@ -40,6 +40,7 @@ async def _pipeline(house: House, stopping: asyncio.Event) -> None:
 
 async def _deliver(house: House, stopping: asyncio.Event) -> None:
     from headwater.deliver.loop import deliver
+    from headwater.warehouse.replay.archived import ArchivedEvents
 
     await deliver(
         log=house.log,
@@ -50,6 +51,7 @@ async def _deliver(house: House, stopping: asyncio.Event) -> None:
         catalogue=house.settings.catalogue,
         environment=environment_of_destinations(house.settings),
         stopping=stopping,
+        past=ArchivedEvents(house.log, house.settings.warehouse, house.folder),
     )
 
 

@@ -19,6 +19,7 @@ from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import OUTCOMES, PROCESSED
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.outcome import Count, OutcomeBatch, Step, decode_outcomes
+from headwater.spec.replay import PastEvents
 from headwater.spec.settings import CatalogueSettings, DeliverSettings
 from headwater.spec.workspace import Destination
 from headwater.store import Store, ledger, parked
@@ -48,6 +49,7 @@ class Bench:
         self.store = Store.in_folder(folder)
         self.store.migrate()
         self.secrets = Secrets([b"0" * 32])
+        self.past: PastEvents | None = None
         self.source_id = self.store.run(self._prepare)
         self._made = 0
         self._role: asyncio.Task[None] | None = None
@@ -108,6 +110,7 @@ class Bench:
                 catalogue=CatalogueSettings(),
                 environment={},
                 stopping=stopping,
+                past=self.past,
             )
         )
         try:

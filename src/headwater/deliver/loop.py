@@ -13,6 +13,7 @@ from headwater.deliver.comeback import Comeback
 from headwater.deliver.lane import Job, Ports, run
 from headwater.deliver.lanes import Lanes
 from headwater.deliver.performing import performing
+from headwater.deliver.replaying import Replaying
 from headwater.deliver.samples import IN_ALL, Samples
 from headwater.deliver.slots import SLOTS, Slots
 from headwater.deliver.tally import Tally
@@ -24,6 +25,7 @@ from headwater.eventlog.streams import PROCESSED
 
 if TYPE_CHECKING:
     from headwater.eventlog import EventLog
+    from headwater.spec.replay import PastEvents
     from headwater.spec.settings import CatalogueSettings, DeliverSettings
     from headwater.store import Store
     from headwater.store.secrets import Secrets
@@ -40,10 +42,11 @@ async def deliver(
     catalogue: CatalogueSettings,
     environment: Mapping[str, str],
     stopping: asyncio.Event,
+    past: PastEvents | None = None,
 ) -> None:
     """Deliver until told to stop; then give what is under way its grace, park the rest, commit, and return.
 
-    `environment` is what the catalogue's destinations may see of ours.
+    `environment` is what the catalogue's destinations may see of ours. `past` is the archive; without it replays wait.
 
     Raises SetupError when a network in `allowed_addresses` is none, or when the store's parked deliveries belong to
     another log.
@@ -92,6 +95,9 @@ async def deliver(
         coming = tasks.create_task(
             Comeback(store, lanes, backlog, settings, tally=tally, committed=committed).run(stopping)
         )
+        if past is not None:
+            replaying = Replaying(log, store, lanes, backlog, past).run(stopping)
+            walking.append(tasks.create_task(replaying, name="deliver-replays"))
         await stopping.wait()
         for lane in lanes.made():
             lane.hurry()

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from headwater.spec.replay import PastEvents, PastPage
     from headwater.store import Store
 
-_LOOK_EVERY = 1.0
+LOOK_EVERY = 1.0
+"""Seconds between two looks at what there is to do."""
+
 _AT_ONCE = 3
 """Replays that run side by side; others wait for their turn."""
 
@@ -59,7 +61,7 @@ class Replaying:
         """Work until told to stop; what is under way goes on where it stood, when the house starts again."""
         try:
             while not stopping.is_set():
-                wait = _LOOK_EVERY
+                wait = LOOK_EVERY
                 try:
                     for replay in await self._store.read(replays.unfinished):
                         await self._look_after(replay, stopping)
@@ -153,7 +155,7 @@ class Playing:
                     await self._end("ended", "")
                     return
                 await self._say("The newest events are not in the archive yet.")
-                await _rest(stopping, _LOOK_EVERY)
+                await _rest(stopping, LOOK_EVERY)
         finally:
             if counting is not None:
                 counting.cancel()
@@ -215,7 +217,7 @@ class Playing:
         while not stopping.is_set() and await self._store.read(waiting) >= MOST_WAITING:
             await self._say(f"{MOST_WAITING:,} deliveries wait for its destinations; it goes on when fewer do.")
             await self._still_runs()
-            await _rest(stopping, _LOOK_EVERY / 2)
+            await _rest(stopping, LOOK_EVERY / 2)
 
     async def _step(self, partition: int, items: Sequence[Item], following: int) -> None:
         at = _now_ms()
@@ -224,7 +226,7 @@ class Playing:
         place = {**self._place, str(partition): following}
         made = [row(each, partition=partition, at=at, **here) for each in found.taken]
         kept = counts(found, here["source_id"], at)
-        self._due = max(self._due, time.monotonic() - _LOOK_EVERY) + len(items) / self._replay.per_second
+        self._due = max(self._due, time.monotonic() - LOOK_EVERY) + len(items) / self._replay.per_second
         await self._advance(Stride(before=self._kept, place=place, read=len(items), rows=made, kept=kept, at=at))
         self._backlog.due.set()
 
