@@ -5,7 +5,7 @@ What is left of a computation that was removed is shown as a trait like any othe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -44,11 +44,16 @@ class Worked(msgspec.Struct, frozen=True):
 
 
 def worked_out(connection: Connection, workspace: Workspace, canonical_id: str) -> list[Worked]:
-    """The values of a canonical profile by their keys.
+    """The values of a canonical profile by their keys, as the store has them."""
+    return read_values(workspace, canonical_id, standings_of_person(connection, canonical_id))
+
+
+def read_values(workspace: Workspace, canonical_id: str, standings: Mapping[str, bytes]) -> list[Worked]:
+    """The values of a canonical profile by their keys, by how it stands and those that merges made one with it.
 
     Until a merge is settled, what stood for the profiles that it made one is looked at together.
     """
-    read = {id: decode(told) for id, told in standings_of_person(connection, canonical_id).items()}
+    read = {id: decode(told) for id, told in standings.items()}
     own = read.pop(canonical_id, None)
     whole = own if own is not None else absorb(Standing(), list(read.values()))[0]
     known = {one.id: one for one in workspace.computations}

@@ -7,12 +7,14 @@ They stand among the other tokens, of the kind `space`, and are kept as those ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import sqlalchemy as sa
 
 from headwater.spec.errors import SenderError
+from headwater.store.graph import pages
 from headwater.store.schema import tokens
 from headwater.store.tokens import digest, new_token
 from headwater.store.workspace import new_id
@@ -47,7 +49,17 @@ def create(
 
 def find(connection: Connection, text: str) -> SpaceToken | None:
     """The token of this text; None for one that there is not, and for a text that is another kind of token's."""
-    return _first(connection, tokens.c.digest == digest(text))
+    return find_all(connection, [text]).get(text)
+
+
+def find_all(connection: Connection, texts: Iterable[str]) -> dict[str, SpaceToken]:
+    """The tokens of these texts, as `find` finds each."""
+    by_digest = {digest(text): text for text in texts}
+    found: dict[str, SpaceToken] = {}
+    for page in pages(by_digest):
+        for row in connection.execute(_BY_DIGEST, {"digests": page}).mappings():
+            found[by_digest[row["digest"]]] = _token(row)
+    return found
 
 
 def of_space(connection: Connection, space_id: str) -> list[SpaceToken]:
@@ -70,9 +82,12 @@ def _first(connection: Connection, where: sa.ColumnElement[bool]) -> SpaceToken 
     return None if row is None else _token(row)
 
 
-def _query() -> sa.Select[Any, Any, Any, Any, Any]:
-    columns = (tokens.c.id, tokens.c.name, tokens.c.space_id, tokens.c.created_at, tokens.c.scopes)
+def _query() -> sa.Select[Any, Any, Any, Any, Any, Any]:
+    columns = (tokens.c.id, tokens.c.name, tokens.c.space_id, tokens.c.created_at, tokens.c.scopes, tokens.c.digest)
     return sa.select(*columns).where(tokens.c.kind == "space")
+
+
+_BY_DIGEST: Final = _query().where(tokens.c.digest.in_(sa.bindparam("digests", expanding=True)))
 
 
 def _token(row: Any) -> SpaceToken:

@@ -14,6 +14,8 @@ from headwater.store import (
     components,
     graph,
     known,
+    lookups,
+    standing,
 )
 from headwater.store import workspace as workspaces
 
@@ -248,3 +250,25 @@ def what_is_known_of_a_profile_is_found_through_whom_merges_made_it(store: Store
     store.run(lambda connection: graph.write(connection, space_id, _one_person(cause)))
     one = store.run(lambda connection: known.of_people(connection, asked))
     assert one == {"use_a": [b"4", b"\0\xff", b"3"]}
+
+
+@_promise
+def profiles_are_looked_up_together_by_any_of_their_names(store: Store) -> None:
+    """By identifiers and by ids, merged or not, each with all states and standings; others and strangers are not."""
+    space_id, cause = _graph(store)
+    store.run(lambda connection: graph.write(connection, space_id, _two_people(cause)))
+    for partition, changed in ((1, {"use_b": b"3"}), (0, {"use_a": b"1", "use_b": b"\0\xff"})):
+        store.run(lambda connection, p=partition, c=changed: known.write(connection, p, c))
+    store.run(lambda connection: standing.write_standings(connection, {"use_b": b"stands"}))
+    names = ["user_id:u", "email:Ä", "anonymous_id:v", "use_b", "use_none", "x:\0", *(f"x:{n}" for n in range(600))]
+
+    def look_up(space_id: str) -> dict[str, tuple[str, list[bytes], dict[str, bytes]]]:
+        found = store.run(lambda connection: lookups.look_up(connection, space_id, names), write=False)
+        return {name: (one.id, one.states, one.standings) for name, one in found.items()}
+
+    user, visitor = ("use_a", [b"1"], {}), ("use_b", [b"\0\xff", b"3"], {"use_b": b"stands"})
+    assert look_up(space_id) == {"user_id:u": user, "email:Ä": user, "anonymous_id:v": visitor, "use_b": visitor}
+    store.run(lambda connection: graph.write(connection, space_id, _one_person(cause)))
+    one = ("use_a", [b"1", b"\0\xff", b"3"], {"use_b": b"stands"})
+    assert look_up(space_id) == dict.fromkeys(("user_id:u", "email:Ä", "anonymous_id:v", "use_b"), one)
+    assert look_up("spa_other") == {}

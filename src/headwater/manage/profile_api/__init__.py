@@ -7,8 +7,10 @@ events. With a token that was made for it, `POST` to a person's `external_ids/de
 What it promises: every identifier of a person, and every id that merges made one, reads the same profile; a page never
 shows twice what the page before showed; every answer has a `Request-Id`; whatever is asked, the answer is JSON and the
 fault is named. What it refuses: tokens of other spaces and of the operations (401), and more requests a second than the
-setting allows (429 with `Retry-After`).
+setting allows (429 with `Retry-After`). Nothing is remembered between requests: who asks, and the profile, are looked
+up after the request came; requests that come at the same time share one reading of the store.
 
-`asked` reads a request and `answers` makes what is answered, both pure; `deletion` deletes; `pace` counts; `look` reads
-the store, `events` the index of history, the log and the archive; `face` is the application.
+`asked` reads a request and `answers` makes what is answered, both pure; `door` admits, and reads the traits of many by
+`together`; `deletion` deletes; `pace` counts; `look` reads the store, `events` the index of history, the log and the
+archive; `face` is the application.
 """

@@ -5,14 +5,14 @@ Pages go on at the first thing that was not shown, so that what is changed in be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from headwater.manage.memberships import Worked
 from headwater.manage.profile_api.asked import Params, refused
-from headwater.profiles.known import State, traits
+from headwater.profiles.known import NULL, State, Write
 from headwater.spec.graph import Component, Link, make_id
 from headwater.spec.timestamps import format_moment
 
@@ -28,7 +28,11 @@ class Computed(msgspec.Struct, frozen=True):
     source_id: str
 
 
-class _Trait(msgspec.Struct, frozen=True):
+NOTHING: Final = Computed([], "")
+"""Nothing is worked out."""
+
+
+class _Trait(msgspec.Struct, frozen=True, gc=False):
     value: Any
     source_id: str
     at: int
@@ -37,16 +41,16 @@ class _Trait(msgspec.Struct, frozen=True):
 
 def show_traits(state: State | None, computed: Computed, params: Params, url: str) -> Answer:
     """A page of traits, by their names: those that were written, and those that are worked out."""
-    found = _traits(state, computed)
-    names = [
-        name
-        for name in sorted(found)
-        if (params.include is None or name in params.include) and params.kind in ("", found[name].kind)
-    ]
-    shown, following = _page(names, params)
+    written = state.traits if state is not None else {}
+    worked = _worked(written, computed)
+    names = {name for name, values in written.items() if values[0].value != NULL} if not params.kind else set()
+    names |= {name for name, one in worked.items() if params.kind in ("", one.kind)}
+    if params.include is not None:
+        names &= params.include
+    shown, following = _page(sorted(names), params)
     values: dict[str, Any] = {}
     for name in shown:
-        one = found[name]
+        one = worked.get(name) or _written(written[name][0])
         values[name] = (
             {"value": one.value, "source_id": one.source_id, "updated_at": format_moment(one.at)}
             if params.verbose
@@ -55,13 +59,17 @@ def show_traits(state: State | None, computed: Computed, params: Params, url: st
     return {"traits": values, "cursor": {**cursor(url, following), "limit": params.limit}}
 
 
-def _traits(state: State | None, computed: Computed) -> dict[str, _Trait]:
-    """All traits by name. What is left of a computation that was removed gives way to what was written later (3.1)."""
-    written = traits(state) if state is not None else {}
-    found = {name: _Trait(msgspec.Raw(one.value), one.mark.source_id, one.mark.at) for name, one in written.items()}
+def _written(one: Write) -> _Trait:
+    return _Trait(msgspec.Raw(one.value), one.mark.source_id, one.mark.at)
+
+
+def _worked(written: Mapping[str, Sequence[Write]], computed: Computed) -> dict[str, _Trait]:
+    """What is worked out, by name. A computation that was removed gives way to what was written later (3.1)."""
+    found: dict[str, _Trait] = {}
     for one in computed.values:
         kind = _CLASSES[one.computation.kind] if one.computation else ""
-        if kind or one.key not in found or found[one.key].at <= one.at:
+        before = written.get(one.key)
+        if kind or before is None or before[0].value == NULL or before[0].mark.at <= one.at:
             found[one.key] = _Trait(one.value, computed.source_id, one.at, kind)
     return found
 

@@ -81,7 +81,7 @@ def read_path(raw_path: str) -> Asked:
 
 def read_params(what: str, query: str) -> Params:
     """Read the query of a request; parameters that are not known are passed over. Raises SenderError 400."""
-    given = dict(parse_qsl(query, keep_blank_values=True))
+    given = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
     kind = given.get("class", "") if what == "traits" else ""
     if kind not in ("", "audience", "computed_trait"):
         raise refused("class must be audience or computed_trait.")
