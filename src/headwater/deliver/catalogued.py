@@ -75,7 +75,7 @@ def catalogued(
         wanted = msgspec.structs.replace(call, events=[item.body for item in items])
         try:
             answer = await _ask(workers, wanted, keep, destination, tokens)
-            verdict = judge(answer)
+            verdict = judge(answer, asked=kept.request is not None)
         except Unavailable as error:
             verdict = Verdict(Step.PENDING, "RETRY", str(error))
         except SetupError as error:
@@ -105,19 +105,22 @@ async def _ask(
     return answer
 
 
-def judge(answer: Answer) -> Verdict:
-    """What a worker's answer means: the verdict of most events, and those that fared otherwise."""
+def judge(answer: Answer, *, asked: bool) -> Verdict:
+    """What a worker's answer means: the verdict of most events, and those that fared otherwise.
+
+    Unless the vendor was `asked`, what is permanent is the event's own: its payload is not as the action wants it.
+    """
     if answer.events:
         return Verdict(Step.FAILED_DELIVERY, "INVALID_SETTINGS", _HANDED_BACK)
     ends = Counter(answer.items)
     delivered = [each for each in ends if each.kind == "ok"]
     most = max(delivered or ends, key=ends.__getitem__)
-    verdicts = {each: verdict(each) for each in ends}
+    verdicts = {each: verdict(each, asked=asked) for each in ends}
     others = {index: verdicts[each] for index, each in enumerate(answer.items) if verdicts[each] != verdicts[most]}
     return msgspec.structs.replace(verdicts[most], items=others)
 
 
-def verdict(ended: Ended) -> Verdict:
+def verdict(ended: Ended, *, asked: bool) -> Verdict:
     """What the end of one event means."""
     status, code, said = ended.status, ended.code, ended.message
     match ended.kind:
@@ -131,7 +134,7 @@ def verdict(ended: Ended) -> Verdict:
         case "retry":
             return _later(ended)
         case _:
-            return Verdict(Step.FAILED_DELIVERY, _reason(status, code), said, status)
+            return Verdict(Step.FAILED_DELIVERY, _reason(status if asked else 0, code), said, status)
 
 
 def _later(ended: Ended) -> Verdict:

@@ -1,0 +1,51 @@
+"""What the catalogue's worker says of events becomes a verdict, in the words of every other answer."""
+
+import pytest
+
+from headwater.catalogue import Answer, Ended
+from headwater.deliver.catalogued import judge, verdict
+
+
+@pytest.mark.parametrize(
+    ("ended", "asked", "step", "reason", "ill", "refused"),
+    [
+        (Ended("ok", 200), True, "delivered", "", False, False),
+        (Ended("skipped"), True, "failed_delivery", "MESSAGE_REJECTED", False, False),
+        (Ended("retry", 503), True, "pending", "RETRY", True, False),
+        (Ended("retry", code="ECONNREFUSED"), True, "pending", "UNREACHABLE", True, False),
+        (Ended("retry", code="TIMEOUT"), True, "pending", "TIMEOUT", True, False),
+        (Ended("retry", code="WORKER_ENDED"), True, "pending", "RETRY", False, False),
+        (Ended("auth", 401), True, "pending", "PAUSED", False, True),
+        (Ended("permanent", 400), True, "failed_delivery", "BAD_REQUEST", False, False),
+        (Ended("permanent", 400), False, "failed_delivery", "MESSAGE_REJECTED", False, False),
+        (Ended("permanent", 404), True, "failed_delivery", "NOT_FOUND", False, False),
+        (Ended("permanent", 451), True, "failed_delivery", "REJECTED", False, False),
+        (
+            Ended("permanent", 400, "PAYLOAD_VALIDATION_FAILED"),
+            True,
+            "failed_delivery",
+            "MESSAGE_REJECTED",
+            False,
+            False,
+        ),
+        (Ended("permanent", code="PRIVATE_ADDRESS"), True, "failed_delivery", "PRIVATE_ADDRESS", False, False),
+        (Ended("permanent", code="UNKNOWN_ACTION"), True, "failed_delivery", "INVALID_SETTINGS", False, False),
+        (Ended("permanent", code="CRASH"), True, "failed_delivery", "INTERNAL", False, False),
+        (Ended("permanent", code="KILLED_WORKERS"), True, "failed_delivery", "INTERNAL", False, False),
+    ],
+)
+def test_each_end_has_its_verdict(ended: Ended, asked: bool, step: str, reason: str, ill: bool, refused: bool) -> None:
+    found = verdict(ended, asked=asked)
+    assert (found.step, found.reason, found.ill, found.refused) == (step, reason, ill, refused)
+
+
+def test_events_of_a_batch_fare_each_by_itself() -> None:
+    found = judge(Answer((Ended("permanent", 400), Ended("ok", 200), Ended("retry", 429, retry_after=7.0))), asked=True)
+    assert [found.of(index).step for index in range(3)] == ["failed_delivery", "delivered", "pending"]
+    assert found.step == "delivered"
+    assert found.of(2).retry_after == 7.0
+
+
+def test_what_a_destination_hands_back_is_not_taken_for_delivered() -> None:
+    found = judge(Answer((Ended("ok", 200),), [{"type": "track"}]), asked=False)
+    assert (found.step, found.reason) == ("failed_delivery", "INVALID_SETTINGS")
