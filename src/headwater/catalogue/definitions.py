@@ -12,6 +12,7 @@ from headwater.catalogue import declared, place
 from headwater.catalogue.triggers import plain
 from headwater.spec.destination import Action, Batch, DestinationDefinition, Field, Preset
 from headwater.spec.errors import SetupError
+from headwater.spec.mapping import SYNC_MODE
 
 TYPES = frozenset({"alias", "group", "identify", "page", "screen", "track"})
 """Triggers choose; no destination refuses a type of event."""
@@ -155,7 +156,7 @@ def _definition(folder: Path, slug: str) -> DestinationDefinition:
         check=partial(check, found.name, fields),
         actions=tuple(actions.values()),
         # A few are for plugins of browsers, which are actions of another package.
-        presets=tuple(_preset(preset) for preset in found.presets if preset.action in actions),
+        presets=tuple(_preset(preset, actions[preset.action]) for preset in found.presets if preset.action in actions),
         credentials=found.authentication != "none",
         authentication=found.authentication,
         worker=True,
@@ -166,13 +167,14 @@ def _definition(folder: Path, slug: str) -> DestinationDefinition:
     )
 
 
-def _preset(said: declared.Preset) -> Preset:
-    mapping = said.mapping
+def _preset(said: declared.Preset, action: Action) -> Preset:
+    """A preset, with the action's sync mode where its mapping says none, as whoever sets it up would find chosen."""
+    mode = action.sync_mode.get("default")
     return Preset(
         name=said.name,
         action=said.action,
         trigger=plain(said.trigger),
-        mapping=mapping,
+        mapping={SYNC_MODE: mode, **said.mapping} if mode else said.mapping,
         kind=said.kind,
         event=said.event,
     )

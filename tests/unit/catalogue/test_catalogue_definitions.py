@@ -165,3 +165,13 @@ def test_without_a_catalogue_all_else_goes_on(tmp_path: object) -> None:
     finally:
         place.use("")
     assert len(catalogue.names()) == 214
+
+
+def test_a_preset_has_the_sync_mode_of_its_action_unless_it_says_one() -> None:
+    placed = next(each for each in ALL["actions-braze-cloud"].presets if each.name == "Order Placed (beta)")
+    assert placed.mapping["__segment_internal_sync_mode"] == "add"
+    for declared in ALL.values():
+        for preset in declared.presets:
+            action = declared.find(preset.action)
+            assert action is not None
+            assert not action.sync_mode.get("default") or "__segment_internal_sync_mode" in preset.mapping
