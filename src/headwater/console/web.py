@@ -17,10 +17,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from headwater.console import pages, sign_in
+from headwater.console import authorized, pages, sign_in
 from headwater.console.door import Application
 from headwater.console.guard import SIGN_IN, Guard
 from headwater.manage.front import Front
+from headwater.spec.oauth import CALLBACK
 
 ASSETS = Path(__file__).parent / "assets"
 _NOTHING = (ASSETS / "nothing.html").read_text(encoding="utf-8")
@@ -44,6 +45,10 @@ async def console(front: Front) -> AsyncGenerator[Application]:
     @web.post("/console/sign-out")
     async def leave(request: Request) -> Response:
         return await sign_in.sign_out(request, front)
+
+    @web.get(CALLBACK)
+    async def come_back(request: Request) -> Response:
+        return await authorized.come_back(request)
 
     web.mount("/console/assets", StaticFiles(directory=ASSETS))
     ui.run_with(

@@ -25,10 +25,14 @@ _OUR_FAULT = {
 
 
 class Granted(msgspec.Struct, frozen=True):
-    """Tokens in the clear, and when the access token ends (milliseconds since 1970), 0 when nobody says."""
+    """Tokens in the clear, and when the access token ends (milliseconds since 1970), 0 when nobody says.
+
+    `learned` are settings of the destination that came along.
+    """
 
     tokens: dict[str, str]
     expires_at: int = 0
+    learned: dict[str, str] = {}
 
 
 def authorize_address(app: OAuthApp, *, state: str, redirect_url: str, verifier: str) -> str:
@@ -82,7 +86,8 @@ def read_tokens(app: OAuthApp, request: Request, response: Response, now: int) -
     granted = {"access_token": cast("str", access)}
     if _is_token(refresh := tokens.get("refresh_token")):
         granted["refresh_token"] = cast("str", refresh)
-    return Granted(granted, _end(tokens.get("expires_in"), now))
+    learned = {key: tokens[name] for name, key in app.learned.items() if _is_token(tokens.get(name))}
+    return Granted(granted, _end(tokens.get("expires_in"), now), learned)
 
 
 def _end(seconds: Any, now: int) -> int:

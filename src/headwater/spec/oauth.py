@@ -20,8 +20,8 @@ class OAuthApp(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
 
     `parameters` are added to the address that the browser is sent to. `client_authentication` says where the token
     request holds the id and secret: in its body, or in a header. `pkce` sends a code challenge (RFC 7636). The last
-    five are peculiarities: how scopes are separated, what the vendor calls the parameters of OAuth, the parameter of
-    the callback that holds the code, that it takes JSON, and the field of its answer that holds the tokens.
+    five are peculiarities: how scopes are separated, what the vendor calls the parameters of OAuth, that it takes JSON,
+    the field of its answer that holds the tokens, and fields beside the tokens that become settings of the destination.
     """
 
     client_id: str = ""
@@ -35,13 +35,9 @@ class OAuthApp(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     pkce: bool = True
     separator: str = " "
     names: dict[str, str] = {}
-    code_name: str = "code"
     json: bool = False
     within: str = ""
-
-
-OWN = ("clientId", "clientSecret", "authorizeUrl", "tokenUrl", "revokeUrl", "scopes", "parameters")
-"""What an operator may say of an app, beside `clientAuthentication` and `pkce`; the rest is known or left."""
+    learned: dict[str, str] = {}
 
 
 def merge(known: OAuthApp, own: dict[str, Any]) -> OAuthApp:

@@ -143,6 +143,9 @@ class ManageSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, _says("Address that the management API and the console listen on.")] = "127.0.0.1"
     port: Annotated[int, _says("Port of the management API and the console.")] = 8081
     requests_per_minute: Annotated[int, _says("Requests a token may make a minute; 0 is without limit.")] = 6_000
+    public_url: Annotated[
+        str, _says("How browsers reach the console, for vendors that send them back; empty: http://localhost.")
+    ] = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from headwater.spec.oauth import OAuthApp
 
-_SALESFORCE: Final = "https://login.salesforce.com/services/oauth2"
 _GOOGLE_SCOPE: Final = "https://www.googleapis.com/auth/"
 
 
@@ -29,8 +28,9 @@ def _google(*scopes: str) -> OAuthApp:
     )
 
 
-def _salesforce(*scopes: str) -> OAuthApp:
-    return _vendor(f"{_SALESFORCE}/authorize", f"{_SALESFORCE}/token", *scopes, revoke_url=f"{_SALESFORCE}/revoke")
+def _salesforce(*scopes: str, **more: Any) -> OAuthApp:
+    place = "https://login.salesforce.com/services/oauth2"
+    return _vendor(f"{place}/authorize", f"{place}/token", *scopes, revoke_url=f"{place}/revoke", **more)
 
 
 def _linkedin(*scopes: str) -> OAuthApp:
@@ -106,14 +106,13 @@ VENDORS: Final[dict[str, OAuthApp]] = {
         client_authentication="header",
         pkce=False,
     ),
-    "actions-salesforce": _salesforce("api", "refresh_token"),
+    "actions-salesforce": _salesforce("api", "refresh_token", learned={"instance_url": "instanceUrl"}),
     "actions-snap-audiences": _snap(),
     "actions-snap-conversions": _snap(),
     "actions-tiktok-audiences": _vendor(
         "https://business-api.tiktok.com/portal/auth",
         "https://business-api.tiktok.com/open_api/v1.3/oauth2/access_token/",
         names={"client_id": "app_id", "client_secret": "secret", "code": "auth_code"},
-        code_name="auth_code",
         json=True,
         within="data",
         pkce=False,

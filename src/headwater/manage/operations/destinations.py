@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from headwater import destinations as catalogue
 from headwater.manage import subscribing
 from headwater.manage.answers import DestinationShape, Done, Name, Shape
+from headwater.manage.authorizing import end_if_moved
 from headwater.manage.changing import change, note
 from headwater.manage.connecting import refuse_used
 from headwater.manage.describing import fields_of, find_definition
@@ -157,6 +158,7 @@ async def update_destination(desk: Desk, request: UpdateDestination) -> Destinat
             columns["enabled"] = request.enabled
         if request.settings is not UNSET:
             columns["settings"] = _settings(desk, before.definition, before.settings, request.settings)
+            end_if_moved(connection, before, columns["settings"], fields_of(before.definition))
         after = workspaces.update_destination(connection, before.id, **columns)
         types = ["Integration Modified"] if columns.keys() - {"enabled"} else []
         if "enabled" in columns:
