@@ -97,6 +97,7 @@ async def _manage(house: House, stopping: asyncio.Event) -> None:
         folder=house.folder,
         stopping=stopping,
         faces={"/console": Door},
+        environment=environment_of_destinations(house.settings),
     )
 
 

@@ -14,6 +14,7 @@ from headwater.manage.foreseeing import Previews
 from headwater.manage.passwords import Passwords
 from headwater.manage.profile_api.events import Histories
 from headwater.manage.throttle import Throttle
+from headwater.manage.trials import Trials
 from headwater.spec.settings import Settings
 from headwater.spec.workspace import Workspace
 from headwater.store.database import Store
@@ -69,7 +70,7 @@ class Desk:
 
     `histories` finds the events of profiles. `stopping` is set when the role ends; what lasts (a stream) ends soon
     after. A change of the workspace is answered after `settle_seconds`, so that every role of this machine sees it.
-    Without `previews` none can be asked for.
+    Without `previews` none can be asked for; `trials` keeps open what trying destinations needs.
     """
 
     store: Store
@@ -87,6 +88,7 @@ class Desk:
     throttle: Throttle = field(default_factory=Throttle)
     feeds: Feeds = field(default_factory=Feeds)
     previews: Previews | None = None
+    trials: Trials | None = None
 
     async def workspace(self) -> Workspace:
         """The configuration as it is now, including what another process changed a moment ago."""

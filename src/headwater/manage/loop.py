@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from headwater.manage.ledger import Books
 from headwater.manage.operations import OPERATIONS
 from headwater.manage.profile_api.events import Histories
 from headwater.manage.profile_api.face import PATHS, ProfileApi
+from headwater.manage.trials import Trials
 from headwater.profiles.computing.preview import Previews
 from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.settings import ManageSettings, Settings
@@ -47,10 +49,15 @@ async def manage(
     folder: Path,
     stopping: asyncio.Event,
     faces: Faces = NO_FACES,
+    environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Run until told to stop. Raises SetupError when the port cannot be had."""
+    """Run until told to stop. Raises SetupError when the port cannot be had.
+
+    `environment` is what the catalogue's destinations may see of ours when they are tried.
+    """
     past = ArchivedPast(log, settings.warehouse, folder)
     previews = Previews(store, past, log.partitions(PROCESSED), folder)
+    trials = Trials(settings, store, secrets, environment)
     desk = Desk(
         store=store,
         log=log,
@@ -62,6 +69,7 @@ async def manage(
         stopping=stopping,
         settle_seconds=1.5 * REFRESH_SECONDS,
         previews=previews,
+        trials=trials,
     )
     books = Books(log, store)
     await books.open()
@@ -74,6 +82,7 @@ async def manage(
             tasks.create_task(_forget(log, store, settings.log.retention_hours, stopping), name="trim")
     finally:
         await previews.close()
+        await trials.close()
 
 
 async def _serve(desk: Desk, settings: ManageSettings, faces: Faces, stopping: asyncio.Event) -> None:

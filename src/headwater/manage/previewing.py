@@ -1,29 +1,37 @@
 """An event on the way to one destination, without the log: what decides on it, and what would be sent.
 
-The pipeline's own heart makes the event and its decision, deliver's own attempt makes the requests and judges the
-answer; nothing is counted, parked or kept. An event that would be filtered is not sent; a destination that is switched
-off or paused is, because who tests wants to know before switching it on.
+The pipeline's own heart makes the event and its decision, the destination's filters and subscriptions are compiled as
+deliver compiles them, and deliver's own ways make the requests and judge the answers; nothing is counted, parked or
+kept. An event that would be filtered is not sent; a destination that is switched off or paused is, because who tests
+wants to know before switching it on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from headwater.eventlog import Chunk, Record
+from headwater.manage.attempting import Tried, payload_of, secrets_of, try_way
 from headwater.manage.desk import Desk
+from headwater.manage.subscribing import why_not
+from headwater.manage.trials import ports
 from headwater.spec.event import CollectedHeader, decode_processed, encode_header
+from headwater.spec.filters import compile_filters
+from headwater.spec.fql import FqlError
+from headwater.spec.mapping import MappingError
 from headwater.spec.outcome import Step
 from headwater.spec.wire import encode
-from headwater.spec.workspace import Destination, Source, Workspace
+from headwater.spec.workspace import Destination, Source, Subscription, Workspace
 
 if TYPE_CHECKING:
-    from headwater.deliver.classify import Verdict
     from headwater.deliver.plan import LanePlan
+    from headwater.manage.trials import Open
     from headwater.pipeline.plan import Enrichment
-    from headwater.spec.destination import Item, Request
+    from headwater.spec.destination import Exchange, Item
     from headwater.spec.settings import PipelineSettings
 
 _DECIDED: Final = (
@@ -35,62 +43,169 @@ _DECIDED: Final = (
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One decision: passed unless there is a reason, which belongs to the step `outcome` of the ledger."""
+    """One decision: passed unless there is a reason, which belongs to the step `outcome` of the ledger.
+
+    `name` is what decides, where a step has several of these.
+    """
 
     step: str
     reason: str = ""
     outcome: Step = Step.PENDING
     detail: str = ""
+    name: str = ""
 
 
-class Shown(msgspec.Struct, frozen=True):
-    """A request fit to be shown."""
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What to try: an event as a client sends it, or with `published` one as it was published, and how.
 
-    method: str
-    url: str
-    headers: dict[str, str]
-    body: bytes
+    `only` are the subscriptions to try in the place of the destination's own, as they are here. With `unfiltered` its
+    filters are left out.
+    """
+
+    event: dict[str, Any]
+    published: bytes = b""
+    send: bool = False
+    unfiltered: bool = False
+    only: tuple[Subscription, ...] = ()
 
 
-class Answered(msgspec.Struct, frozen=True):
-    """What came of sending, fit to be shown; `took` is in seconds."""
+class Taken(msgspec.Struct, frozen=True):
+    """What one subscription does with the event; for a destination that takes whole events it is None.
 
-    verdict: Verdict
-    took: float
-    headers: dict[str, str]
-    body: bytes
+    `why` says why it does not match. `payload` is what its mapping makes of the event, and `problems` what is wrong
+    with that. `tried` is None where it is not tried.
+    """
+
+    subscription: Subscription | None
+    matched: bool
+    why: str = ""
+    payload: Any = None
+    problems: Sequence[str] = ()
+    tried: Tried | None = None
 
 
 class Made(msgspec.Struct, frozen=True):
-    """What a preview led to. `event` is the event as it would be published, or empty when it is refused."""
+    """What a preview led to. `event` is the event as it would be published, or empty when it is refused, and `left`
+    what the destination's filters leave of it.
+    """
 
     event: bytes
+    left: bytes
     checks: list[Check]
-    requests: list[Shown] = []
-    answered: Answered | None = None
+    taken: list[Taken] = []
+
+    @property
+    def sent(self) -> bool:
+        """Was anything really sent?"""
+        return any(one.tried is not None and one.tried.answered is not None for one in self.taken)
 
 
-async def preview(
-    desk: Desk, workspace: Workspace, destination: Destination, event: dict[str, Any], *, send: bool
-) -> Made:
+async def preview(desk: Desk, workspace: Workspace, destination: Destination, wanted: Wanted) -> Made:
     """Take an event as far towards a destination as it comes, and send it if that is wanted and it is not filtered."""
+    source = next(one for one in workspace.sources if one.id == destination.source_id)
+    published, checks = publish(wanted.event, source, destination, workspace, desk)
+    if published is None:
+        return Made(b"", b"", checks)
+    if wanted.published:
+        published = msgspec.structs.replace(published, body=wanted.published)
+    left = published
+    if not wanted.unfiltered:
+        left = filtered(destination, published, checks)
+    barred = any(check.reason and check.step != "destination" for check in checks)
+    subscriptions = wanted.only or destination.subscriptions
+    async with ports(desk) as opened:
+        exchange = opened.exchange if wanted.send and not barred else None
+        plan = compile_trial(desk, opened, destination, subscriptions)
+        broken = plan is None or bool(plan.broken)
+        reason = "INVALID_SETTINGS" if broken else ""
+        checks.append(Check("settings", reason, Step.FAILED_DELIVERY, plan.broken if plan is not None else ""))
+        if plan is None:
+            return Made(published.body, left.body, checks)
+        hidden = await secrets_behind(opened, destination)
+        if plan.definition.action is None:
+            live = {one.id for one in subscriptions if one.enabled or wanted.only}
+            taken = [await take(plan, one, left, exchange if one.id in live else None, hidden) for one in subscriptions]
+            checks.append(_matching(taken, all=bool(wanted.only)))
+        else:
+            taken = [] if broken else [await _take_whole(plan, left, exchange, checks)]
+    return Made(published.body, left.body, checks, taken)
+
+
+async def secrets_behind(opened: Open, destination: Destination) -> list[str]:
+    """The secrets of a destination that do not stand in its settings: its tokens."""
+    return list((await opened.tokens.current(destination)).values()) if destination.tokens_version else []
+
+
+def _matching(taken: Sequence[Taken], *, all: bool) -> Check:
+    """Does a subscription match? Those that are switched off only count if all do."""
+    for one in taken:
+        if one.matched and one.subscription is not None and (all or one.subscription.enabled):
+            return Check("subscriptions")
+    if all:
+        return Check("subscriptions", "NO_MATCHING_MAPPING", Step.FILTERED_AT_DESTINATION, taken[0].why)
+    return Check("subscriptions", "NO_MATCHING_MAPPING", Step.FILTERED_AT_DESTINATION)
+
+
+def filtered(destination: Destination, item: Item, checks: list[Check]) -> Item:
+    """What the filters leave of an event; each says in the checks what it does."""
+    event = item.read()
+    for one in destination.filters:
+        if not one.enabled:
+            continue
+        alone = compile_filters([one])(event)
+        if alone.dropped:
+            checks.append(Check("filter", "FILTERED_BY_RULES", Step.FILTERED_AT_DESTINATION, name=one.title))
+        else:
+            said = "It changes the event." if alone.event is not event else "It leaves the event as it is."
+            checks.append(Check("filter", detail=said, name=one.title))
+    left = compile_filters(destination.filters)(event)
+    if left.dropped or left.event is event:
+        return item
+    return msgspec.structs.replace(item, body=encode(left.event))
+
+
+def compile_trial(
+    desk: Desk, opened: Open, destination: Destination, subscriptions: Sequence[Subscription]
+) -> LanePlan | None:
+    """The destination as deliver compiles it, as if all of it were switched on, without its filters."""
     from headwater.deliver.plan import compile_lane
 
-    source = next(one for one in workspace.sources if one.id == destination.source_id)
-    published, checks = publish(event, source, destination, workspace, desk)
-    if published is None:
-        return Made(b"", checks)
-    made = published.body
-    open_destination = msgspec.structs.replace(destination, enabled=True, paused=False)
-    plan = compile_lane(open_destination, desk.secrets, desk.settings.deliver)
-    barred = any(check.reason and check.step != "destination" for check in checks)
-    if plan is None or plan.broken:
-        checks.append(Check("settings", "INVALID_SETTINGS", Step.FAILED_DELIVERY, plan.broken if plan else ""))
-        return Made(made, checks)
-    checks.append(Check("settings"))
-    if send and not barred:
-        return await _sent(desk, plan, published, made, checks)
-    return _tried_dry(plan, published, made, checks)
+    switched_on = msgspec.structs.replace(
+        destination,
+        enabled=True,
+        paused=False,
+        filters=(),
+        subscriptions=tuple(msgspec.structs.replace(one, enabled=True) for one in subscriptions),
+    )
+    return compile_lane(switched_on, desk.secrets, desk.settings.deliver, opened.perform)
+
+
+async def _take_whole(plan: LanePlan, item: Item, exchange: Exchange | None, checks: list[Check]) -> Taken:
+    tried = await try_way(plan, plan.ways[""], item, exchange)
+    checks.append(Check("request", tried.reason, Step.FAILED_DELIVERY, tried.detail))
+    return Taken(None, matched=True, tried=tried)
+
+
+async def take(
+    plan: LanePlan, one: Subscription, item: Item, exchange: Exchange | None, hidden: Sequence[str]
+) -> Taken:
+    """What a subscription does with an event."""
+    event = item.read()
+    way, action = plan.ways[one.id], plan.definition.find(one.action)
+    matched = way.holds is None or way.holds(event)
+    if action is None:
+        return Taken(one, matched, problems=["The destination no longer has this action."])
+    try:
+        why = "" if matched else why_not(one.trigger, event)
+        payload, problems = payload_of(action, one.mapping, event)
+    except (FqlError, MappingError) as error:
+        return Taken(one, matched, problems=[str(error)])
+    if way.broken and not plan.broken:
+        problems = [*problems, way.broken]
+    if not matched or way.broken:
+        return Taken(one, matched, why, payload, problems)
+    secrets = [*hidden, *secrets_of(action, one)]
+    return Taken(one, matched, why, payload, problems, await try_way(plan, way, item, exchange, secrets))
 
 
 def publish(
@@ -148,53 +263,6 @@ def _item(record: Record) -> Item:
 
     header = decode_processed(record.header)
     return Item(record.value, header.type, header.name, header.message_id, 0, header.received_at)
-
-
-def _tried_dry(plan: LanePlan, item: Item, made: bytes, checks: list[Check]) -> Made:
-    from headwater.deliver.attempt import preview as dry
-    from headwater.deliver.redact import redact
-
-    assert plan.definition.action is not None
-    found = dry(plan.definition.action, plan.settings, [item], plan.hidden)
-    if found.refusal is not None:
-        check = Check("request", found.refusal.reason, Step.FAILED_DELIVERY, redact(found.refusal.detail, plan.hidden))
-    elif found.failed:
-        check = Check("request", "MESSAGE_REJECTED", Step.FAILED_DELIVERY, next(iter(found.failed.values())))
-    else:
-        check = Check("request")
-    return Made(made, [*checks, check], [_shown(one) for one in found.requests])
-
-
-async def _sent(desk: Desk, plan: LanePlan, item: Item, made: bytes, checks: list[Check]) -> Made:
-    from headwater.deliver.fates import without_secrets
-    from headwater.deliver.redact import forms, redacted, redacted_response
-    from headwater.deliver.transport import Transport
-    from headwater.spec.destination import Response
-
-    asked: list[Request] = []
-    async with Transport(desk.settings.deliver.allowed_addresses) as transport:
-
-        async def exchange(request: Request) -> Response:
-            asked.append(request)
-            return await transport.exchange(request)
-
-        tried = await plan.ways[""].run([item], exchange)
-    hidden = (*forms(secret for request in asked for secret in request.secrets), *plan.hidden)
-    answer = redacted_response(tried.response or Response(0), hidden, tried.request)
-    verdict = without_secrets(tried.verdict, hidden)
-    verdict = verdict.of(0)
-    refused = not asked and verdict.step is Step.FAILED_DELIVERY
-    checks.append(Check("request", verdict.reason if refused else "", Step.FAILED_DELIVERY, verdict.detail * refused))
-    return Made(
-        made,
-        checks,
-        [_shown(redacted(one, hidden)) for one in asked],
-        Answered(verdict, tried.took, answer.headers, answer.body),
-    )
-
-
-def _shown(request: Request) -> Shown:
-    return Shown(request.method, request.url, request.headers, request.body)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
+from headwater.manage.forms import MASK
 from headwater.manage.problems import Problem, Refused
 from headwater.spec.destination import Action, DestinationDefinition, Field, Preset
 from headwater.spec.fql import FqlError, Holds, Query, compile_trigger, parse, show
@@ -104,6 +105,23 @@ def defaults(action: Action) -> dict[str, Any]:
 def automatic(definition: DestinationDefinition) -> list[Preset]:
     """The subscriptions that are made when the destination is connected (6.8)."""
     return [one for one in definition.presets if one.kind == "automatic" and definition.find(one.action) is not None]
+
+
+def secret_keys(action: Action | None) -> set[str]:
+    """The fields of an action that hold secrets."""
+    return {field.key for field in action.fields if field.secret} if action is not None else set()
+
+
+def masked(action: Action | None, mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping as it may be shown."""
+    secret = secret_keys(action)
+    return {key: MASK if key in secret and isinstance(value, str) else value for key, value in mapping.items()}
+
+
+def unmasked(action: Action | None, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping in which what came back masked is as it was before."""
+    secret = secret_keys(action)
+    return {key: before.get(key) if key in secret and value == MASK else value for key, value in given.items()}
 
 
 def why_not(trigger: str, event: dict[str, Any]) -> str:

@@ -127,7 +127,7 @@ async def create_destination_subscription(
     if request.model_id:
         raise invalid("modelId", _NO_MODELS)
     destination = find_destination(await desk.workspace(), request.destination_id)
-    action = _action(destination, request.action_id)
+    action = action_named_in(destination, request.action_id)
     subscribing.check(request.trigger, request.settings)
     mapping = subscribing.defaults(action) if request.settings is None else request.settings
     _refuse_masks(action, mapping)
@@ -196,7 +196,8 @@ async def update_subscription_for_destination(desk: Desk, request: UpdateSubscri
             name: value for name in ("name", "trigger", "enabled") if (value := getattr(given, name)) is not UNSET
         }
         if not isinstance(given.settings, UnsetType):
-            columns["mapping"] = _unmasked(destination, before, given.settings)
+            action = action_of(destination, before.action)
+            columns["mapping"] = subscribing.unmasked(action, before.mapping, given.settings)
         after = kept.update(connection, destination.id, before.id, **columns)
         lines = [note(desk, "Integration Modified", _KIND, destination.id, destination.name)] if after != before else []
         return (destination, after), lines
@@ -235,7 +236,7 @@ def find_subscription(destination: Destination, subscription_id: str) -> Subscri
 
 def show(destination: Destination, one: Subscription) -> SubscriptionShape:
     """A subscription, with what is secret in its mapping masked."""
-    action = _action_of(destination, one.action)
+    action = action_of(destination, one.action)
     problems = ["The destination no longer has this action."] if action is None else []
     if action is not None:
         problems = subscribing.missing(action, one.mapping)
@@ -246,7 +247,7 @@ def show(destination: Destination, one: Subscription) -> SubscriptionShape:
         action_slug=one.action,
         destination_id=destination.id,
         enabled=one.enabled,
-        settings=_masked(action, one.mapping),
+        settings=subscribing.masked(action, one.mapping),
         trigger=one.trigger,
         version=one.version,
         problems=problems,
@@ -256,13 +257,15 @@ def show(destination: Destination, one: Subscription) -> SubscriptionShape:
     )
 
 
-def _action_of(destination: Destination, name: str) -> Action | None:
+def action_of(destination: Destination, name: str) -> Action | None:
+    """An action of a destination's definition by its id or slug; None when it has none of that name."""
     definition = find_definition(destination.definition)
     return None if definition is None else action_named(destination.definition, definition, name)
 
 
-def _action(destination: Destination, name: str) -> Action:
-    found = _action_of(destination, name)
+def action_named_in(destination: Destination, name: str) -> Action:
+    """The same. Raises Refused."""
+    found = action_of(destination, name)
     if found is None:
         definition = find_definition(destination.definition)
         has = ", ".join(one.slug for one in definition.actions) if definition else ""
@@ -282,23 +285,8 @@ def _check(given: SubscriptionInput) -> None:
         raise Refused(problems) from None
 
 
-def _secret_keys(action: Action | None) -> set[str]:
-    return {field.key for field in action.fields if field.secret} if action is not None else set()
-
-
-def _masked(action: Action | None, mapping: Mapping[str, Any]) -> dict[str, Any]:
-    secret = _secret_keys(action)
-    return {key: MASK if key in secret and isinstance(value, str) else value for key, value in mapping.items()}
-
-
-def _unmasked(destination: Destination, before: Subscription, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The mapping with what came back masked as it was."""
-    secret = _secret_keys(_action_of(destination, before.action))
-    return {key: before.mapping.get(key) if key in secret and value == MASK else value for key, value in given.items()}
-
-
 def _refuse_masks(action: Action, mapping: Mapping[str, Any]) -> None:
-    wrong = [key for key in _secret_keys(action) if mapping.get(key) == MASK]
+    wrong = [key for key in subscribing.secret_keys(action) if mapping.get(key) == MASK]
     if wrong:
         message = '"settings.{0}" is masked; enter the secret itself'
         raise Refused([Problem("input-validation", message.format(key), f"settings.{key}") for key in sorted(wrong)])
