@@ -256,6 +256,15 @@ def _house(settings: Settings, running: tuple[bool, bool]) -> Finding:
     return warn("house", "does not run with these settings", "Start it with `headwater serve`.")
 
 
+def _catalogue(settings: Settings) -> Finding:
+    from headwater import catalogue
+
+    catalogue.use(settings.catalogue.folder)
+    if said := catalogue.missing():
+        return warn("catalogue", f"only Headwater's own destinations are there. {said}", f"Run `{catalogue.COMMAND}`.")
+    return ok("catalogue", f"{len(catalogue.names())} of Segment's destinations (version {catalogue.version()})")
+
+
 def _safely(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
     name = check.__name__.removeprefix("_")
     try:
@@ -275,5 +284,15 @@ def _standing(folder: Path) -> Path:
     return next(above for above in (folder, *folder.parents) if above.exists())
 
 
-CHECKS: tuple[Callable[[Settings], Finding], ...] = (_folder, _space, _fsync, _log, _store, _books, _places, _keys)
+CHECKS: tuple[Callable[[Settings], Finding], ...] = (
+    _folder,
+    _space,
+    _fsync,
+    _log,
+    _store,
+    _books,
+    _places,
+    _keys,
+    _catalogue,
+)
 """Those that need settings, in the order in which they are told."""

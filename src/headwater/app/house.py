@@ -84,6 +84,10 @@ def prepare(settings: Settings) -> FirstStart | None:
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncGenerator[House]:
     """Open a prepared house; everything is closed again on the way out."""
+    if settings.catalogue.folder:
+        from headwater import catalogue
+
+        catalogue.use(settings.catalogue.folder)
     store = open_store(settings)
     try:
         log = open_log(settings)

@@ -17,10 +17,11 @@ on. Without it Headwater runs with its own destinations, and `missing` says why 
 from headwater.catalogue.asking import Refused
 from headwater.catalogue.calls import Answer, Call, Ended
 from headwater.catalogue.definitions import Hook, Summary, definition, dynamic_fields, hooks, names, summaries
-from headwater.catalogue.place import missing, use, version
+from headwater.catalogue.place import COMMAND, missing, use, version
 from headwater.catalogue.workers import Workers
 
 __all__ = [
+    "COMMAND",
     "Answer",
     "Call",
     "Ended",

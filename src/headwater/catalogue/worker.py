@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -166,8 +168,14 @@ class Worker:
         await self.ended.wait()
 
     def _kill(self) -> None:
+        if self._process.returncode is not None:
+            return
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                # The library's own would look whether it has ended, and so take the answer from who waits for it.
+                os.kill(self._process.pid, signal.SIGKILL)
 
     def _send(self, line: bytes) -> None:
         assert self._process.stdin is not None

@@ -178,6 +178,7 @@ def test_doctor_examines_a_machine_without_a_house(run):
         "books",
         "places",
         "keys",
+        "catalogue",
     } <= set(found)
     assert found["house"]["status"] == "warn"
     assert all(one["advice"] for one in found.values() if one["status"] != "ok")
