@@ -185,6 +185,23 @@ def test_redriving_moves_the_count_from_where_it_stood(store: Store) -> None:
     assert again.parked_at == START
 
 
+def test_redriving_page_by_page_ends_though_deliveries_fail_again_meanwhile(store: Store) -> None:
+    rows = [row(number, state="failed", reason="BAD_REQUEST" if number % 2 else "EXPIRED") for number in range(100)]
+    store.run(partial(parked.park, deliveries=rows))
+    now = START + MINUTE
+    chosen = Filter(destination_id="d1", reason="BAD_REQUEST", ended_until=now)
+    page = partial(parked.redrive_page, chosen=chosen, now=now, horizon_ms=MINUTE, limit=20)
+    moved, after = store.run(partial(page, after=(-1, "")))
+    again = store.run(lambda connection: parked.find(connection, Filter(state="waiting")))
+    store.run(partial(parked.settle, changes=[ended(one, "failed", "BAD_REQUEST", at=now + 5) for one in again]))
+    pages = [moved]
+    while after is not None:
+        more, after = store.run(partial(page, after=after))
+        pages.append(more)
+    assert pages == [20, 20, 10]
+    assert cells(store)["failed_delivery", "BAD_REQUEST"] == 20
+
+
 def test_a_delivery_fails_and_is_redriven_and_fails_and_the_books_still_balance(store: Store) -> None:
     one = row(1)
     store.run(partial(parked.park, deliveries=[one]))

@@ -20,6 +20,7 @@ from headwater.deliver import replaying
 from headwater.eventlog import Record
 from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import COLLECTED, PROCESSED
+from headwater.manage.operations import parked as redriving
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.settings import WarehouseSettings
 from headwater.store import parked, replays, subscriptions
@@ -177,10 +178,10 @@ def test_a_replay_that_is_killed_again_and_again_neither_loses_nor_repeats_anyth
     async def scenario() -> None:
         async with House(tmp_path).open() as house, Recorder() as tool:
             bench = house.bench
-            await house.happen(600)
+            await house.happen(300)
             hook = bench.connect(url=tool.url("/hook"))
             replay_id = await house.start(hook, perSecond=100_000)
-            for step in (50, 200, 400):
+            for step in (40, 160):
                 async with bench.delivering() as role:
                     await bench.until(lambda step=step: house.replay(replay_id).read >= step)
                     role.cancel()
@@ -188,10 +189,10 @@ def test_a_replay_that_is_killed_again_and_again_neither_loses_nor_repeats_anyth
             bench.store.run(partial(parked.release, ids=[row.id for row in bench.rows(state="waiting")], due_at=0))
             async with bench.delivering():
                 done = await house.over(replay_id)
-            assert (done["replay"]["read"], done["replay"]["sent"]) == (600, 600)
-            assert Counter(row.message_id for row in bench.rows()) == Counter(f"m{n}" for n in range(600))
-            assert set(numbers(tool, "/hook")) == set(range(600))
-            assert (await bench.books())[hook] == {("matched", ""): 600, ("delivered", ""): 600}
+            assert (done["replay"]["read"], done["replay"]["sent"]) == (300, 300)
+            assert Counter(row.message_id for row in bench.rows()) == Counter(f"m{n}" for n in range(300))
+            assert set(numbers(tool, "/hook")) == set(range(300))
+            assert (await bench.books())[hook] == {("matched", ""): 300, ("delivered", ""): 300}
             assert all(events > 0 for events in (await bench.cells()).values())
 
     asyncio.run(scenario())
@@ -283,6 +284,42 @@ def test_what_waits_beside_a_replay_at_a_destination_that_is_off_fails_as_ever(t
                 await bench.until(lambda: bench.states() == {"delivered": 10, "failed": 10})
             assert {row.reason for row in bench.rows(state="failed")} == {"UNKNOWN_INTEGRATION"}
             assert all(row.replay_id == replay_id for row in bench.rows(state="delivered"))
+
+    asyncio.run(scenario())
+
+
+def test_what_failed_of_a_replay_is_redriven_in_pages_as_often_as_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redriving, "_REDRIVEN_AT_ONCE", 8)
+
+    async def scenario() -> None:
+        async with House(tmp_path).open() as house, Recorder() as tool:
+            bench = house.bench
+            await house.happen(30)
+            tool.script("/hook", Answer(400))
+            hook = bench.connect(url=tool.url("/hook"))
+            async with bench.delivering():
+                replay_id = await house.start(hook)
+                await bench.until(lambda: bench.states() == {"failed": 30})
+            wanted = {"destinationId": hook, "replayId": replay_id, "reason": "BAD_REQUEST"}
+
+            async def redrive(**more: Any) -> tuple[int, int]:
+                answer = (await house.ask("POST", "/headwater/redrive", {**wanted, **more})).data
+                return answer["deliveries"], answer["remaining"]
+
+            assert await redrive(dryRun=True) == (30, 0)
+            assert await redrive(subscriptionId="other") == (0, 0)
+            assert await redrive(failedUntil="2024-01-01T00:00:00Z") == (0, 0)
+            with monkeypatch.context() as short:
+                short.setattr(redriving, "_REDRIVING_SECONDS", 0.0)
+                first, remaining = await redrive()
+            assert first + remaining == 30
+            assert await redrive() == (remaining, 0)
+            tool.script("/hook", Answer(200))
+            async with bench.delivering():
+                await bench.until(lambda: bench.states() == {"delivered": 30})
+            assert (await bench.books())[hook] == {("matched", ""): 30, ("delivered", ""): 30}
 
     asyncio.run(scenario())
 

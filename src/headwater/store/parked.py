@@ -89,7 +89,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which deliveries are meant; what is empty does not narrow. `since` and `until` bound `parked_at`, in ms."""
+    """Which deliveries are meant; what is empty does not narrow. `since` and `until` bound `parked_at`, in ms, and
+    `ended_until` those that have ended.
+    """
 
     destination_id: str = ""
     subscription_id: str = ""
@@ -100,6 +102,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     ids: tuple[str, ...] = ()
     since: int = 0
     until: int = 0
+    ended_until: int = 0
 
 
 def delivery_id(
@@ -281,29 +284,46 @@ def redrive(
 ) -> int:
     """Have failed deliveries tried again from now on, with a new horizon. Returns how many; a dry run only counts.
 
-    Their attempts stay. `limit` 0 is without limit.
+    Their attempts stay. `limit` 0 is without limit: whoever cannot know how many there are goes page by page.
     """
-    failed = msgspec.structs.replace(chosen, state="failed")
     if dry_run:
+        failed = msgspec.structs.replace(chosen, state="failed")
         return int(connection.execute(sa.select(sa.func.count()).where(*_where(failed))).scalar() or 0)
     moved = 0
-    while not limit or moved < limit:
-        query = sa.select(parked).where(*_where(failed)).order_by(parked.c.id)
+    after: Place | None = (-1, "")
+    while after is not None and (not limit or moved < limit):
         page = min(_PAGE, limit - moved) if limit else _PAGE
-        rows = [_read(row) for row in connection.execute(query.limit(page).with_for_update()).mappings()]
-        if not rows:
-            break
-        again = {"state": "waiting", "reason": "RETRY", "counted_at": now, "due_at": now, "ended_at": None}
-        connection.execute(
-            parked.update()
-            .where(parked.c.id.in_([row.id for row in rows]))
-            .values(**again, expires_at=now + horizon_ms)
-        )
-        here = (Step.PENDING, "RETRY", now)
-        ledger.add(connection, [_count(row, *here, 1) for row in rows])
-        ledger.add(connection, [_count(row, STEPS[row.state], row.reason, row.counted_at, -1) for row in rows])
-        moved += len(rows)
+        more, after = redrive_page(connection, chosen, now=now, horizon_ms=horizon_ms, after=after, limit=page)
+        moved += more
     return moved
+
+
+Place = tuple[int, str]
+"""Where a page of failed deliveries ended: when the last of them was due, and its id."""
+
+
+def redrive_page(
+    connection: Connection, chosen: Filter, *, now: int, horizon_ms: int, after: Place, limit: int
+) -> tuple[int, Place | None]:
+    """Redrive some of those after a place, as `redrive` does. Returns how many, and the next place if there is one.
+
+    Who walks on so while deliveries fail again bounds `ended_until`, or meets those again.
+    """
+    due_at, last = after
+    later = sa.or_(parked.c.due_at > due_at, sa.and_(parked.c.due_at == due_at, parked.c.id > last))
+    failed = msgspec.structs.replace(chosen, state="failed")
+    query = sa.select(*_SETTLED).where(*_where(failed), parked.c.due_at >= due_at, later)
+    query = query.order_by(parked.c.due_at, parked.c.id).limit(limit).with_for_update()
+    rows = connection.execute(query).mappings().all()
+    if not rows:
+        return 0, None
+    again = {"state": "waiting", "reason": "RETRY", "counted_at": now, "due_at": now, "ended_at": None}
+    ids = [row["id"] for row in rows]
+    connection.execute(parked.update().where(parked.c.id.in_(ids)).values(**again, expires_at=now + horizon_ms))
+    moves = [_count(row, Step.PENDING, "RETRY", now, 1) for row in rows]
+    moves += [_count(row, STEPS[row["state"]], row["reason"], row["counted_at"], -1) for row in rows]
+    ledger.add(connection, moves)
+    return len(rows), (rows[-1]["due_at"], rows[-1]["id"]) if len(rows) == limit else None
 
 
 def counts(connection: Connection, chosen: Filter = Filter()) -> list[tuple[str, str, str, int]]:  # noqa: B008
@@ -416,6 +436,8 @@ def _where(chosen: Filter) -> list[sa.ColumnElement[bool]]:
         where.append(parked.c.parked_at >= chosen.since)
     if chosen.until:
         where.append(parked.c.parked_at < chosen.until)
+    if chosen.ended_until:
+        where.append(parked.c.ended_at <= chosen.ended_until)
     return where or [sa.true()]
 
 

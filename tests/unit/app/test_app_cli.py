@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from headwater import __version__
 from headwater.app.cli import app
-from headwater.app.commands import query, redrive, tail, trace
+from headwater.app.commands import query, redrive, replay, tail, trace
 from headwater.app.commands.client import kept_in
 from headwater.app.commands.operations import names
 from headwater.app.commands.reference import page
@@ -21,7 +21,7 @@ from headwater.app.house import open_store, prepare
 from headwater.app.settings import fields, read
 from headwater.store import tokens
 
-OWN = ("serve", "send", "tail", "trace", "query", "redrive", "doctor", "settings", "catch", "admin-token")
+OWN = ("serve", "send", "tail", "trace", "query", "redrive", "replay", "doctor", "settings", "catch", "admin-token")
 NOBODY = "http://127.0.0.1:1"
 
 
@@ -62,7 +62,7 @@ def test_every_operation_has_a_command_whose_options_do_not_collide(run):
 
 def test_the_friendly_commands_ask_operations_that_exist():
     paths = {operation.path for operation in names().values()}
-    assert {tail.PATH, trace.PATH, query.PATH, redrive.PATH, redrive.BOOKS} <= paths
+    assert {tail.PATH, trace.PATH, query.PATH, redrive.PATH, redrive.BOOKS, replay.PATH} <= paths
 
 
 def test_the_reference_page_has_every_command():

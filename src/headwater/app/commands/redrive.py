@@ -29,6 +29,10 @@ def redrive(
     destination: Annotated[
         str, typer.Option("--destination", metavar="ID", help="The destination; may be left out when there is one.")
     ] = "",
+    subscription: Annotated[
+        str, typer.Option("--subscription", metavar="ID", help="Only those of this subscription.")
+    ] = "",
+    replay: Annotated[str, typer.Option("--replay", metavar="ID", help="Only those of this replay.")] = "",
     reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="Only those that failed for this.")] = "",
     start: Annotated[
         str, typer.Option("--from", metavar="ISO", help="Only those parked at this moment or later.")
@@ -53,7 +57,14 @@ def redrive(
     """
     client = Client.of_house(find_house(url=url, token=token, data=data))
     destination = destination or _only_one(client)
-    chosen = {"destinationId": destination, "reason": reason, "from": start or None, "to": end or None}
+    chosen = {
+        "destinationId": destination,
+        "subscriptionId": subscription,
+        "replayId": replay,
+        "reason": reason,
+        "from": start or None,
+        "to": end or None,
+    }
     found = int(client.ask("POST", PATH, body={**chosen, "dryRun": True})["deliveries"])
     if dry_run or not found:
         sentence = f"{_counted(found, 'failed ')} would be tried again." if found else "No delivery there has failed."
@@ -65,13 +76,24 @@ def redrive(
         typer.confirm(f"Try {_counted(found, 'failed ')} again?", abort=True, err=True)
     others = _failed(client, chosen) - found
     before = pending(client, destination)
-    moved = int(client.ask("POST", PATH, body={**chosen, "dryRun": False})["deliveries"])
+    moved = _redrive(client, chosen)
     answer: dict[str, Any] = {"deliveries": moved, "dryRun": False}
     if wait and moved:
         _follow(client, destination, moved, before, quiet=json)
         failed = min(moved, max(0, _failed(client, chosen) - others))
         answer |= {"delivered": moved - failed, "failed": failed}
     _report(answer, _sentence(answer), json=json)
+
+
+def _redrive(client: Client, chosen: Mapping[str, Any]) -> int:
+    """Have them tried again, with as many requests as that takes. Returns how many."""
+    moved, until = 0, None
+    while True:
+        answer = client.ask("POST", PATH, body={**chosen, "dryRun": False, "failedUntil": until})
+        moved += int(answer["deliveries"])
+        until = answer["failedUntil"]
+        if not answer["remaining"]:
+            return moved
 
 
 def pending(client: Client, destination: str) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from headwater.manage.answers import Shape
-from headwater.manage.changing import change, note
+from headwater.manage.changing import note
 from headwater.manage.desk import Desk
 from headwater.manage.operation import operation
 from headwater.manage.operations.failures import meaning, payload
@@ -24,7 +27,13 @@ from headwater.store import audit, parked
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+    from headwater.spec.workspace import Destination
+
 _HOUR = 3_600_000
+_REDRIVEN_AT_ONCE = 250
+"""Deliveries that one transaction moves: some ten milliseconds."""
+
+_REDRIVING_SECONDS = 20.0
 
 
 class ParkedPage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -41,15 +50,22 @@ class ListParkedDeliveries(msgspec.Struct, frozen=True, kw_only=True, rename="ca
     state: Annotated[Literal["", "waiting", "delivered", "failed"], Meta(description="Only those in this state.")] = ""
     reason: Annotated[str, Meta(description="Only those with this reason.")] = ""
     message_id: Annotated[str, Meta(description="Only those of this event.")] = ""
+    subscription_id: Annotated[str, Meta(description="Only those of this subscription.")] = ""
+    replay_id: Annotated[str, Meta(description="Only those of this replay.")] = ""
     pagination: Annotated[ParkedPage, Meta(description="Which page.")] = ParkedPage()
 
 
 class ParkedShape(Shape, frozen=True, kw_only=True):
-    """A parked delivery with the event and its attempts; a delivered one no longer holds the event."""
+    """A parked delivery with the event and its attempts; a delivered one no longer holds the event.
+
+    `replayId` is empty unless a replay sent the event again.
+    """
 
     id: str
     destination_id: str
     source_id: str
+    subscription_id: str
+    replay_id: str
     message_id: str
     type: str
     name: str
@@ -84,6 +100,8 @@ async def list_parked_deliveries(desk: Desk, request: ListParkedDeliveries) -> L
         state=request.state,
         reason=request.reason,
         message_id=request.message_id,
+        subscription_id=request.subscription_id,
+        replay_id=request.replay_id,
     )
     after = _read_cursor(request.pagination.cursor)
     count = request.pagination.count
@@ -100,20 +118,30 @@ class RedriveDeliveries(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     """Which failed deliveries to try again."""
 
     destination_id: Annotated[str, Meta(min_length=1, description="The destination.")]
+    subscription_id: Annotated[str, Meta(description="Only those of this subscription.")] = ""
+    replay_id: Annotated[str, Meta(description="Only those of this replay.")] = ""
     reason: Annotated[str, Meta(description="Only those with this reason.")] = ""
     ids: Annotated[list[str], Meta(max_length=500, description="Only these deliveries.")] = []
     from_: Annotated[str | None, Meta(description="Only those parked at or after this moment (ISO 8601).")] = (
         msgspec.field(default=None, name="from")
     )
     to: Annotated[str | None, Meta(description="Only those parked before this moment.")] = None
+    failed_until: Annotated[
+        str | None, Meta(description="Only those that failed up to this moment; now, unless told.")
+    ] = None
     dry_run: Annotated[bool, Meta(description="Only count them.")] = False
 
 
 class RedriveDeliveriesAnswer(Shape, frozen=True, kw_only=True):
-    """How many deliveries are tried again, or would be."""
+    """How many deliveries are tried again, or would be.
+
+    So many that they take too long are left over as `remaining`: ask once more, with `failedUntil` as it is here.
+    """
 
     deliveries: int
     dry_run: bool
+    remaining: int
+    failed_until: str
 
 
 @operation("POST", "/headwater/redrive", scope="deliveries:write", tag="Deliveries")
@@ -123,23 +151,55 @@ async def redrive_deliveries(desk: Desk, request: RedriveDeliveries) -> RedriveD
     destination = next((one for one in destinations if one.id == request.destination_id), None)
     if destination is None:
         raise missing("destination")
+    until = moment("failedUntil", request.failed_until, desk.now)
     chosen = parked.Filter(
         destination_id=destination.id,
+        subscription_id=request.subscription_id,
+        replay_id=request.replay_id,
         reason=request.reason,
         ids=tuple(request.ids),
         since=moment("from", request.from_, 0),
         until=moment("to", request.to, 0),
+        ended_until=until,
     )
+    count = partial(parked.redrive, chosen=chosen, now=desk.now, horizon_ms=0, dry_run=True)
+    if request.dry_run:
+        moved, remaining = await desk.store.read(count), 0
+    else:
+        moved, whole = await _redrive(desk, destination, chosen)
+        remaining = 0 if whole else await desk.store.read(count)
+    return RedriveDeliveriesAnswer(
+        deliveries=moved, dry_run=request.dry_run, remaining=remaining, failed_until=format_moment(until)
+    )
+
+
+async def _redrive(desk: Desk, destination: Destination, chosen: parked.Filter) -> tuple[int, bool]:
+    """Redrive page by page, for as long as a request may take; between two, others have their turn at the store.
+
+    Returns how many, and whether these are all. Each page stands for itself, so nothing is lost when this is cut short.
+    """
     hours = destination.settings.get("horizon_hours") or desk.settings.deliver.horizon_hours
+    page = partial(parked.redrive_page, chosen=chosen, horizon_ms=int(float(hours) * _HOUR), limit=_REDRIVEN_AT_ONCE)
+    line = note(desk, "Deliveries Redriven", "DESTINATION", destination.id, destination.name)
+    started = time.monotonic()
+    moved = 0
+    after: parked.Place | None = (-1, "")
+    while after is not None:
+        before = time.monotonic()
+        if before - started > _REDRIVING_SECONDS:
+            return moved, False
 
-    def work(connection: Connection) -> tuple[int, list[audit.Entry]]:
-        moved = parked.redrive(
-            connection, chosen, now=desk.now, horizon_ms=int(float(hours) * _HOUR), dry_run=request.dry_run
-        )
-        line = note(desk, "Deliveries Redriven", "DESTINATION", destination.id, destination.name)
-        return moved, [line] if moved and not request.dry_run else []
+        def work(connection: Connection, after: parked.Place = after, first: bool = not moved) -> Any:
+            done = page(connection, now=desk.now, after=after)
+            if first and done[0]:
+                audit.add(connection, line)
+            return done
 
-    return RedriveDeliveriesAnswer(deliveries=await change(desk, work), dry_run=request.dry_run)
+        more, after = await desk.store.write(work)
+        moved += more
+        if after is not None:
+            await asyncio.sleep(time.monotonic() - before)
+    return moved, True
 
 
 def show(one: parked.ParkedDelivery) -> ParkedShape:
@@ -148,6 +208,8 @@ def show(one: parked.ParkedDelivery) -> ParkedShape:
         id=one.id,
         destination_id=one.destination_id,
         source_id=one.source_id,
+        subscription_id=one.subscription_id,
+        replay_id=one.replay_id,
         message_id=one.message_id,
         type=one.event_type,
         name=one.event_name,
