@@ -6,10 +6,11 @@ they do there (contract: connections 6.10, 13.1).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import Enum
 from json.encoder import encode_basestring
-from math import isinf, isnan
+from math import inf, isinf, isnan, nan
 from typing import Any, Final, cast
 
 from headwater.spec.mapping.errors import TOO_LONG, MappingFailed
@@ -36,6 +37,8 @@ SPACES: Final = (
 """What counts as white space at the ends of a text."""
 
 _SAFE: Final = 2**53
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_RADIX: Final = {"0x": 16, "0o": 8, "0b": 2}
 _LAST_INDEX: Final = 2**32 - 1
 
 
@@ -111,6 +114,33 @@ def _placed(digits: str, point: int) -> str:
     exponent = point - 1
     rest = f".{digits[1:]}" if len(digits) > 1 else ""
     return f"{digits[0]}{rest}e{'+' if exponent > 0 else '-'}{abs(exponent)}"
+
+
+def number(value: Any) -> float:
+    """The value as a number: 0 for null and empty text, NaN for what spells none."""
+    if isinstance(value, bool) or value is None:
+        return int(value or 0)
+    if isinstance(value, int | float):
+        return value
+    if value is UNDEFINED:
+        return nan
+    spelled = text(value).strip(SPACES)
+    if not spelled:
+        return 0
+    if spelled.lstrip("+-") == "Infinity" and len(spelled) < 10:
+        return -inf if spelled[0] == "-" else inf
+    if _NUMBER.fullmatch(spelled):
+        return tidy(float(spelled))
+    radix = _RADIX.get(spelled[:2].lower(), 0)
+    try:
+        return int(spelled[2:], radix) if radix and spelled[2:].isalnum() and len(spelled) < 200 else nan
+    except ValueError:
+        return nan
+
+
+def tidy(value: float) -> float:
+    """The same number, as an int if it is whole and small enough to be one."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def json_text(value: Any) -> str:

@@ -18,9 +18,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 from headwater.spec.mapping.errors import TOO_LONG, MappingFailed
 from headwater.spec.mapping.liquid.dates import DATES
-from headwater.spec.mapping.liquid.values import counted, equal, items, number, tidy, true, written
+from headwater.spec.mapping.liquid.values import counted, equal, items, true, written
 from headwater.spec.mapping.paths import follow
-from headwater.spec.mapping.values import MAX_TEXT, SPACES, UNDEFINED, json_text, text
+from headwater.spec.mapping.values import MAX_TEXT, SPACES, UNDEFINED, json_text, number, text, tidy
 
 _SPACES: Final = re.compile(f"[{SPACES}]+")
 _LINES: Final = re.compile(r"\r?\n")

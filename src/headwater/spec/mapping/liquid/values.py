@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import re
-from typing import Any, Final, cast
+from typing import Any, cast
 
-from headwater.spec.mapping.values import SPACES, UNDEFINED, text
-
-_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_RADIX: Final = {"0x": 16, "0o": 8, "0b": 2}
+from headwater.spec.mapping.values import UNDEFINED, number, text
 
 
 def written(value: Any) -> str:
@@ -23,37 +18,10 @@ def written(value: Any) -> str:
     return text(value)
 
 
-def number(value: Any) -> float:
-    """The value as a number: 0 for null and empty text, NaN for what spells none."""
-    if isinstance(value, bool) or value is None:
-        return int(value or 0)
-    if isinstance(value, int | float):
-        return value
-    if value is UNDEFINED:
-        return math.nan
-    spelled = text(value).strip(SPACES)
-    if not spelled:
-        return 0
-    if spelled.lstrip("+-") == "Infinity" and len(spelled) < 10:
-        return -math.inf if spelled[0] == "-" else math.inf
-    if _NUMBER.fullmatch(spelled):
-        return tidy(float(spelled))
-    radix = _RADIX.get(spelled[:2].lower(), 0)
-    try:
-        return int(spelled[2:], radix) if radix and spelled[2:].isalnum() and len(spelled) < 200 else math.nan
-    except ValueError:
-        return math.nan
-
-
 def counted(value: Any) -> float:
     """The value as a number for arithmetic, where what is none is 0."""
     found = number(value)
     return found if found == found else 0
-
-
-def tidy(value: float) -> float:
-    """The same number, as an int if it is whole and small enough to be one."""
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def items(value: Any) -> list[Any]:

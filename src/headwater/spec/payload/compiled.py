@@ -1,0 +1,197 @@
+"""From fields to a function: closures over a payload, built once and called for each event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any, Final, cast
+
+from headwater.spec.destination import Field
+from headwater.spec.mapping.values import UNDEFINED, kind, number, number_text, text
+from headwater.spec.payload.coercing import FITS, coercion
+from headwater.spec.payload.formats import FORMATS
+from headwater.spec.payload.schema import Schema, read
+from headwater.spec.wire import JSON
+
+Prepare = Callable[[JSON, bool], tuple[dict[str, Any], list[str]]]
+"""From what a mapping made, and whether it is one of a batch, to the payload and what is wrong with it."""
+
+Clean = Callable[[Any], Any]
+"""From a value to the same without what is empty; UNDEFINED if that is the value itself."""
+
+Check = Callable[[Any, str, list[str]], Any]
+"""From a value and its path to the value converted; what is wrong with it is added to the list."""
+
+EXEMPT: Final = "dynamicAuthSettings"
+"""A field that is never looked at."""
+
+_WORDS: Final = {
+    "string": "a string",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "null",
+    "array": "a list",
+    "object": "an object",
+    "undefined": "nothing",
+}
+
+
+def compile_fields(fields: Sequence[Field]) -> Prepare:
+    """The function that prepares payloads for an action with these fields. Without any, payloads stay as they are."""
+    schema = read(fields)
+    cleans = {key: _cleaner(each) for key, each in (schema.properties or {}).items()}
+    lists = [key for key, each in (schema.properties or {}).items() if each.types == ("array",)]
+    check = _checker(schema)
+
+    def prepare(payload: JSON, batch: bool) -> tuple[dict[str, Any], list[str]]:
+        if not isinstance(payload, dict):
+            return {}, [f"/ is an object, not {_WORDS[kind(payload)]}."]
+        given = cast("dict[str, Any]", payload)
+        if not fields:
+            return given, []
+        kept = _cleaned(given, cleans)
+        if not batch:
+            kept = {key: value for key, value in kept.items() if value != ""}
+        for key in lists:
+            if key in kept and kept[key] is not None and not isinstance(kept[key], list):
+                kept[key] = [kept[key]]
+        problems: list[str] = []
+        made = check(kept, "", problems)
+        return (made | {EXEMPT: kept[EXEMPT]} if EXEMPT in kept else made), problems
+
+    return prepare
+
+
+def _cleaned(value: dict[str, Any], cleans: dict[str, Clean]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, item in value.items():
+        clean = cleans.get(key)
+        made = item if clean is None else clean(item)
+        if made is not UNDEFINED:
+            kept[key] = made
+    return kept
+
+
+def _cleaner(schema: Schema) -> Clean:
+    """Removes null and empty text where they cannot be meant. Items of lists are dropped or stay as they are."""
+    null, empty = "null" in schema.types, "string" in schema.types
+    item = _cleaner(schema.items) if schema.items else None
+    cleans = {key: _cleaner(each) for key, each in schema.properties.items()} if schema.properties else None
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, list):
+            items = cast("list[Any]", value)
+            return items if item is None else [each for each in items if item(each) is not UNDEFINED]
+        if isinstance(value, dict):
+            entries = cast("dict[str, Any]", value)
+            return entries if cleans is None else _cleaned(entries, cleans)
+        if (value is None and not null) or (value == "" and not empty):
+            return UNDEFINED
+        return value
+
+    return clean
+
+
+def _checker(schema: Schema) -> Check:
+    if not FITS.keys() >= set(schema.types):
+        return lambda value, path, problems: value
+    fits = [FITS[each] for each in schema.types]
+    coerce = coercion(schema.types)
+    wanted = " or ".join(_WORDS[each] for each in schema.types)
+    inner = _inner(schema)
+
+    def check(value: Any, path: str, problems: list[str]) -> Any:
+        if not any(fit(value) for fit in fits):
+            made = coerce(value)
+            if made is UNDEFINED:
+                problems.append(f"{path or '/'} is {wanted}, not {_WORDS[kind(value)]}.")
+                return value
+            value = made
+        for each in inner:
+            value = each(value, path, problems)
+        return value
+
+    return check
+
+
+def _inner(schema: Schema) -> list[Check]:
+    """What is asked of a value beyond its type."""
+    found: list[Check] = []
+    if schema.choices:
+        found.append(_choice(schema))
+    if schema.format in FORMATS:
+        found.append(_format(schema.format))
+    if schema.minimum is not None or schema.maximum is not None:
+        found.append(_limits(schema.minimum, schema.maximum))
+    if schema.items is not None:
+        found.append(_items(_checker(schema.items)))
+    if schema.properties is not None:
+        found.append(_properties(schema))
+    return found
+
+
+def _choice(schema: Schema) -> Check:
+    """One of the choices, which are kept as texts whatever they are."""
+    numeric = schema.types[0] in ("number", "integer")
+    choices = {number_text(number(each)) if numeric else each for each in schema.choices}
+    choices |= {each.lower() for each in choices if "boolean" in schema.types}
+
+    def check(value: Any, path: str, problems: list[str]) -> Any:
+        if not (value is None and "null" in schema.types) and text(value) not in choices:
+            problems.append(f"{path} is one of {', '.join(schema.choices)}.")
+        return value
+
+    return check
+
+
+def _format(name: str) -> Check:
+    holds, words = FORMATS[name]
+
+    def check(value: Any, path: str, problems: list[str]) -> Any:
+        if isinstance(value, str) and not holds(value):
+            problems.append(f"{path} is {words}.")
+        return value
+
+    return check
+
+
+def _limits(minimum: float | None, maximum: float | None) -> Check:
+    """Limits of a number, or of the length of a text in characters."""
+    low = float("-inf") if minimum is None else minimum
+    high = float("inf") if maximum is None else maximum
+
+    def check(value: Any, path: str, problems: list[str]) -> Any:
+        size = len(value) if isinstance(value, str) else value
+        if size is not None and isfinite(size) and not low <= size <= high:
+            unit = " characters" if isinstance(value, str) else ""
+            limit = f"at least {low:g}" if size < low else f"at most {high:g}"
+            problems.append(f"{path} {'has' if unit else 'is'} {limit}{unit}.")
+        return value
+
+    return check
+
+
+def _items(check: Check) -> Check:
+    def each(value: Any, path: str, problems: list[str]) -> Any:
+        if not isinstance(value, list):
+            return value
+        return [check(item, f"{path}/{index}", problems) for index, item in enumerate(cast("list[Any]", value))]
+
+    return each
+
+
+def _properties(schema: Schema) -> Check:
+    checks = {key: _checker(each) for key, each in (schema.properties or {}).items()}
+
+    def check(value: Any, path: str, problems: list[str]) -> Any:
+        found = dict(cast("dict[str, Any]", value))
+        missing = [key for key in schema.required if key not in found]
+        missing += [key for condition in schema.conditions if (key := condition(found)) is not None]
+        problems += [f"{path}/{key} is missing." for key in dict.fromkeys(missing)]
+        kept = found if schema.additional else {key: item for key, item in found.items() if key in checks}
+        return {
+            key: checks[key](item, f"{path}/{key}", problems) if key in checks else item for key, item in kept.items()
+        }
+
+    return check
