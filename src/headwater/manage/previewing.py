@@ -127,7 +127,7 @@ async def preview(desk: Desk, workspace: Workspace, destination: Destination, wa
             taken = [await take(plan, one, left, exchange if one.id in live else None, hidden) for one in subscriptions]
             checks.append(_matching(taken, all=bool(wanted.only)))
         else:
-            taken = [] if broken else [await _take_whole(plan, left, exchange, checks)]
+            taken = [] if broken else [await take_whole(plan, left, exchange, checks)]
     return Made(published.body, left.body, checks, taken)
 
 
@@ -180,7 +180,8 @@ def compile_trial(
     return compile_lane(switched_on, desk.secrets, desk.settings.deliver, opened.perform)
 
 
-async def _take_whole(plan: LanePlan, item: Item, exchange: Exchange | None, checks: list[Check]) -> Taken:
+async def take_whole(plan: LanePlan, item: Item, exchange: Exchange | None, checks: list[Check]) -> Taken:
+    """What a destination that takes whole events does with one."""
     tried = await try_way(plan, plan.ways[""], item, exchange)
     checks.append(Check("request", tried.reason, Step.FAILED_DELIVERY, tried.detail))
     return Taken(None, matched=True, tried=tried)

@@ -37,6 +37,7 @@ OWN_VERBS = VERBS | {
     "check",
     "resync",
     "clone",
+    "compare",
 }
 DOCUMENT = document(OPERATIONS)
 every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())

@@ -122,7 +122,7 @@ class CreateFilterForDestination(msgspec.Struct, frozen=True, kw_only=True, rena
 @operation("POST", _ALL, scope="destinations:write", tag="Destination Filters")
 async def create_filter_for_destination(desk: Desk, request: CreateFilterForDestination) -> DestinationFilterAnswer:
     """Make a filter that keeps events, or parts of them, from a destination, at most ten for each."""
-    actions = _read(request.condition, request.actions)
+    actions = read_actions(request.condition, request.actions)
 
     def work(connection: Connection) -> tuple[tuple[Destination, DestinationFilter], list[audit.Entry]]:
         destination = workspaces.find_destination(connection, request.destination_id)
@@ -221,7 +221,7 @@ class PreviewDestinationFilterAnswer(Shape, frozen=True, kw_only=True):
 async def preview_destination_filter(desk: Desk, request: PreviewDestinationFilter) -> PreviewDestinationFilterAnswer:
     """Show what a filter would leave of an event."""
     given = request.filter
-    actions = _read(given.condition, given.actions, inside="filter.")
+    actions = read_actions(given.condition, given.actions, inside="filter.")
     trial = DestinationFilter(id="trial", title="trial", condition=given.condition, actions=actions)
     left = compile_filters([trial])(request.payload)
     return PreviewDestinationFilterAnswer(input_payload=request.payload, result=None if left.dropped else left.event)
@@ -243,7 +243,7 @@ def _columns(request: UpdateFilterForDestination, before: DestinationFilter) -> 
     return columns
 
 
-def _read(condition: str, actions: list[FilterAction], inside: str = "") -> tuple[dict[str, Any], ...]:
+def read_actions(condition: str, actions: list[FilterAction], inside: str = "") -> tuple[dict[str, Any], ...]:
     """The actions as they are kept. Raises Refused with what is wrong, of the condition or of the actions."""
     stored = tuple(_stored(one) for one in actions)
     _check(condition, stored, inside)

@@ -103,7 +103,7 @@ async def create_destination(desk: Desk, request: CreateDestination) -> Destinat
             definition=request.metadata_id,
             name=_free(request.name, others) if request.name else _new_name(definition.name, others),
             enabled=request.enabled,
-            settings=_settings(desk, request.metadata_id, {}, request.settings),
+            settings=settings_after(desk, request.metadata_id, {}, request.settings),
         )
         if source.kind not in _OWN_KINDS:
             for one in subscribing.automatic(definition)[: subscribing.MOST]:
@@ -157,7 +157,7 @@ async def update_destination(desk: Desk, request: UpdateDestination) -> Destinat
         if request.enabled is not UNSET and request.enabled != before.enabled:
             columns["enabled"] = request.enabled
         if request.settings is not UNSET:
-            columns["settings"] = _settings(desk, before.definition, before.settings, request.settings)
+            columns["settings"] = settings_after(desk, before.definition, before.settings, request.settings)
             end_if_moved(connection, before, columns["settings"], fields_of(before.definition))
         after = workspaces.update_destination(connection, before.id, **columns)
         types = ["Integration Modified"] if columns.keys() - {"enabled"} else []
@@ -220,7 +220,7 @@ def _new_name(name: str, others: set[str]) -> str:
     return next(one for one in names if one not in others)
 
 
-def _settings(desk: Desk, slug: str, before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def settings_after(desk: Desk, slug: str, before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Settings after a change. Those that are only for reading stay; a change of nothing else is refused (9)."""
     fields = fields_of(slug)
     fixed = {field.key for field in fields if field.read_only}
