@@ -21,6 +21,7 @@ from headwater.app.commands import (
     query,
     redrive,
     replay,
+    rotate,
     send,
     serve,
     settings,
@@ -100,7 +101,7 @@ def headwater(
     """
 
 
-for _room in (serve, send, tail, trace, query, redrive, replay, doctor, settings, catch, admin_token):
+for _room in (serve, send, tail, trace, query, redrive, replay, doctor, settings, catch, admin_token, rotate):
     _room.register(app)
 
 

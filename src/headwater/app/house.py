@@ -72,7 +72,7 @@ def prepare(settings: Settings) -> FirstStart | None:
     data folder cannot be used.
     """
     make(Path(settings.data))
-    Secrets.from_file(_key_file(settings))
+    Secrets.from_file(key_file(settings))
     store = open_store(settings)
     try:
         store.migrate()
@@ -97,7 +97,7 @@ async def open_house(settings: Settings) -> AsyncGenerator[House]:
                 _folder(settings),
                 store,
                 log,
-                Secrets.from_file(_key_file(settings)),
+                Secrets.from_file(key_file(settings)),
                 await Snapshot.take(store),
             )
         finally:
@@ -110,7 +110,8 @@ def _folder(settings: Settings) -> Path:
     return Path(settings.data).absolute()
 
 
-def _key_file(settings: Settings) -> Path:
+def key_file(settings: Settings) -> Path:
+    """Where the keys are that seal secrets at rest."""
     return _folder(settings) / "secret.key"
 
 

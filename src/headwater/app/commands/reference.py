@@ -8,6 +8,7 @@ from typing import Any
 import typer
 import typer.main
 from rich.text import Text
+from typer.core import TyperGroup
 
 from headwater.app.commands.fields import UNSEEN
 from headwater.app.commands.operations import names
@@ -43,7 +44,7 @@ def page(app: typer.Typer) -> str:
     """The page in Markdown: the commands of the machine and of events first, then one for each operation."""
     group: Any = typer.main.get_command(app)
     top = typer.Context(group, info_name="headwater")
-    own = [name for name in group.list_commands(top) if name not in names()]
+    own = [each for name in group.list_commands(top) if name not in names() for each in _with_members(group, top, name)]
     operations = [name for name in group.list_commands(top) if name in names()]
     parts = [_HEAD, *(_section(group, top, name, "##") for name in own), "## Operations\n"]
     tag = ""
@@ -55,8 +56,18 @@ def page(app: typer.Typer) -> str:
     return "\n".join(parts)
 
 
-def _section(group: Any, top: typer.Context, name: str, mark: str) -> str:
+def _with_members(group: Any, top: typer.Context, name: str) -> list[str]:
+    """A command's name; of a group, those of its members behind its own."""
     command = group.get_command(top, name)
+    if not isinstance(command, TyperGroup):
+        return [name]
+    return [f"{name} {member}" for member in command.list_commands(top)]
+
+
+def _section(group: Any, top: typer.Context, name: str, mark: str) -> str:
+    command = group.get_command(top, name.partition(" ")[0])
+    if member := name.partition(" ")[2]:
+        command = command.get_command(top, member)
     context = typer.Context(command, parent=top, info_name=name)
     lines = [f"{mark} headwater {name}", "", *_prose(command.help or "")]
     rows = list(_rows(command, context))
