@@ -85,11 +85,12 @@ def check_filter(condition: str, actions: Sequence[dict[str, Any]]) -> None:
 
 
 def _rules(each: DestinationFilter) -> list[_Rule]:
+    title = each.title or each.id or "A filter"  # one without a title must not be taken for none
     try:
         holds = compile_query(parse(each.condition))
-        return [_rule(each.title, holds, action) for action in each.actions]
+        return [_rule(title, holds, action) for action in each.actions]
     except (FqlError, SenderError):
-        return [_Rule(each.title, "DROP", lambda event: True, goes=_never)]
+        return [_Rule(title, "DROP", lambda event: True, goes=_never)]
 
 
 def kind_of(named: str) -> str:

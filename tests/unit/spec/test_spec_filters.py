@@ -87,6 +87,7 @@ def test_an_event_that_nothing_changes_is_the_same_object() -> None:
         ([rule("all", {"type": "SAMPLE", "percent": 0}, title="None")], "None"),
         ([rule("all", {"type": "SAMPLE", "percent": 1})], ""),
         ([rule("all", {"type": "drop_event"}, title="Old name")], "Old name"),
+        ([rule("all", {"type": "DROP"}, title="")], "A filter"),
     ],
 )
 def test_an_event_is_kept_back_by_the_first_filter_that_says_so(filters: list[DestinationFilter], dropped: str) -> None:

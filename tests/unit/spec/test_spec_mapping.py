@@ -92,6 +92,7 @@ LONG = "{" * 20_000 + "a" * 10_000
         {"@flatten": {"value": {"@path": "deep"}, "separator": "-" * 30_000}},
         {"@liquid": "{% assign x = long %}" + "{% assign x = x | append: x %}" * 30},
         {"@liquid": "{{ long | replace: '', long }}"},
+        {"@replace": {"value": {"@template": "{{long}}" * 9}, "pattern": "{", "replacement": "1234567890"}},
         {"@liquid": "{{ long | json" + " | json" * 100 + "}}"},
         {"@liquid": "{{ (1..100000000) | size }}"},
     ],

@@ -32,7 +32,15 @@ def compile_mapping(mapping: dict[str, Any]) -> Callable[[dict[str, Any]], JSON]
     """
     own = {key: each for key, each in mapping.items() if key == DIRECTIVE or not key.startswith(INTERNAL)}
     make = _whole(own)
-    return lambda event: None if (made := make(event)) is UNDEFINED else made
+
+    def run(event: dict[str, Any]) -> JSON:
+        try:
+            made = make(event)
+        except RecursionError:
+            raise MappingFailed("is given or makes something of too many levels") from None
+        return None if made is UNDEFINED else made
+
+    return run
 
 
 def rooted(mapping: dict[str, Any]) -> Any:

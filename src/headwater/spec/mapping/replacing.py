@@ -32,8 +32,7 @@ def _replace(pattern: str, replacement: str, *, ignore_case: bool, everywhere: b
     if units(pattern) > MAX_PATTERN or units(replacement) > MAX_REPLACEMENT:
         return _too_long
     if not ignore_case and "$" not in replacement:
-        times = -1 if everywhere else 1
-        return lambda text: text.replace(pattern, replacement, times)
+        return _plainly(pattern, replacement, everywhere=everywhere)
     sought = fold(pattern) if ignore_case else pattern
 
     def run(text: str) -> str:
@@ -49,6 +48,17 @@ def _replace(pattern: str, replacement: str, *, ignore_case: bool, everywhere: b
             if not everywhere:
                 break
         return "".join([*made, text[done:]])
+
+    return run
+
+
+def _plainly(pattern: str, replacement: str, *, everywhere: bool) -> Callable[[str], str]:
+    times, more = -1 if everywhere else 1, len(replacement) - len(pattern)
+
+    def run(text: str) -> str:
+        if more > 0 and len(text) + more * text.count(pattern) > MAX_TEXT:
+            raise MappingFailed(TOO_LONG)
+        return text.replace(pattern, replacement, times)
 
     return run
 

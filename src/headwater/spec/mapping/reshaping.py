@@ -9,7 +9,7 @@ from typing import Any, NoReturn, cast
 from headwater.spec.limits import MAX_DEPTH
 from headwater.spec.mapping.errors import TOO_LONG, MappingFailed
 from headwater.spec.mapping.values import MAX_TEXT, UNDEFINED, characters
-from headwater.spec.wire import JSON, too_deep
+from headwater.spec.wire import JSON, decode, encode, too_deep
 
 
 def flatten(value: Any, separator: str, *, lists: bool) -> dict[str, Any]:
@@ -64,7 +64,8 @@ def parse_json(written: str) -> JSON:
     try:
         if too_deep(written.encode("utf-8", "surrogatepass")):
             return written
-        return json.loads(written, parse_constant=_refuse)
+        found = json.loads(written, parse_constant=_refuse)
+        return decode(encode(found)) if "\\u" in written else found  # which mends halves of characters
     except (ValueError, RecursionError):
         return written
 

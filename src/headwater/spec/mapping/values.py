@@ -7,7 +7,6 @@ they do there (contract: connections 6.10, 13.1).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from enum import Enum
 from json.encoder import encode_basestring
 from math import inf, isinf, isnan, nan
@@ -206,12 +205,11 @@ def is_index(key: str) -> bool:
     return key.isascii() and key.isdigit() and (key[0] != "0" or key == "0") and len(key) < 11
 
 
-def characters(value: str) -> Sequence[str]:
-    """The characters of a text. Those beyond the first 65,536 of Unicode count as two halves."""
+def characters(value: str) -> str:
+    """The characters of a text. Those beyond the first 65,536 of Unicode count as two halves, each of them U+FFFD."""
     if value.isascii() or max(value) <= "\uffff":
         return value
-    halves = value.encode("utf-16-le", "surrogatepass")
-    return [chr(int.from_bytes(halves[at : at + 2], "little")) for at in range(0, len(halves), 2)]
+    return "".join(["\ufffd\ufffd" if sign > "\uffff" else sign for sign in value])
 
 
 def without_undefined(value: Any) -> Any:

@@ -37,7 +37,8 @@ def compile_liquid(template: str) -> Callable[[Any], str]:
 def names(template: str) -> list[str]:
     """The paths in a template; none if it cannot be read."""
     try:
-        return _read(template).global_variable_paths() if template else []
+        found = _read(template).analyze().globals.values() if template else ()
+        return [str(each) for places in found for each in places]
     except MappingFailed:
         return []
 
