@@ -58,7 +58,6 @@ SEALED: Final[tuple[sa.Column[Any], ...]] = (
 )
 """Every column that may hold what is sealed; a test holds this against the tables."""
 
-GRACE_SECONDS: Final = 5.0
 _PAGE: Final = 100
 _PASSES: Final = 20
 Stage = Literal["key", "sealing", "waiting", "removing", "done"]
@@ -114,12 +113,13 @@ def rotate(
     path: Path,
     *,
     retire: bool = True,
-    grace: float = GRACE_SECONDS,
+    grace: float = 5.0,
     rest: Callable[[float], None] = time.sleep,
 ) -> Iterator[Progress]:
     """Seal everything with a new key, or finish a rotation that was begun. Yields how far it is.
 
-    Without `retire` the old keys stay in the key file. `rest` waits for so many seconds. Raises SetupError when the
+    Without `retire` the old keys stay in the key file; else they go `grace` seconds after the last row that they had
+    sealed. `rest` waits for so many seconds. Raises SetupError when the
     key file cannot be used, and Unavailable while the store is away; what was done stays done.
     """
     with held(path):

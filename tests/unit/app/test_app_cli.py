@@ -22,6 +22,7 @@ from headwater.app.settings import fields, read
 from headwater.store import tokens
 
 OWN = ("serve", "send", "tail", "trace", "query", "redrive", "replay", "doctor", "settings", "catch", "admin-token")
+GROUPS = {"secrets": "rotate"}
 NOBODY = "http://127.0.0.1:1"
 
 
@@ -43,7 +44,7 @@ def test_it_tells_its_version(run):
 
 def test_help_names_every_command_and_every_operation(run):
     shown = run("--help").stdout
-    assert [name for name in (*OWN, *names()) if name not in shown] == []
+    assert [name for name in (*OWN, *GROUPS, *names()) if name not in shown] == []
 
 
 @pytest.mark.parametrize("command", OWN)
@@ -51,6 +52,13 @@ def test_help_gives_examples(run, command):
     shown = run(command, "--help")
     assert shown.exit_code == 0
     assert f"headwater {command}" in shown.stdout.partition("Examples")[2]
+
+
+@pytest.mark.parametrize(("group", "command"), GROUPS.items())
+def test_help_of_a_member_of_a_group_gives_examples(run, group, command):
+    shown = run(group, command, "--help")
+    assert shown.exit_code == 0
+    assert f"headwater {group} {command}" in shown.stdout.partition("Examples")[2]
 
 
 def test_every_operation_has_a_command_whose_options_do_not_collide(run):
@@ -67,7 +75,9 @@ def test_the_friendly_commands_ask_operations_that_exist():
 
 def test_the_reference_page_has_every_command():
     text = page(app)
-    assert [name for name in ("serve", "doctor", *names()) if f"# headwater {name}\n" not in text] == []
+    assert [
+        name for name in ("serve", "doctor", "secrets rotate", *names()) if f"# headwater {name}\n" not in text
+    ] == []
 
 
 def test_a_command_that_does_not_exist_is_a_usage_error_with_a_suggestion(run):
@@ -236,3 +246,21 @@ def test_serve_does_not_load_the_operations():
 def test_nothing_but_text_goes_into_a_pipe(run):
     for words in (("settings",), ("--help",), ("serve", "--help"), ("list-sources", "--help")):
         assert "\x1b" not in run(*words).stdout
+
+
+def test_the_key_is_rotated_and_many_machines_are_told_what_to_do_first(run, tmp_path):
+    data = tmp_path / "data"
+    refused = run("secrets", "rotate", "--data", str(data))
+    assert (refused.exit_code, "headwater serve" in refused.stderr) == (1, True)
+    prepare(read({"data": str(data)}))
+    before = (data / "secret.key").read_text()
+    told = run("secrets", "rotate", "--data", str(data), "--store", "postgresql://127.0.0.1:1/house")
+    assert (told.exit_code, "--prepare" in told.stderr) == (1, True)
+    assert (data / "secret.key").read_text() == before
+    prepared = run("secrets", "rotate", "--data", str(data), "--prepare")
+    assert "Copy" in prepared.stdout
+    assert (data / "secret.key").read_text().startswith(before)
+    done = run("secrets", "rotate", "--data", str(data), "--wait", "0", "--json")
+    assert json.loads(done.stdout)["sealed"] == 0
+    assert len((data / "secret.key").read_text().split()) == 1
+    assert before not in (data / "secret.key").read_text()

@@ -44,6 +44,9 @@ def rotate(
     prepare: Annotated[bool, typer.Option("--prepare", help="Only add a key that seals nothing yet.")] = False,
     finish: Annotated[bool, typer.Option("--finish", help="On many machines: remove the old key from here.")] = False,
     alone: Annotated[bool, typer.Option("--alone", help="No other machine uses this store.")] = False,
+    wait: Annotated[
+        float, typer.Option("--wait", metavar="SECONDS", help="How long the old key stays after the last secret.")
+    ] = 5.0,
     json: flags.Json = False,
     data: flags.Data = "",
     store: flags.StoreUrl = "",
@@ -70,12 +73,12 @@ def rotate(
     if prepare:
         _tell(json, f"The key {rotation.prepare(path)} is known. Copy {path} to every machine, then rotate.")
         return
-    many = bool(settings.store.url) and not alone
+    many = bool(settings.store.url) and not settings.store.url.startswith("sqlite") and not alone
     if many and not finish and not rotation.prepared(path):
         raise SetupError(_MANY.format(path=path))
     opened = open_store(settings)
     try:
-        done = _follow(rotation.rotate(opened, path, retire=finish or not many), quiet=json)
+        done = _follow(rotation.rotate(opened, path, retire=finish or not many, grace=wait), quiet=json)
     finally:
         opened.close()
     _tell(json, _conclusion(path, done, retired=finish or not many), sealed=done)
@@ -100,9 +103,9 @@ def _follow(steps: Iterator[Step], *, quiet: bool) -> int:
 
 def _conclusion(path: Path, sealed: int, *, retired: bool) -> str:
     if retired:
-        return f"{sealed} rows were sealed anew, and {path} holds the new key alone."
+        return f"Rows sealed anew: {sealed}. {path} holds the new key alone."
     return (
-        f"{sealed} rows were sealed anew. Copy {path} to every machine of the house, then run "
+        f"Rows sealed anew: {sealed}. Copy {path} to every machine of the house, then run "
         "`headwater secrets rotate --finish`, and copy it once more."
     )
 
