@@ -7,16 +7,20 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from headwater.contracts.delivering import Bench
+from headwater import catalogue
+from headwater.contracts.delivering import QUICK, Bench
 from headwater.contracts.vendor import Vendor
 from headwater.deliver.tokens import AGAIN, Tokens
 from headwater.deliver.transport import Transport
 from headwater.spec.destination import NoAnswer, Request
-from headwater.store import authorizations, oauth_apps
+from headwater.store import authorizations, oauth_apps, subscriptions
 
 DEFINITION = "actions-hubspot-cloud"
+EXTENSIBLE = "actions-webhook-extensible"
+PATIENT = msgspec.structs.replace(QUICK, grace_seconds=20.0)
 
 
 class Office:
@@ -33,12 +37,25 @@ class Office:
     def process(self, **more: float) -> Tokens:
         return Tokens(self.bench.store, self.bench.secrets, self.transport.exchange, **more)
 
-    def grant(self) -> None:
-        sealed = {name: self.bench.secrets.seal(text) for name, text in self.vendor.hand_out().items()}
-        self.bench.store.run(partial(authorizations.grant, destination_id=self.destination_id, tokens=sealed))
+    def subscribed(self) -> str:
+        """A destination of the catalogue that sends every event to the vendor, with the tokens that it was granted."""
+        oauth = {"type": "authCode", "refreshTokenServerUrl": self.vendor.url("/token"), "scopes": "contacts.write"}
+        there = self.bench.connect(EXTENSIBLE, dynamicAuthSettings={"oauth": oauth})
+        app = self.vendor.app() | {"clientSecret": self.bench.secrets.seal(self.vendor.client_secret)}
+        self.bench.store.run(partial(oauth_apps.keep, definition=EXTENSIBLE, settings=app))
+        mapping = {"url": self.vendor.url("/api"), "method": "POST", "data": {"@path": "$."}}
+        create = partial(subscriptions.create, destination_id=there, name="Send", action="send", mapping=mapping)
+        self.bench.store.run(partial(create, trigger='type = "track"', enabled=True))
+        return there
 
-    def standing(self) -> authorizations.Authorization:
-        found = self.bench.store.run(partial(authorizations.find, destination_id=self.destination_id))
+    def grant(self, destination_id: str = "") -> None:
+        sealed = {name: self.bench.secrets.seal(text) for name, text in self.vendor.hand_out().items()}
+        there = destination_id or self.destination_id
+        self.bench.store.run(partial(authorizations.grant, destination_id=there, tokens=sealed))
+
+    def standing(self, destination_id: str = "") -> authorizations.Authorization:
+        there = destination_id or self.destination_id
+        found = self.bench.store.run(partial(authorizations.find, destination_id=there))
         assert found is not None
         return found
 
@@ -189,6 +206,35 @@ def test_what_a_worker_refreshes_itself_is_kept_for_whoever_waited(tmp_path: Pat
             assert found["access_token"] == "from the worker"
             assert found["refresh_token"] == held["refresh_token"]
             assert house.vendor.refreshes == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.skipif(bool(catalogue.missing()), reason=f"the catalogue is not built: {catalogue.missing()}")
+def test_events_flow_over_ended_tokens_wait_while_they_are_refused_and_flow_after_a_new_grant(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with office(tmp_path) as house:
+            bench, vendor, there = house.bench, house.vendor, house.subscribed()
+            house.grant(there)
+            await bench.put(3, there)
+            async with bench.delivering(PATIENT):
+                await bench.until(lambda: len(vendor.taken) == 3)
+                vendor.end_access()
+                await bench.put(3, there, first=3)
+                await bench.until(lambda: len(vendor.taken) == 6)
+                assert vendor.refreshes == 1
+                vendor.end_all()
+                await bench.put(3, there, first=6)
+                await bench.until(lambda: house.standing(there).state == "refused")
+                await bench.put(2, there, first=9)
+                await bench.until(lambda: bench.states().get("waiting") == 5)
+                assert bench.destination(there).paused
+                assert AGAIN in house.standing(there).detail
+                house.grant(there)
+                await bench.until(lambda: len(vendor.taken) == 11)
+                await bench.until_committed()
+                await bench.until(lambda: set(bench.states()) == {"delivered"})
+            assert (await bench.books())[there] == {("matched", ""): 11, ("delivered", ""): 11}
 
     asyncio.run(scenario())
 

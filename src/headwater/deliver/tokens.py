@@ -131,13 +131,18 @@ class Tokens:
                 self._since[destination_id] = version
 
     async def refuse(self, destination_id: str, detail: str) -> None:
-        """Note that the vendor refuses these tokens: the destination is paused, and its backlog kept."""
+        """Note that the vendor refuses the tokens that this process knows: the destination is paused, its backlog kept.
+
+        Nothing is noted when somebody has authorised it anew meanwhile.
+        """
+        held = self._known.get(destination_id)
+        known = None if held is None else held.version
         await self._store.write(
             partial(
                 authorizations.refuse,
                 destination_id=destination_id,
                 detail=f"{detail} {AGAIN}",
-                since=self._since.get(destination_id),
+                since=self._since.get(destination_id, known),
             )
         )
 
