@@ -10,6 +10,7 @@ The rooms, in the order in which an event walks through them:
     deliver/       lanes, attempts, classification of answers, backoff, parked deliveries, redrive
     destinations/  one file a destination; the folder is the catalogue
     catalogue/     Segment's open-source destinations, performed by a worker of Node.js
+    writers/       connections of destinations that do not speak HTTP: Kafka, NATS, PostgreSQL
     warehouse/     the archive (Parquet), Segment's warehouse schema, loads; one file an engine
     store/         what is remembered: workspace, tokens, parked deliveries, the ledger, audit
     manage/        the operations: all that can be asked of the house; HTTP and CLI are read off them

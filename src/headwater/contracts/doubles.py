@@ -61,6 +61,7 @@ class Recorder:
     def __init__(self) -> None:
         self.requests: list[Recorded] = []
         self._scripts: defaultdict[str, deque[Answer]] = defaultdict(deque)
+        self._usual = OK
         self._released = asyncio.Event()
         self._changed = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -91,6 +92,10 @@ class Recorder:
         """Answer requests to a path in this order from now on; the last answer stays."""
         self._scripts[path] = deque(answers)
 
+    def always(self, answer: Answer) -> None:
+        """Answer so from now on where no script says otherwise."""
+        self._usual = answer
+
     def release(self) -> None:
         """Let requests that hang, now or later, end with their status."""
         self._released.set()
@@ -111,7 +116,7 @@ class Recorder:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.requests.append(Recorded(request.method, request.raw_path, headers, body, time.monotonic()))
         answers = self._scripts[request.path]
-        answer = (answers.popleft() if len(answers) > 1 else answers[0]) if answers else OK
+        answer = (answers.popleft() if len(answers) > 1 else answers[0]) if answers else self._usual
         self._changed.set()
         if answer.mischief == "hang":
             await self._released.wait()

@@ -160,6 +160,8 @@ def _advance(steps: Steps, response: Response | None) -> Request | _Ended:
         return next(steps) if response is None else steps.send(response)
     except StopIteration as ended:
         return _Ended(ended.value)
+    except NoAnswer:
+        raise
     except SetupError as error:
         raise NoAnswer("INVALID_SETTINGS", str(error)) from error
     except SenderError as error:
