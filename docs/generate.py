@@ -223,6 +223,13 @@ def filter_language() -> str:
     return reference.page("Filter language (FQL)", MADE)
 
 
+def mappings() -> str:
+    """The page of mappings."""
+    from headwater.spec.mapping import reference
+
+    return reference.page("Mappings", MADE)
+
+
 def refusals() -> str:
     """The page of errors."""
     tree = inspect.cleandoc(errors.__doc__ or "").split("\n\n")
@@ -241,6 +248,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/enrichments.md": enrichments,
     "docs/reference/errors.md": refusals,
     "docs/reference/fql.md": filter_language,
+    "docs/reference/mappings.md": mappings,
     "docs/reference/metrics.md": metrics,
     "docs/reference/operations.md": operations,
     "docs/reference/outcomes.md": outcomes,

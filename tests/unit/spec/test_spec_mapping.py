@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.spec.mapping import MappingError, MappingFailed, Problem, compile_mapping, mapped_paths
+from headwater.spec.mapping import MappingError, MappingFailed, Problem, compile_mapping, mapped_paths, reference
 from headwater.spec.mapping.checking import CHECKS
 from headwater.spec.mapping.directives import DIRECTIVES
 from headwater.spec.mapping.values import MAX_TEXT, number_text
 
-CASES = yaml.safe_load((Path(__file__).parents[2] / "cases" / "spec" / "mappings.yaml").read_text())
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "reference" / "mappings.md").read_text()
+CASES = yaml.safe_load((ROOT / "tests" / "cases" / "spec" / "mappings.yaml").read_text())
 EVENT = CASES[0]["common"]
 
 
@@ -52,6 +55,20 @@ def test_the_whole_event_is_a_value() -> None:
 
 def test_every_directive_is_looked_into() -> None:
     assert CHECKS.keys() == DIRECTIVES.keys()
+
+
+def test_every_directive_is_on_the_page_with_an_example_that_can_be_used() -> None:
+    assert reference.DIRECTIVES.keys() == DIRECTIVES.keys()
+    event = {"userId": "u", "traits": {"email": "A@b.c", "phone": "+41"}, "properties": {"products": [{"id": 1}]}}
+    for name, (example, _) in reference.DIRECTIVES.items():
+        assert "field" in compile_mapping({"field": {name: example}})(event) or name == "@json"
+
+
+def test_the_example_of_the_page_can_be_used() -> None:
+    blocks = re.findall(r"^```json\n(.*?)\n```", PAGE, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        compile_mapping(json.loads(block))
 
 
 def test_a_problem_says_where_it_is() -> None:

@@ -11,7 +11,8 @@ _PAGE = """\
 
 {made}
 
-A query of FQL says which events are meant. Filters of spaces are written in it.
+A query of FQL says which events are meant. Filters of destinations and of spaces are written in it, and in a part of it
+the triggers of subscriptions.
 
 ```text
 type = 'track' and match(event, 'Order *')
@@ -55,6 +56,12 @@ What a function is not made for gives null, or false from `contains`, `match` an
 
 In a glob, `*` is any run of characters, `?` any character, `[abc]` and `[a-z]` one of these, `[^a-z]` any other, and a
 backslash makes the character after it literal. A glob that is wrong matches nothing.
+
+## Triggers
+
+A trigger compares `type`, `event`, `name`, `userId` and what is in `properties`, `traits` and `context` with values, by
+`contains`, and by `match` with a star at one end. Its text stands in double quotes. A field of another type than is
+asked for fails both a question and its negation, but for `!=` and a text.
 
 ## Bounds
 

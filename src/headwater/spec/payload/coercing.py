@@ -10,6 +10,8 @@ from headwater.spec.mapping.values import UNDEFINED, number, text
 
 
 def _is_number(value: Any) -> bool:
+    if type(value) is int:
+        return True
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 

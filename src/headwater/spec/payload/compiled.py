@@ -19,8 +19,11 @@ Prepare = Callable[[JSON, bool], tuple[dict[str, Any], list[str]]]
 Clean = Callable[[Any], Any]
 """From a value to the same without what is empty; UNDEFINED if that is the value itself."""
 
-Check = Callable[[Any, str, list[str]], Any]
-"""From a value and its path to the value converted; what is wrong with it is added to the list."""
+Problems = list[tuple[str, str]]
+"""Paths, from the value that is looked at, and what is wrong there."""
+
+Check = Callable[[Any, Problems], Any]
+"""From a value to the value converted; what is wrong with it is added to the list."""
 
 EXEMPT: Final = "dynamicAuthSettings"
 """A field that is never looked at."""
@@ -56,9 +59,10 @@ def compile_fields(fields: Sequence[Field]) -> Prepare:
         for key in lists:
             if key in kept and kept[key] is not None and not isinstance(kept[key], list):
                 kept[key] = [kept[key]]
-        problems: list[str] = []
-        made = check(kept, "", problems)
-        return (made | {EXEMPT: kept[EXEMPT]} if EXEMPT in kept else made), problems
+        problems: Problems = []
+        made = check(kept, problems)
+        told = [f"{path} {sentence}." for path, sentence in problems]
+        return (made | {EXEMPT: kept[EXEMPT]} if EXEMPT in kept else made), told
 
     return prepare
 
@@ -80,14 +84,15 @@ def _cleaner(schema: Schema) -> Clean:
     cleans = {key: _cleaner(each) for key, each in schema.properties.items()} if schema.properties else None
 
     def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            return value if value or empty else UNDEFINED
+        if value is None:
+            return None if null else UNDEFINED
         if isinstance(value, list):
             items = cast("list[Any]", value)
             return items if item is None else [each for each in items if item(each) is not UNDEFINED]
-        if isinstance(value, dict):
-            entries = cast("dict[str, Any]", value)
-            return entries if cleans is None else _cleaned(entries, cleans)
-        if (value is None and not null) or (value == "" and not empty):
-            return UNDEFINED
+        if cleans is not None and isinstance(value, dict):
+            return _cleaned(cast("dict[str, Any]", value), cleans)
         return value
 
     return clean
@@ -95,21 +100,21 @@ def _cleaner(schema: Schema) -> Clean:
 
 def _checker(schema: Schema) -> Check:
     if not FITS.keys() >= set(schema.types):
-        return lambda value, path, problems: value
-    fits = [FITS[each] for each in schema.types]
+        return lambda value, problems: value
+    fit, *more = [FITS[each] for each in schema.types]
     coerce = coercion(schema.types)
     wanted = " or ".join(_WORDS[each] for each in schema.types)
     inner = _inner(schema)
 
-    def check(value: Any, path: str, problems: list[str]) -> Any:
-        if not any(fit(value) for fit in fits):
+    def check(value: Any, problems: Problems) -> Any:
+        if not fit(value) and not any(other(value) for other in more):
             made = coerce(value)
             if made is UNDEFINED:
-                problems.append(f"{path or '/'} is {wanted}, not {_WORDS[kind(value)]}.")
+                problems.append(("", f"is {wanted}, not {_WORDS[kind(value)]}"))
                 return value
             value = made
         for each in inner:
-            value = each(value, path, problems)
+            value = each(value, problems)
         return value
 
     return check
@@ -137,9 +142,9 @@ def _choice(schema: Schema) -> Check:
     choices = {number_text(number(each)) if numeric else each for each in schema.choices}
     choices |= {each.lower() for each in choices if "boolean" in schema.types}
 
-    def check(value: Any, path: str, problems: list[str]) -> Any:
+    def check(value: Any, problems: Problems) -> Any:
         if not (value is None and "null" in schema.types) and text(value) not in choices:
-            problems.append(f"{path} is one of {', '.join(schema.choices)}.")
+            problems.append(("", f"is one of {', '.join(schema.choices)}"))
         return value
 
     return check
@@ -148,9 +153,9 @@ def _choice(schema: Schema) -> Check:
 def _format(name: str) -> Check:
     holds, words = FORMATS[name]
 
-    def check(value: Any, path: str, problems: list[str]) -> Any:
+    def check(value: Any, problems: Problems) -> Any:
         if isinstance(value, str) and not holds(value):
-            problems.append(f"{path} is {words}.")
+            problems.append(("", f"is {words}"))
         return value
 
     return check
@@ -161,37 +166,53 @@ def _limits(minimum: float | None, maximum: float | None) -> Check:
     low = float("-inf") if minimum is None else minimum
     high = float("inf") if maximum is None else maximum
 
-    def check(value: Any, path: str, problems: list[str]) -> Any:
+    def check(value: Any, problems: Problems) -> Any:
         size = len(value) if isinstance(value, str) else value
         if size is not None and isfinite(size) and not low <= size <= high:
             unit = " characters" if isinstance(value, str) else ""
             limit = f"at least {low:g}" if size < low else f"at most {high:g}"
-            problems.append(f"{path} {'has' if unit else 'is'} {limit}{unit}.")
+            problems.append(("", f"{'has' if unit else 'is'} {limit}{unit}"))
         return value
 
     return check
 
 
 def _items(check: Check) -> Check:
-    def each(value: Any, path: str, problems: list[str]) -> Any:
+    def each(value: Any, problems: Problems) -> Any:
         if not isinstance(value, list):
             return value
-        return [check(item, f"{path}/{index}", problems) for index, item in enumerate(cast("list[Any]", value))]
+        made: list[Any] = []
+        for index, item in enumerate(cast("list[Any]", value)):
+            told = len(problems)
+            made.append(check(item, problems))
+            _place(problems, told, index)
+        return made
 
     return each
+
+
+def _place(problems: Problems, told: int, key: str | int) -> None:
+    """Put the key before the paths of what was told since."""
+    if len(problems) > told:
+        problems[told:] = [(f"/{key}{path}", sentence) for path, sentence in problems[told:]]
 
 
 def _properties(schema: Schema) -> Check:
     checks = {key: _checker(each) for key, each in (schema.properties or {}).items()}
 
-    def check(value: Any, path: str, problems: list[str]) -> Any:
+    def check(value: Any, problems: Problems) -> Any:
         found = dict(cast("dict[str, Any]", value))
         missing = [key for key in schema.required if key not in found]
         missing += [key for condition in schema.conditions if (key := condition(found)) is not None]
-        problems += [f"{path}/{key} is missing." for key in dict.fromkeys(missing)]
-        kept = found if schema.additional else {key: item for key, item in found.items() if key in checks}
-        return {
-            key: checks[key](item, f"{path}/{key}", problems) if key in checks else item for key, item in kept.items()
-        }
+        problems += [(f"/{key}", "is missing") for key in dict.fromkeys(missing)]
+        made: dict[str, Any] = {}
+        for key, item in found.items():
+            if key in checks:
+                told = len(problems)
+                made[key] = checks[key](item, problems)
+                _place(problems, told, key)
+            elif schema.additional:
+                made[key] = item
+        return made
 
     return check

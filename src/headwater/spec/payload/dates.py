@@ -17,6 +17,9 @@ _BY_DIGITS: Final = re.compile(
     rf"(\d{{4}})[-/]?(\d{{1,2}})?[-/]?(\d{{0,2}})[Tt{SPACES}]*(\d{{1,2}})?:?(\d{{1,2}})?:?(\d{{1,2}})?[.:]?(\d+)?",
     re.ASCII,
 )
+_COMMON: Final = re.compile(
+    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?Z", re.ASCII
+)
 _LAST_SECOND: Final = 8_640_000_000_000
 _LAST_DAY: Final = 100_000_000
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -27,6 +30,8 @@ _SIGNIFICANT: Final = 9
 
 def is_date(text: str) -> bool:
     """Is it a date, or a number of seconds written as JavaScript writes numbers?"""
+    if _COMMON.fullmatch(text):
+        return True
     value = number(text)
     if value == value and number_text(value) == text:
         return abs(value) <= _LAST_SECOND
