@@ -28,6 +28,12 @@ _FOLD_PAGES_AWAITED = 8_000
 """How large SQLite's write-ahead log may be before the transaction that ends also brings it into the file. The ledger
 is written twice a second, so somebody does before those that events wait for have to.
 """
+_CACHE = "cache_size=-8000"
+"""In KiB for each connection, filled as it is used: the upper pages of the trees of a million profiles fit into it.
+
+Of several connections the one that was used last is taken first, as its pages are there.
+"""
+
 _LOST_A_RACE = {"40001", "40P01", "CR000"}
 
 
@@ -38,7 +44,8 @@ class Store:
         """`url` is an SQLAlchemy URL: `sqlite:////path/store.sqlite` or `postgresql+psycopg://user@host/name`."""
         self.url = url
         if url.startswith("sqlite"):
-            self._engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": 30.0})
+            connect = {"timeout": 30.0}
+            self._engine = sa.create_engine(url, pool_size=pool_size, pool_use_lifo=True, connect_args=connect)
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
         else:
@@ -106,7 +113,7 @@ def _is_race(error: DBAPIError) -> bool:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", _CACHE):
         connection.execute(f"PRAGMA {pragma}")
 
 

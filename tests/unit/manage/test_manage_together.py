@@ -47,6 +47,24 @@ def test_who_asks_meanwhile_is_answered_together() -> None:
     asyncio.run(scenario())
 
 
+def test_where_many_ask_a_batch_waits_for_more_until_it_is_full() -> None:
+    async def scenario() -> None:
+        answering = Answering()
+        together = Together(answering, most=2, gather=60.0)
+        assert await asyncio.gather(together.ask(1), together.ask(2)) == [2, 4]
+        third = asyncio.create_task(together.ask(3))
+        await asyncio.sleep(0)
+        assert await together.ask(4) == 8
+        assert await third == 6
+        assert answering.batches == [[1, 2], [3, 4]]
+        last = asyncio.create_task(together.ask(5))
+        await asyncio.sleep(0)
+        await together.close()
+        assert await last == 10
+
+    asyncio.run(scenario())
+
+
 def test_one_that_cannot_be_answered_is_not_the_end_of_the_others() -> None:
     async def scenario() -> None:
         together = Together(Answering())

@@ -1,7 +1,8 @@
 """Questions that come while others are being answered, answered together: one answer for many costs little more.
 
-Who asks first does not wait for others. Those who ask meanwhile are the next batch, which begins when the one before is
-answered, or when that takes longer than `patience`: a slow disk holds up those of one batch, not all.
+Who asks alone does not wait for others. Those who ask while others are answered are the next batch. It begins when the
+one before is answered and, where many ask, when `gather` seconds have passed since that one began or it is full, as a
+batch has a price of its own. It waits no longer than `patience`: a slow disk holds up those of one batch, not all.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from contextlib import suppress
+from typing import Final, Generic, TypeVar
 
 from headwater.spec.errors import Unavailable
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+_THINNER: Final = 0.1
+"""How much fewer are taken to ask at once, with each batch that was smaller than was thought."""
 
 
 class Together(Generic[Q, A]):
@@ -26,13 +30,20 @@ class Together(Generic[Q, A]):
         *,
         most: int = 64,
         at_once: int = 2,
+        gather: float = 0.002,
         patience: float = 0.1,
     ) -> None:
-        """`answer` gives an answer for each of at most `most` questions; `patience` is in seconds."""
+        """`answer` gives an answer for each of at most `most` questions, in their order, `at_once` batches at a time.
+
+        `gather` and `patience` are in seconds.
+        """
         self._answer = answer
         self._most = most
         self._at_once = at_once
+        self._gather = gather
         self._patience = patience
+        self._crowd = 0.0
+        self._full = asyncio.Event()
         self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -42,6 +53,8 @@ class Together(Generic[Q, A]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[A] = loop.create_future()
         self._waiting.append((question, future))
+        if len(self._waiting) >= self._most:
+            self._full.set()
         if not self._running:
             self._begin()
         elif self._timer is None:
@@ -51,6 +64,7 @@ class Together(Generic[Q, A]):
     async def close(self) -> None:
         """Wait until all that was asked is answered."""
         while self._running:
+            self._full.set()
             await asyncio.wait(self._running)
 
     def _begin(self) -> None:
@@ -74,8 +88,17 @@ class Together(Generic[Q, A]):
     async def _run(self) -> None:
         batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
         batch = [one for one in batch if not one[1].done()]
-        if batch:
-            await self._answer_all(batch)
+        if not batch:
+            return
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await self._answer_all(batch)
+        self._crowd = max(len(batch), self._crowd - _THINNER)
+        if self._crowd > 1 and len(self._waiting) < self._most:
+            self._full.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(began + self._gather):
+                    await self._full.wait()
 
     async def _answer_all(self, batch: Sequence[tuple[Q, asyncio.Future[A]]]) -> None:
         try:
