@@ -87,9 +87,14 @@ def test_python_on_a_page_compiles(code: str) -> None:
     compile(code, "page", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
+def members(command: Any) -> list[Any]:
+    """The commands of a group, and none of a command."""
+    return list(getattr(command, "commands", {}).values())
+
+
 @cache
 def commands() -> dict[str, set[str]]:
-    """The command line's commands, each with its options."""
+    """The command line's commands, each with its options; a group has those of its members too."""
     from headwater.app.cli import app
 
     group: Any = typer.main.get_command(app)
@@ -97,7 +102,8 @@ def commands() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for each in group.list_commands(context):
         command = group.get_command(context, each)
-        options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        parameters = [*command.params, *(one for member in members(command) for one in member.params)]
+        options = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
         found[each] = options | {"--help", "-h"}
     return found
 
