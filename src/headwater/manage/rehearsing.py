@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from headwater.eventlog.streams import PROCESSED
+from headwater.manage.attempting import secrets_of, try_way
 from headwater.manage.desk import Desk
+from headwater.manage.previewing import secrets_behind
+from headwater.manage.trials import ports
 from headwater.spec.errors import Unavailable
 from headwater.warehouse.replay.archived import ArchivedEvents
 
 if TYPE_CHECKING:
+    from headwater.deliver.performing import Perform
     from headwater.deliver.plan import LanePlan
     from headwater.deliver.replay import Receiver, Taken
-    from headwater.spec.destination import Request, Response
+    from headwater.manage.attempting import Tried
     from headwater.spec.replay import Wanted
     from headwater.spec.workspace import Destination
 
@@ -34,11 +38,11 @@ _SAMPLE_SECONDS: Final = 5.0
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """What would be sent for one event, its secrets hidden, or in `problem` why nothing can be shown."""
+    """What would be sent for one event, or in `problem` why nothing can be shown."""
 
     message_id: str
     way_id: str
-    requests: list[Request]
+    tried: Tried | None
     problem: str = ""
 
 
@@ -72,17 +76,16 @@ async def rehearse(desk: Desk, wanted: Wanted, destinations: Sequence[Destinatio
     look = _Look([Receiver(each, plan) for each, plan in plans.items()], samples)
     whole = await look.over(past, wanted, ends)
     found = look.read if whole else await _counted(past, wanted, ends)
-    shown = {
-        each: [await _sample(plan, one) for one in look.first[each]] for each, plan in plans.items() if plan is not None
-    }
+    shown = {each.id: await _samples(desk, each, look.first[each.id]) for each in destinations if look.first[each.id]}
     return Rehearsed(found, look.read, whole, archived, look.deliveries, look.kept, shown)
 
 
-def plan_of(desk: Desk, destination: Destination) -> LanePlan | None:
-    """A destination as a replay finds it: as if it were switched on."""
+def plan_of(desk: Desk, destination: Destination, perform: Perform | None = None) -> LanePlan | None:
+    """A destination as a replay finds it: as if it were switched on. Without `perform` it can only decide."""
     from headwater.deliver.plan import compile_lane
 
-    return compile_lane(msgspec.structs.replace(destination, enabled=True), desk.secrets, desk.settings.deliver)
+    switched_on = msgspec.structs.replace(destination, enabled=True)
+    return compile_lane(switched_on, desk.secrets, desk.settings.deliver, perform)
 
 
 class _Look:
@@ -127,24 +130,24 @@ async def _counted(past: ArchivedEvents, wanted: Wanted, ends: dict[int, int]) -
         return None
 
 
-async def _sample(plan: LanePlan, taken: Taken) -> Sample:
-    """What the way would ask for if every answer were an empty 200."""
-    from headwater.deliver.redact import redacted
-    from headwater.spec.destination import Response
+async def _samples(desk: Desk, destination: Destination, taken: Sequence[Taken]) -> list[Sample]:
+    async with ports(desk) as opened:
+        plan = plan_of(desk, destination, opened.perform)
+        assert plan is not None, "what is taken has a plan"
+        hidden = await secrets_behind(opened, destination)
+        return [await _sample(plan, destination, one, hidden) for one in taken]
 
+
+async def _sample(plan: LanePlan, destination: Destination, taken: Taken, hidden: Sequence[str]) -> Sample:
+    """What the way would ask for if every answer were an empty 200."""
     way = plan.ways[taken.way_id]
     if plan.broken or way.broken:
-        return Sample(taken.item.message_id, way.id, [], plan.broken or way.broken)
-    asked: list[Request] = []
-
-    async def exchange(request: Request) -> Response:
-        asked.append(redacted(request, plan.hidden))
-        return Response(200, {"content-type": "application/json"}, b"{}")
-
+        return Sample(taken.item.message_id, way.id, None, plan.broken or way.broken)
+    subscription = next((one for one in destination.subscriptions if one.id == way.id), None)
+    own = [] if subscription is None else secrets_of(plan.definition.find(subscription.action), subscription)
     try:
         async with asyncio.timeout(_SAMPLE_SECONDS):
-            tried = await way.run([taken.item], exchange)
+            tried = await try_way(plan, way, taken.item, None, [*hidden, *own])
     except TimeoutError:
-        return Sample(taken.item.message_id, way.id, asked, "It took too long to find out.")
-    verdict = tried.verdict.of(0)
-    return Sample(taken.item.message_id, way.id, asked, "" if asked else verdict.detail or str(verdict.reason))
+        return Sample(taken.item.message_id, way.id, None, "It took too long to find out.")
+    return Sample(taken.item.message_id, way.id, tried, tried.detail or tried.reason)

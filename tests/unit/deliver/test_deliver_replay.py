@@ -4,9 +4,12 @@ from typing import Any
 
 import msgspec
 
+from headwater.deliver.decide import decider
 from headwater.deliver.plan import compile_lane
 from headwater.deliver.replay import Receiver, counts, read, row, sort_out, stride
-from headwater.spec.destination import Item
+from headwater.deliver.ways import Way, never
+from headwater.spec.destination import Batch, Item
+from headwater.spec.fql import compile_trigger, parse
 from headwater.spec.outcome import Step
 from headwater.spec.settings import DeliverSettings
 from headwater.spec.workspace import Destination
@@ -39,6 +42,23 @@ def test_each_destination_decides_for_itself() -> None:
     found = sort_out([served, item(2)], [receiver(), receiver(id="d2", name="Second"), gone])
     assert [(each.destination_id, each.item.position) for each in found.taken] == [("d2", 1), ("d1", 2), ("d2", 2)]
     assert found.kept == {("d1", "MESSAGE_SENT_CLIENT_SIDE"): 1, ("d3", "UNKNOWN_INTEGRATION"): 2}
+
+
+def test_an_event_takes_as_many_ways_as_subscriptions_match_it_today() -> None:
+    plan = receiver().plan
+    assert plan is not None
+    ways = [
+        Way("all", Batch(), never, holds=compile_trigger(parse("type = 'track'"))),
+        Way("dear", Batch(), never, holds=compile_trigger(parse("properties.total > 10"))),
+    ]
+    plan = msgspec.structs.replace(plan, ways={way.id: way for way in ways}, decide=decider(ways, None))
+    items = [item(1, properties={"total": 50}), item(2), item(3, type="page")]
+    found = sort_out(items, [Receiver("d1", plan)])
+    assert [(each.item.position, each.way_id) for each in found.taken] == [(1, "all"), (1, "dear"), (2, "all")]
+    assert found.kept == {("d1", "NO_MATCHING_MAPPING"): 1}
+    rows = [row(each, replay_id="r1", source_id="s1", partition=0, at=1) for each in found.taken]
+    assert len({each.id for each in rows}) == 3
+    assert [each.subscription_id for each in rows] == ["all", "dear", "all"]
 
 
 def test_what_is_kept_back_balances_in_the_books() -> None:

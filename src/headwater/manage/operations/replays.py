@@ -16,8 +16,8 @@ from headwater.manage.answers import Shape
 from headwater.manage.changing import change, note
 from headwater.manage.desk import Desk
 from headwater.manage.operation import operation
-from headwater.manage.operations.failures import meaning, payload
-from headwater.manage.operations.preview import PreviewRequest
+from headwater.manage.operations.failures import meaning
+from headwater.manage.operations.preview import PreviewRequest, show_requests
 from headwater.manage.operations.query import among_few
 from headwater.manage.paging import Page, Pagination, page
 from headwater.manage.problems import Problem, Refused, invalid, missing
@@ -346,10 +346,7 @@ def _sample(one: Sample) -> ReplaySample:
     return ReplaySample(
         message_id=one.message_id,
         subscription_id=one.way_id,
-        requests=[
-            PreviewRequest(method=each.method, url=each.url, headers=each.headers, body=payload(each.body))
-            for each in one.requests
-        ],
+        requests=show_requests(one.tried),
         problem=one.problem,
     )
 
