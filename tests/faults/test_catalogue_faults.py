@@ -144,7 +144,10 @@ def test_a_worker_that_grows_is_replaced_when_its_calls_have_ended() -> None:
             while old.rss <= 250_000_000:
                 await asyncio.sleep(0.02)
         assert await fates(workers, call("b")) == ["ok"]
-        assert await worker_pid(workers) != old.pid
+        async with asyncio.timeout(20):
+            while await worker_pid(workers) == old.pid:
+                await asyncio.sleep(0.02)
+        assert await fates(workers, call("c")) == ["ok"]
         assert not old.ended.is_set()
         hold.released.set()
         assert await held == ["ok"]
@@ -168,6 +171,17 @@ def test_answers_are_not_kept() -> None:
         assert 0 < worker.rss < 330_000_000
 
     run(scenario, pace=msgspec.structs.replace(QUICK, memory=10**12))
+
+
+def test_events_do_not_share_what_the_core_adds_to(tmp_path: Path) -> None:
+    """It appends a tag for each event to what it is given, so that a shared list would cost ever more."""
+
+    async def scenario(workers: Workers) -> None:
+        assert await fates(workers, call("rogue:tags", "b", "c")) == ["ok"] * 3
+        assert await fates(workers, call("d")) == ["ok"]
+
+    run(scenario, environment=ROGUE | {"ROGUE_NOTE": str(tmp_path / "note")})
+    assert not (tmp_path / "note").exists()
 
 
 def test_what_destinations_print_does_not_get_between_the_frames() -> None:

@@ -29,12 +29,14 @@ class Lane:
     async def worker(self) -> Worker:
         """A worker that can be asked. Raises WorkerEnded or OSError when none can be started."""
         current = self._current
-        if current is not None and not current.ended.is_set() and current.rss <= self._pace.memory:
-            return current
+        alive = current if current is not None and not current.ended.is_set() else None
+        if alive is not None and alive.rss <= self._pace.memory:
+            return alive
         if self._starting is None:
             self._starting = asyncio.create_task(self._replace(current))
             self._starting.add_done_callback(self._started)
-        return await asyncio.shield(self._starting)
+        # One that has grown is used until the next is ready.
+        return alive or await asyncio.shield(self._starting)
 
     async def close(self) -> None:
         """End its workers."""
@@ -49,20 +51,19 @@ class Lane:
             await asyncio.wait(self._retiring)
 
     async def _replace(self, old: Worker | None) -> Worker:
-        if old is not None and not old.ended.is_set():
-            _log.info("worker %d has grown to %d MB and is replaced", old.pid, old.rss // 1_000_000)
-            self._retire(old)
-        elif old is not None:
+        if old is not None and old.ended.is_set():
             young = asyncio.get_running_loop().time() - old.began < _YOUNG_SECONDS
             self._deaths = self._deaths + 1 if young else 0
         if self._deaths > 1:
             await asyncio.sleep(min(0.25 * 2**self._deaths, self._pace.longest_wait))
-        self._current = None
         try:
             self._current = await self._start()
         except (WorkerEnded, OSError):
             self._deaths += 1
             raise
+        if old is not None and not old.ended.is_set():
+            _log.info("worker %d had grown to %d MB and is replaced", old.pid, old.rss // 1_000_000)
+            self._retire(old)
         return self._current
 
     def _started(self, task: asyncio.Task[Worker]) -> None:

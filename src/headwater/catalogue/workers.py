@@ -142,7 +142,9 @@ class Workers:
         node = place.node()
         assert node is not None, "Nobody asks without Node.js."
         environment = self._environment | ({"AWS_EC2_METADATA_DISABLED": "true"} if direct else {})
-        arguments = [str(place.bundle()), "direct" if direct else "worker"]
+        # Less would end it before it can be replaced; more would let it keep what it could clear away.
+        most = f"--max-old-space-size={self._settings.memory_mb * 3 // 2}"
+        arguments = [most, str(place.bundle()), "direct" if direct else "worker"]
         return await Worker.start(node, arguments, environment, self._pace)
 
     @asynccontextmanager

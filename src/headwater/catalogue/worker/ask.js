@@ -14,27 +14,26 @@ function auth({ oauth = {} }) {
 }
 
 function settings(args) {
-  return args.oauth && Object.keys(args.oauth).length > 0 ? { ...args.settings, oauth: { ...args.oauth } } : args.settings
+  const held = args.oauth && Object.keys(args.oauth).length > 0
+  return held ? { ...args.settings, oauth: { ...args.oauth } } : args.settings
 }
 
 // What a dynamic field or a hook of an action is given.
 function bundle(args) {
-  const { payload = {}, page, hookInputs, audienceSettings, features = {} } = args
-  return { settings: args.settings, payload, page, hookInputs, audienceSettings, features, auth: auth(args), ...context() }
+  const { settings, payload = {}, page, hookInputs, audienceSettings, features = {} } = args
+  return { settings, payload, page, hookInputs, audienceSettings, features, auth: auth(args), ...context() }
 }
 
 // Runs what the core does not refresh tokens for; if they are refused, once more with new ones.
 async function withNewTokens(args, refreshing, work) {
   const target = catalogue.destination(args.dest)
-  const refusal = (status) => Number(status) === 401 && args.oauth?.refresh_token && target.authentication?.refreshAccessToken
-  let answer
+  if (!args.oauth?.refresh_token || !target.authentication?.refreshAccessToken) return work()
   try {
-    answer = await work()
-    if (!refusal(answer?.error?.code)) return answer
+    const answer = await work()
+    if (Number(answer?.error?.code) !== 401) return answer
   } catch (error) {
-    const stale = refusal(error?.status ?? error?.response?.status) || /^Credentials are invalid: 401 /.test(error?.message)
-    if (!stale) throw error
-    if (!target.authentication?.refreshAccessToken || !args.oauth?.refresh_token) throw error
+    const refused = Number(error?.status ?? error?.response?.status) === 401
+    if (!refused && !/^Credentials are invalid: 401 /.test(error?.message)) throw error
   }
   await target.handleAuthError(settings(args), refreshing)
   return work()

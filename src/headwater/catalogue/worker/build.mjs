@@ -54,7 +54,8 @@ function reaches(file, pattern, seen = new Set()) {
 }
 
 const inputs = Object.keys(metafile.inputs)
+const input = ({ module }) => inputs.find((file) => file.endsWith(`node_modules/${module}/index.js`))
 const direct = registered
-  .filter(({ module }) => reaches(inputs.find((file) => file.endsWith(`node_modules/${module}/index.js`)), OWN_CONNECTIONS))
+  .filter((each) => reaches(input(each), OWN_CONNECTIONS))
   .map(({ slug }) => slug)
 writeFileSync(path.join(target, 'build.json'), JSON.stringify({ version, direct }))

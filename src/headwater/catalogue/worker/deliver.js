@@ -10,7 +10,8 @@ const AT_ONCE = 16
 const RETURNS_EVENTS = new Set(['actions-segment', 'actions-segment-profiles'])
 const SKIPPED = { cls: 'skipped', status: 0 }
 const NOTHING = () => undefined
-const statsClient = { _name: String, _tags: () => [], observe: NOTHING, incr: NOTHING, set: NOTHING, histogram: NOTHING }
+const statsClient = { _name: String, _tags: () => [] }
+for (const name of ['observe', 'incr', 'set', 'histogram']) statsClient[name] = NOTHING
 const logger = { level: 'silent', name: 'headwater', withTags: NOTHING }
 for (const level of ['debug', 'info', 'warn', 'error', 'crit', 'log']) logger[level] = NOTHING
 

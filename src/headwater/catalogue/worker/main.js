@@ -18,7 +18,8 @@ function serve() {
   }
 
   async function reply(frame) {
-    wire.send({ t: 'result', id: frame.id, ...(await calls.within(frame.id, frame.deadline_ms, (call) => ask(frame, call))) })
+    const answer = await calls.within(frame.id, frame.deadline_ms, (call) => ask(frame, call))
+    wire.send({ t: 'result', id: frame.id, ...answer })
   }
 
   const TAKE = {
