@@ -1,11 +1,14 @@
 """What a destination does with which events: proposed when it is connected, made, changed and removed."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
 from crm_house import CrmDesk, with_crm
 
+from headwater.spec.outcome import Count
+from headwater.store import ledger
 from headwater.store import subscriptions as kept
 from headwater.store import workspace as workspaces
 
@@ -183,7 +186,8 @@ def test_a_setting_that_is_only_for_reading_is_left_as_it_is(tmp_path: Path) -> 
         async with with_crm(tmp_path) as crm:
             path = f"/destinations/{await crm.connect()}"
             assert (await crm.ask("PATCH", path, {"settings": {"account": "7"}})).status == 400
-            mixed = await crm.ask("PATCH", path, {"settings": {"account": "7", "address": "http://b.test"}})
+            moved = {"account": "7", "address": "http://b.test", "apiKey": "again"}
+            mixed = await crm.ask("PATCH", path, {"settings": moved})
             assert mixed.data["destination"]["settings"] == {"address": "http://b.test", "apiKey": "••••"}
 
     asyncio.run(scenario())
@@ -235,5 +239,40 @@ def test_labels_are_made_given_and_removed_when_nobody_has_them(tmp_path: Path) 
             assert (await crm.ask("DELETE", one)).status == 404
             types = {one["type"] for one in (await crm.ask("GET", "/audit-events")).data["events"]}
             assert {"Label Created", "Label Deleted"} <= types
+
+    asyncio.run(scenario())
+
+
+def test_the_events_of_a_destination_are_summed_up_by_step_and_reason(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with with_crm(tmp_path) as crm:
+            one = await crm.connect()
+            minute = time.time_ns() // 60_000_000_000 - 5
+            fates = [("matched", "", 9), ("delivered", "", 6), ("failed_delivery", "BAD_REQUEST", 2)]
+            counts = [Count(crm.source, one, minute, step, reason, events) for step, reason, events in fates]
+            counts += [Count(crm.source, one, minute, "failed_delivery", "EXPIRED", 1, subscription_id="s")]
+            crm.house.store.run(lambda connection: ledger.add(connection, counts))
+            path = f"/destinations/{one}/delivery-metrics?sourceId=web"
+            shown = (await crm.ask("GET", path)).data["deliveryMetricsSummary"]
+            assert (shown["sourceId"], shown["destinationMetadataId"]) == (crm.source, "crm")
+            sums = {metric["metricName"]: metric["total"] for metric in shown["metrics"]}
+            assert sums == {
+                "matched": 9,
+                "filtered_at_destination": 0,
+                "delivered": 6,
+                "failed_delivery": 3,
+                "pending": 0,
+            }
+            assert shown["metrics"][3]["breakdown"] == [
+                {"metricName": "BAD_REQUEST", "value": 2},
+                {"metricName": "EXPIRED", "value": 1},
+            ]
+            for wrong, field in (
+                ("&startTime=2020-01-01T00:00:00Z&endTime=2020-01-01T01:00:00Z", "startTime"),
+                ("&startTime=2020-01-01T00:00:00Z&endTime=2020-01-09T00:00:00Z&granularity=hour", "granularity"),
+                ("&endTime=2020-01-01T00:00:00Z&startTime=2020-01-01T00:00:00Z&granularity=DAY", "startTime"),
+            ):
+                assert (await crm.ask("GET", path + wrong)).errors[0]["field"] == field
+            assert (await crm.ask("GET", "/destinations/none/delivery-metrics?sourceId=web")).status == 404
 
     asyncio.run(scenario())

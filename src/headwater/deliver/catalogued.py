@@ -57,7 +57,7 @@ def catalogued(
         destination=destination.definition,
         action=action.slug,
         trigger=subscription.trigger,
-        mapping=subscription.mapping,
+        mapping=_with_hooks(subscription),
         settings={key: value for key, value in settings.items() if key != HORIZON_HOURS.key},
         events=(),
         batch=batched,
@@ -85,6 +85,11 @@ def catalogued(
         return Attempted(verdict, time.perf_counter() - started, kept.request, kept.response)
 
     return run
+
+
+def _with_hooks(subscription: Subscription) -> dict[str, Any]:
+    """The mapping with what the action's hooks answered, where the action looks for it."""
+    return {**subscription.mapping, **{hook: {"outputs": said} for hook, said in subscription.hooks.items()}}
 
 
 async def _ask(

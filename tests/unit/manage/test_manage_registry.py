@@ -38,6 +38,7 @@ OWN_VERBS = VERBS | {
     "resync",
     "clone",
     "compare",
+    "run",
 }
 DOCUMENT = document(OPERATIONS)
 every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())

@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from headwater import destinations as catalogue
+from headwater.catalogue import Summary
+from headwater.catalogue import missing as why_missing
 from headwater.manage.answers import DestinationMetadata, Shape, SourceMetadata, WarehouseMetadata
 from headwater.manage.describing import show_definition
 from headwater.manage.desk import Desk
@@ -38,6 +40,78 @@ async def get_destinations_catalog(desk: Desk, request: PageOfCatalog) -> GetDes
     found, place = page(catalogue.names(), request.pagination)
     return GetDestinationsCatalogAnswer(
         destinations_catalog=[show_definition(slug) for slug in found], pagination=place
+    )
+
+
+class ListDestinationSummaries(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which destinations; what is empty does not matter."""
+
+    search: Annotated[str, Meta(max_length=200, description="Only those whose name, id or description holds it.")] = ""
+    category: Annotated[str, Meta(max_length=200, description="Only those of this category.")] = ""
+    pagination: Annotated[Pagination, Meta(description="Which page.")] = Pagination()
+
+
+class DestinationSummary(Shape, frozen=True, kw_only=True):
+    """A line of the catalogue. `actions` and `presets` are how many it has; it is `available` unless it opens
+    connections of its own (`direct`) and these are switched off.
+    """
+
+    slug: str
+    name: str
+    description: str
+    categories: list[str]
+    authentication: str
+    direct: bool
+    available: bool
+    audience: bool
+    actions: int
+    presets: int
+
+
+class ListDestinationSummariesAnswer(Shape, frozen=True, kw_only=True):
+    """Destinations in short, our own first. `categories` are those of all, whatever was searched for. `missing` says
+    why Segment's destinations are not there and what to do, or nothing.
+    """
+
+    destinations: list[DestinationSummary]
+    categories: list[str]
+    missing: str
+    pagination: Page
+
+
+@operation("GET", "/headwater/catalog/destinations", scope="catalog:read", tag="Catalog")
+async def list_destination_summaries(desk: Desk, request: ListDestinationSummaries) -> ListDestinationSummariesAnswer:
+    """List the destinations that can be connected in short, to search among them."""
+    lines = catalogue.summaries()
+    found, place = page([one for one in lines if _is_wanted(one, request)], request.pagination)
+    return ListDestinationSummariesAnswer(
+        destinations=[_summary(one, desk) for one in found],
+        categories=sorted({category for one in lines for category in one.categories}),
+        missing=why_missing(),
+        pagination=place,
+    )
+
+
+def _is_wanted(line: Summary, request: ListDestinationSummaries) -> bool:
+    sought = request.search.casefold()
+    texts = (line.name, line.slug, line.description)
+    return (not request.category or request.category in line.categories) and any(
+        sought in text.casefold() for text in texts
+    )
+
+
+def _summary(line: Summary, desk: Desk) -> DestinationSummary:
+    return DestinationSummary(
+        slug=line.slug,
+        name=line.name,
+        description=line.description,
+        categories=list(line.categories),
+        authentication=line.authentication,
+        direct=line.direct,
+        available=not line.direct or desk.settings.catalogue.direct,
+        audience=line.audience,
+        actions=line.actions,
+        presets=line.presets,
     )
 
 
