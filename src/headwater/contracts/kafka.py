@@ -58,14 +58,14 @@ class Cluster:
         self._library.rd_kafka_mock_cluster_destroy(self._cluster)
         self._library.rd_kafka_destroy(self._handle)
 
-    def stored(self, name: str, count: int) -> list[Any]:
+    def stored(self, name: str, count: int, *, seconds: float = 5.0) -> list[Any]:
         """The first messages of a topic, at most `count`, as soon as they are there, or what there is after a while."""
         from confluent_kafka import Consumer, TopicPartition
 
         consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "reader", "log_level": 0})
         try:
             consumer.assign([TopicPartition(name, 0, 0)])
-            return [each for each in consumer.consume(count, timeout=5.0) if each.error() is None]
+            return [each for each in consumer.consume(count, timeout=seconds) if each.error() is None]
         finally:
             consumer.close()
 
