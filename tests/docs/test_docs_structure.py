@@ -54,6 +54,7 @@ HEARTS = [
     "deliver/classify.py",
     "deliver/backoff.py",
     "deliver/redact.py",
+    "deliver/oauth.py",
     "deliver/fanout.py",
     "warehouse/flatten.py",
     "warehouse/casting.py",

@@ -88,9 +88,10 @@ class Office:
 
 
 @asynccontextmanager
-async def office(folder: Path) -> AsyncGenerator[Office]:
+async def office(folder: Path, *allowed: str) -> AsyncGenerator[Office]:
     house = ManageHouse(folder)
-    settings = msgspec.structs.replace(house.settings, deliver=DeliverSettings(allowed_addresses=("127.0.0.0/8",)))
+    delivering = DeliverSettings(allowed_addresses=allowed or ("127.0.0.0/8",))
+    settings = msgspec.structs.replace(house.settings, deliver=delivering)
     desk = Desk(
         store=house.store,
         log=house.log,
@@ -192,6 +193,19 @@ def test_what_the_vendor_refuses_is_told_and_changes_nothing(tmp_path: Path) -> 
                 assert page.status_code == 409
                 assert "http://e" not in page.text
             assert (await house.authorization())["state"] == "none"
+
+    asyncio.run(scenario())
+
+
+def test_tokens_are_not_asked_for_at_private_addresses(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with office(tmp_path, "10.0.0.0/8") as house, house.browser() as browser:
+            await house.set_app()
+            session = await sign_in(browser)
+            page = await browser.get(await house.allow(await house.link(token=session)))
+            assert page.status_code == 422
+            assert "The address is private" in page.text
+            assert house.vendor.asked == []
 
     asyncio.run(scenario())
 

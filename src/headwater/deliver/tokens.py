@@ -42,6 +42,9 @@ _LEASE_SECONDS = 60.0
 """Longer than any refresh takes; so long the others wait when its process dies."""
 
 _LOOK_SECONDS = 0.1
+_REMEMBERED_SECONDS = 30.0
+"""So long an app that was changed may still be asked in its old form."""
+
 _SOON_MS = 60_000
 OpenTokens = dict[str, str]
 """`access_token`, `refresh_token`, and the app's `clientId` and `clientSecret`: those that there are."""
@@ -51,12 +54,13 @@ Refresh = Callable[[OpenTokens], Awaitable[OpenTokens]]
 
 
 class _Held(msgspec.Struct, frozen=True):
-    """Tokens in the clear as of a version."""
+    """Tokens in the clear as of a version; `read_at` is an instant of the monotonic clock."""
 
     version: int
     tokens: OpenTokens
     expires_at: int
     app: OAuthApp
+    read_at: float
 
 
 class Tokens:
@@ -80,7 +84,8 @@ class Tokens:
         Raises SetupError when they cannot be opened.
         """
         held = self._known.get(destination.id)
-        if held is None or held.version < destination.tokens_version:
+        stale = held is None or time.monotonic() - held.read_at > _REMEMBERED_SECONDS
+        if held is None or stale or held.version < destination.tokens_version:
             held = await self._read(destination.id)
         return held.tokens
 
@@ -126,7 +131,7 @@ class Tokens:
             )
         )
         if version is not None:
-            self._known[destination_id] = _Held(version, held.tokens | tokens, expires_at, held.app)
+            self._known[destination_id] = _Held(version, held.tokens | tokens, expires_at, held.app, held.read_at)
             if destination_id in self._since:
                 self._since[destination_id] = version
 
@@ -200,7 +205,7 @@ class Tokens:
         tokens = {name: self._secrets.open(text) for name, text in found.tokens.items()}
         mine = {"clientId": app.client_id, "clientSecret": app.client_secret}
         tokens |= {name: text for name, text in mine.items() if text}
-        return _Held(found.version, tokens, found.expires_at, app)
+        return _Held(found.version, tokens, found.expires_at, app, time.monotonic())
 
 
 def _claimed(connection: Connection, *, destination_id: str, holder: str, lease_ms: int) -> bool:

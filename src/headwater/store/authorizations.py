@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 State = Literal["", "granted", "refused"]
 REFUSED = "Integration Authorization Refused"
-"""The type of the trail's line when a vendor refuses tokens. Its actor is empty: nobody asked for it."""
+"""The type of the trail's line when a vendor refuses tokens. Its actor is the house: nobody asked for it."""
+
+_HOUSE = "headwater"
 
 
 class Authorization(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +147,7 @@ def refuse(
     line = audit.Entry(
         at=now(),
         type=REFUSED,
-        actor="",
+        actor=_HOUSE,
         resource_type="DESTINATION",
         resource_id=destination_id,
         resource_name=standing.name,
