@@ -87,6 +87,12 @@ def test_dates_are_read_as_widely_as_javascript_reads_them(text: str, right: boo
     assert FORMATS["date-like"][0](text) is right
 
 
+def test_of_very_many_problems_only_some_are_told() -> None:
+    listed = Field(key="n", label="", description="", type="number", multiple=True)
+    problems = compile_fields([listed])({"n": ["x"] * 1_050}, False)[1]
+    assert problems[49:] == ["/n/49 is a number, not a string.", "/ has 1,000 more problems."]
+
+
 KEYS = st.sampled_from(["a", "b", "c", "dynamicAuthSettings"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["5", "", "true"]),

@@ -9,6 +9,7 @@ import msgspec
 
 from headwater.spec.errors import HeadwaterError, SenderError
 
+_SHOWN: Final = 50
 TOO_LONG: Final = "makes more text than a mapping may"
 
 
@@ -27,7 +28,9 @@ class MappingError(SenderError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(" ".join(map(str, self.problems)), code="invalid_mapping")
+        more = len(self.problems) - _SHOWN
+        shown = [*map(str, self.problems[:_SHOWN]), *([f"There are {more:,} more problems."] if more > 0 else [])]
+        super().__init__(" ".join(shown), code="invalid_mapping")
 
 
 class MappingFailed(HeadwaterError):

@@ -25,9 +25,13 @@ Problems = list[tuple[str, str]]
 Check = Callable[[Any, Problems], Any]
 """From a value to the value converted; what is wrong with it is added to the list."""
 
+SHOWN: Final = 50
+"""Problems of one payload that are told; of any others, only how many there are."""
+
 EXEMPT: Final = "dynamicAuthSettings"
 """A field that is never looked at."""
 
+_CHOICES_SHOWN: Final = 20
 _WORDS: Final = {
     "string": "a string",
     "number": "a number",
@@ -61,7 +65,9 @@ def compile_fields(fields: Sequence[Field]) -> Prepare:
                 kept[key] = [kept[key]]
         problems: Problems = []
         made = check(kept, problems)
-        told = [f"{path} {sentence}." for path, sentence in problems]
+        told = [f"{path} {sentence}." for path, sentence in problems[:SHOWN]]
+        if len(problems) > SHOWN:
+            told.append(f"/ has {len(problems) - SHOWN:,} more problems.")
         return (made | {EXEMPT: kept[EXEMPT]} if EXEMPT in kept else made), told
 
     return prepare
@@ -141,10 +147,12 @@ def _choice(schema: Schema) -> Check:
     numeric = schema.types[0] in ("number", "integer")
     choices = {number_text(number(each)) if numeric else each for each in schema.choices}
     choices |= {each.lower() for each in choices if "boolean" in schema.types}
+    more = len(schema.choices) - _CHOICES_SHOWN
+    words = ", ".join(schema.choices[:_CHOICES_SHOWN]) + (f" or one of {more:,} others" if more > 0 else "")
 
     def check(value: Any, problems: Problems) -> Any:
         if not (value is None and "null" in schema.types) and text(value) not in choices:
-            problems.append(("", f"is one of {', '.join(schema.choices)}"))
+            problems.append(("", f"is one of {words}"))
         return value
 
     return check

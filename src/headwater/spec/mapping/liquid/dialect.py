@@ -81,12 +81,19 @@ INSIDE: Final = frozenset(
 """The fields of events that `event.` may stand before, since much that is written about mappings puts it there."""
 
 
+MAX_RANGE: Final = 10_000
+"""The most numbers of a range."""
+
+ITEM: Final = 4
+"""An item of a list takes as much room as so many characters."""
+
+
 def plain(value: Any) -> Any:
     """A value of the library as one of ours."""
     if is_undefined(value):
         return UNDEFINED
     if isinstance(value, range):
-        if len(value) > MAX_TEXT // 10:
+        if len(value) > MAX_RANGE:
             raise MappingFailed(TOO_LONG)
         return list(value)
     return value
@@ -94,7 +101,7 @@ def plain(value: Any) -> Any:
 
 class _Written(OutputNode):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        return buffer.write(values.written(plain(self.expression.evaluate(context))))
+        return buffer.write(values.written(_taken(self.expression.evaluate(context), context)))
 
 
 class _WrittenByTag(_Written, EchoNode):
@@ -140,10 +147,23 @@ class _Context(RenderContext):
         return super().get_item(obj, key)
 
     def spend(self, made: Any) -> None:
-        """Take what was made from the room that there is for everything."""
-        self.room -= len(made) if isinstance(made, str | list) else 0
-        if self.room < 0:
-            raise MappingFailed(TOO_LONG)
+        """Take what was made from the room that there is for everything, lists in lists with all that they hold."""
+        waiting = [made]
+        while waiting:
+            each = waiting.pop()
+            self.room -= len(each) if isinstance(each, str) else ITEM * len(each) if isinstance(each, list) else 0
+            if self.room < 0:
+                raise MappingFailed(TOO_LONG)
+            if isinstance(each, list):
+                waiting += [item for item in cast("list[Any]", each) if isinstance(item, list)]
+
+
+def _taken(value: Any, context: RenderContext) -> Any:
+    """A value to write or compare; what that costs grows with a list, whose room is therefore spent."""
+    value = plain(value)
+    if isinstance(value, list):
+        cast("_Context", context).spend(cast("Any", value))
+    return value
 
 
 class _Template(BoundTemplate):
@@ -165,7 +185,8 @@ class _Compared(Expression):
         self.relation = relation
 
     def evaluate(self, context: RenderContext) -> object:
-        return self.relation(plain(self.left.evaluate(context)), plain(self.right.evaluate(context)))
+        left, right = self.left.evaluate(context), self.right.evaluate(context)
+        return self.relation(_taken(left, context), _taken(right, context))
 
     def children(self) -> list[Expression]:
         return [self.left, self.right]
@@ -217,7 +238,7 @@ def _charged(run: Callable[..., Any]) -> Callable[..., Any]:
     most = run.__code__.co_argcount - 1
 
     def apply(value: Any, *arguments: Any, context: _Context, **named: Any) -> Any:
-        value = plain(value)
+        value = _taken(value, context)
         if named.get("allow_false") and value is False:
             return value
         made = run(_moment(value, context) if run in MOMENTS else value, *[plain(each) for each in arguments[:most]])
@@ -249,7 +270,7 @@ MOMENTS: Final = frozenset(DATES.values())
 
 class _Dialect(Environment):
     template_class = _Template
-    output_stream_limit = 4 * MAX_TEXT
+    output_stream_limit = MAX_TEXT
     logical_not_operator = True
     shorthand_indexes = True
 

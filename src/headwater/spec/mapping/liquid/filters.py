@@ -13,6 +13,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, cast
 from urllib.parse import quote, unquote_to_bytes
 
@@ -311,6 +312,7 @@ def _slugify(value: Any, mode: Any = "default", cased: Any = False) -> str:
     return slug if true(cased) and cased not in ("", 0) else slug.lower()
 
 
+@lru_cache(maxsize=4_096)
 def _is_letter(sign: str) -> bool:
     category = unicodedata.category(sign)
     return category[0] in "ML" or category == "Nd"
