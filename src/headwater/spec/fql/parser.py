@@ -24,6 +24,7 @@ from headwater.spec.fql.tree import (
     Sign,
     Text,
     Value,
+    Written,
     both,
     either,
 )
@@ -45,17 +46,18 @@ class _Parser:
     """Stands at a token and moves on. What is refused is refused at the token where it stands."""
 
     def __init__(self, text: str) -> None:
+        self._written = Written(text)
         self._tokens = tokens(text)
         self._at = 0
         self._depth = 0
 
     def query(self) -> Query:
         if self._here.text == "all" and self._tokens[self._at + 1].kind == "end":
-            return Query(All())
+            return Query(All(), self._written)
         body = self._or()
         if self._here.kind != "end":
             self._refuse_rest()
-        return Query(body)
+        return Query(body, self._written)
 
     # Conditions.
 

@@ -22,6 +22,18 @@ class Place(msgspec.Struct, frozen=True, eq=False):
         return 0
 
 
+class Written(msgspec.Struct, frozen=True, eq=False):
+    """How a query was written. Any two are equal, like places."""
+
+    text: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Written)
+
+    def __hash__(self) -> int:
+        return 0
+
+
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """What every part of a query has: its place, which is not part of its meaning."""
 
@@ -100,6 +112,7 @@ class Query(msgspec.Struct, frozen=True):
     """A whole query."""
 
     body: Condition | All
+    written: Written = Written()
 
 
 def both(parts: list[Condition], place: Place) -> Condition:
