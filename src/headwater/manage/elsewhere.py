@@ -22,8 +22,12 @@ _WORD = re.compile(
     r"urls?|uris?|host(s|name)?|(sub)?domain|endpoints?|servers?|brokers?|address(es)?|dsn|region|(data)?center"
     r"|pod|stack|port|instance|proxy|cluster"
 )
+_SECRET_WORD = re.compile(r"urls?|uris?|dsn|endpoints?")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_ADDRESS = re.compile(r"://|[\w-]\.[\w-]+[/#?\\:]|[\w-]\.[\w-]+\.[A-Za-z]{2,}\.?$|\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\]")
+_HOST = re.compile(r"://|[\w-]\.[\w-]+\.[A-Za-z]{2,}\.?$|\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\]")
+_ENDS_HOST = re.compile(r"[/\\#?:]")
+_DOT = re.compile(r"[.%\u3002\uff0e\uff61]")
+"""What is read as a dot in the name of a host; behind a percent sign stands anything."""
 
 
 def moved(fields: Sequence[Field], before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -45,9 +49,15 @@ def refusal(keys: Sequence[str]) -> str:
 def _names_place(field: Field, *values: Any) -> bool:
     if field.choices or field.type == "boolean":
         return False
-    if field.format in _FORMATS or any(_WORD.fullmatch(part.lower()) for part in _PART.findall(field.key)):
+    word = _SECRET_WORD if field.secret else _WORD
+    if field.format in _FORMATS or any(word.fullmatch(part.lower()) for part in _PART.findall(field.key)):
         return True
-    return not field.secret and any(_ADDRESS.search(text) for value in values for text in _texts(value))
+    return not field.secret and any(_is_address(text) for value in values for text in _texts(value))
+
+
+def _is_address(text: str) -> bool:
+    """Is this a host, or would it end the name of one if it stood in the middle of an address?"""
+    return bool(_HOST.search(text) or (_ENDS_HOST.search(text) and _DOT.search(text)))
 
 
 def _texts(value: Any) -> list[str]:

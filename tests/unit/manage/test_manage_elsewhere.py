@@ -73,7 +73,17 @@ def test_a_setting_names_a_place_by_its_key_or_format(one: Field) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["x.evil.example/", "https://e", "evil.example#", "db.evil.example", "a.b:80", "[::1]"]
+    "value",
+    [
+        "x.evil.example/",
+        "https://e",
+        "evil.example#",
+        "db.evil.example",
+        "a.b:80",
+        "[::1]",
+        "evil%2eexample/",
+        "evil。example#",
+    ],
 )
 def test_whatever_holds_an_address_names_a_place(value: str) -> None:
     assert moved([field("account")], {"account": "a1"}, {"account": value}) == ["account"]
@@ -89,6 +99,7 @@ def test_whatever_holds_an_address_names_a_place(value: str) -> None:
         (field("folder"), "Folder/Sub"),
         (field("file"), "events.csv"),
         (field("token", type="password"), "https://x"),
+        (field("server_token", type="password"), "t"),
     ],
     ids=lambda one: one.key if isinstance(one, Field) else "",
 )
