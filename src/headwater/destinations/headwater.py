@@ -1,4 +1,4 @@
-"""Headwater: sends events on to a source of another Headwater, or of Segment (contract: connections 6.17).
+"""Headwater: sends events on to a source of another Headwater, of Segment or of RudderStack (connections 6.17).
 
 The events keep their messageId, so the receiver drops what it had already, and their `timestamp`. A receiver takes
 `timestamp` for the client's own clock and corrects it by `sentAt`; so the corrected `timestamp` is sent alone, without
@@ -85,14 +85,14 @@ def _mark(event: dict[str, JSON], mark: str) -> bool:
 
 definition = DestinationDefinition(
     name="Headwater",
-    description="Sends events on to a source of another Headwater or of Segment, keeping their ids and timestamps.",
+    description="Sends events on to another Headwater, Segment or RudderStack, keeping their ids and timestamps.",
     website="https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/",
     categories=("Raw Data",),
     fields=(
         Field(
             key="endpoint",
             label="Endpoint",
-            description="The root of the receiving tracking API, without /v1.",
+            description="The root of the receiving tracking API or data plane, without /v1.",
             required=True,
         ),
         Field(
