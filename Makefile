@@ -64,4 +64,4 @@ lock: .venv/.dev
 	@touch $@
 
 clean:
-	rm -rf .venv build dist src/headwater/catalogue/built
+	rm -rf .venv build dist

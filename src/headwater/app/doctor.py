@@ -258,10 +258,14 @@ def _house(settings: Settings, running: tuple[bool, bool]) -> Finding:
 
 def _catalogue(settings: Settings) -> Finding:
     from headwater import catalogue
+    from headwater.catalogue.build import fresh
+    from headwater.catalogue.place import folder
 
     catalogue.use(settings.catalogue.folder)
     if said := catalogue.missing():
         return warn("catalogue", f"only Headwater's own destinations are there. {said}", f"Run `{catalogue.COMMAND}`.")
+    if not fresh(folder()):
+        return warn("catalogue", f"what is in {folder()} is of another version", f"Run `{catalogue.COMMAND}`.")
     return ok("catalogue", f"{len(catalogue.names())} of Segment's destinations (version {catalogue.version()})")
 
 

@@ -18,7 +18,15 @@ from headwater.catalogue import place
 from headwater.spec.errors import SetupError
 
 _SECONDS = 300
-_NPM = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--loglevel=error")
+_NPM = (
+    "ci",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--fetch-retries=1",
+    "--fetch-retry-mintimeout=1000",
+    "--loglevel=error",
+)
 
 
 def stamp() -> str:
@@ -60,11 +68,16 @@ def _sources() -> list[Path]:
 
 
 def _put(made: Path, folder: Path) -> None:
-    """Move what was made beside the folder, and then into its place."""
+    """Move what was made beside the folder, and then into its place, unless another did so meanwhile."""
     beside = folder.with_name(f".{folder.name}-{os.getpid()}")
     shutil.copytree(made, beside)
     shutil.rmtree(folder, ignore_errors=True)
-    beside.rename(folder)
+    try:
+        beside.rename(folder)
+    except OSError:
+        shutil.rmtree(beside)
+        if not fresh(folder):
+            raise
 
 
 def _run(command: list[Path | str], work: Path, otherwise: str) -> None:

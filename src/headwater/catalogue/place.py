@@ -12,7 +12,7 @@ import msgspec
 from headwater.spec.errors import SetupError
 
 SOURCES = Path(__file__).parent / "worker"
-USUAL = Path(__file__).parent / "built"
+USUAL = Path(sys.prefix) / "share" / "headwater" / "catalogue"
 COMMAND = "python -m headwater.catalogue.build"
 _place = [USUAL]
 

@@ -89,7 +89,7 @@ class DeliverSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class CatalogueSettings(msgspec.Struct, frozen=True, kw_only=True):
     folder: Annotated[
-        str, _says("Where Segment's destinations are built; empty: beside the program, as its installation does.")
+        str, _says("Where Segment's destinations are built; empty: in the Python environment of Headwater.")
     ] = ""
     direct: Annotated[
         bool,
