@@ -49,7 +49,7 @@ def _parts(template: str, braces: int, read: Callable[[str], Read]) -> list[Part
     parts: list[Part] = []
     done = at = 0
     while (end := template.find("}", at)) >= 0:
-        start = template.find(opening, at, end - 1) if template.startswith(closing, end) else -1
+        start = template.find(opening, at, max(end - 1, 0)) if template.startswith(closing, end) else -1
         at = end + 1
         if start >= 0:
             parts += [template[done:start], read(template[start + braces : end].strip(SPACES))]
