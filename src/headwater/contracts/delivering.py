@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 from headwater.deliver.loop import deliver
+from headwater.deliver.past import PastEvents
 from headwater.eventlog import EventLog, Record
 from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import OUTCOMES, PROCESSED
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.outcome import Count, OutcomeBatch, Step, decode_outcomes
-from headwater.spec.replay import PastEvents
 from headwater.spec.settings import CatalogueSettings, DeliverSettings
 from headwater.spec.workspace import Destination
 from headwater.store import Store, ledger, parked

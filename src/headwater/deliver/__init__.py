@@ -53,4 +53,5 @@ itself is always there. An attempt whose delivery is parked stands in the row's 
     settle.py     what became of a request: counts, notes, rows, changes (fates.py, samples.py)
     backlog.py    the only writer of parked rows
     comeback.py   how parked deliveries come back
+    replay.py     from events of the archive (past.py) to deliveries; replaying.py makes them out, step by step
 """

@@ -24,8 +24,8 @@ from headwater.deliver.writers import Writers, address_guard
 from headwater.eventlog.streams import PROCESSED
 
 if TYPE_CHECKING:
+    from headwater.deliver.past import PastEvents
     from headwater.eventlog import EventLog
-    from headwater.spec.replay import PastEvents
     from headwater.spec.settings import CatalogueSettings, DeliverSettings
     from headwater.store import Store
     from headwater.store.secrets import Secrets

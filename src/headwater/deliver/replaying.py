@@ -18,6 +18,8 @@ from contextlib import aclosing, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from headwater.deliver.backlog import PER_TRANSACTION
 from headwater.deliver.replay import Receiver, counts, row, sort_out, stride
 from headwater.eventlog.streams import COLLECTED, PROCESSED
@@ -28,9 +30,10 @@ from headwater.store.replays import Place, Replay, Stride
 if TYPE_CHECKING:
     from headwater.deliver.backlog import Backlog
     from headwater.deliver.lanes import Lanes
+    from headwater.deliver.past import PastEvents
     from headwater.eventlog import EventLog
     from headwater.spec.destination import Item
-    from headwater.spec.replay import PastEvents, PastPage
+    from headwater.spec.replay import PastPage
     from headwater.store import Store
 
 LOOK_EVERY = 1.0
@@ -46,15 +49,23 @@ _KEEP_PLACE_SECONDS = 2.0
 _log = logging.getLogger("headwater.deliver")
 
 
+class _Ports(msgspec.Struct, frozen=True):
+    """What every replay works with."""
+
+    log: EventLog
+    store: Store
+    lanes: Lanes
+    backlog: Backlog
+    past: PastEvents
+
+
 class Replaying:
     """Looks after all replays."""
 
     def __init__(self, log: EventLog, store: Store, lanes: Lanes, backlog: Backlog, past: PastEvents) -> None:
-        self._log = log
+        self._ports = _Ports(log, store, lanes, backlog, past)
         self._store = store
-        self._lanes = lanes
         self._backlog = backlog
-        self._past = past
         self._playing: dict[str, asyncio.Task[None]] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -80,21 +91,18 @@ class Replaying:
             while not stopping.is_set() and await self._backlog.write(partial(drop, at=_now_ms())):
                 continue
         elif replay.state != "paused" and replay.id not in self._playing and len(self._playing) < _AT_ONCE:
-            ports = (self._log, self._store, self._lanes, self._backlog, self._past)
-            self._playing[replay.id] = asyncio.create_task(Playing(*ports, replay).run(stopping))
+            self._playing[replay.id] = asyncio.create_task(Playing(self._ports, replay).run(stopping))
 
 
 class Playing:
     """One replay that runs, until it is over or somebody stops it."""
 
-    def __init__(
-        self, log: EventLog, store: Store, lanes: Lanes, backlog: Backlog, past: PastEvents, replay: Replay
-    ) -> None:
-        self._log = log
-        self._store = store
-        self._lanes = lanes
-        self._backlog = backlog
-        self._past = past
+    def __init__(self, ports: _Ports, replay: Replay) -> None:
+        self._log = ports.log
+        self._store = ports.store
+        self._lanes = ports.lanes
+        self._backlog = ports.backlog
+        self._past = ports.past
         self._replay = replay
         self._place: Place = replay.place
         self._kept: Place = replay.place

@@ -48,7 +48,7 @@ def test_an_event_takes_as_many_ways_as_subscriptions_match_it_today() -> None:
     plan = receiver().plan
     assert plan is not None
     ways = [
-        Way("all", Batch(), never, holds=compile_trigger(parse("type = 'track'"))),
+        Way("all", Batch(), never, holds=compile_trigger(parse('type = "track"'))),
         Way("dear", Batch(), never, holds=compile_trigger(parse("properties.total > 10"))),
     ]
     plan = msgspec.structs.replace(plan, ways={way.id: way for way in ways}, decide=decider(ways, None))

@@ -1,4 +1,4 @@
-"""The archive as replays ask for it (`spec.replay.PastEvents`): starts the process that reads, and takes its pages."""
+"""The archive as replays ask for it (`deliver.past.PastEvents`): starts the process that reads, and takes its pages."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _decode = msgspec.msgpack.Decoder(_Frame).decode
 
 
 class ArchivedEvents:
-    """See `spec.replay.PastEvents`."""
+    """See `deliver.past.PastEvents`."""
 
     def __init__(self, log: EventLog, settings: WarehouseSettings, folder: Path) -> None:
         """`folder` is the data folder."""
