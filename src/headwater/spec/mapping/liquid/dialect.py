@@ -9,7 +9,7 @@ from liquid import BoundTemplate, Environment, RenderContext
 from liquid.ast import Node
 from liquid.builtin.expressions import BooleanExpression
 from liquid.builtin.expressions import logical as conditions
-from liquid.builtin.expressions.primitive import Blank, Empty
+from liquid.builtin.expressions.primitive import Blank, Empty, Nil
 from liquid.builtin.output import Output, OutputNode
 from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
 from liquid.expression import Expression
@@ -182,7 +182,8 @@ class _Compared(Expression):
         super().__init__(of.token)
         self.left: Expression = of.left
         self.right: Expression = of.right
-        self.relation = relation
+        literal = isinstance(self.left, Nil) or isinstance(self.right, Nil)
+        self.relation = NIL.get(relation, _never) if literal else relation
 
     def evaluate(self, context: RenderContext) -> object:
         left, right = self.left.evaluate(context), self.right.evaluate(context)
@@ -193,21 +194,40 @@ class _Compared(Expression):
 
 
 def _same(left: Any, right: Any) -> bool:
-    """`nil`, `empty` and `blank` are kinds of values rather than values."""
+    """`empty` and `blank` are kinds of values rather than values."""
     if isinstance(left, Empty | Blank):
         left, right = right, left
     if isinstance(right, Blank):
         return not values.true(left) or (isinstance(left, str) and not left.strip()) or left in ([], {})
     if isinstance(right, Empty):
         return left in ("", [], {}) and not isinstance(left, bool)
-    if left is None or right is None:
-        return (left is None or left is UNDEFINED) and (right is None or right is UNDEFINED)
     return values.equal(left, right)
 
 
+def _differ(left: Any, right: Any) -> bool:
+    return not _same(left, right)
+
+
+def _neither(left: Any, right: Any) -> bool:
+    """The word `nil` is what is null, and what is missing; these two are not the same by themselves."""
+    return left in (None, UNDEFINED) and right in (None, UNDEFINED)
+
+
+def _never(left: Any, right: Any) -> bool:
+    """The word `nil` is in no order with anything, although what is null counts as 0."""
+    return False
+
+
+NIL: Final[dict[Any, Callable[[Any, Any], bool]]] = {
+    _same: _neither,
+    _differ: lambda left, right: not _neither(left, right),
+    values.contains: lambda left, right: isinstance(left, list) and None in left,
+}
+"""The relations of the word `nil`."""
+
 RELATIONS: Final[dict[type[Expression], Callable[[Any, Any], bool]]] = {
     conditions.EqExpression: _same,
-    conditions.NeExpression: lambda left, right: not _same(left, right),
+    conditions.NeExpression: _differ,
     conditions.LtExpression: values.less,
     conditions.GtExpression: lambda left, right: values.less(right, left),
     conditions.LeExpression: values.at_most,

@@ -96,7 +96,8 @@ def _divided(value: float, other: float, whole: Any = False) -> float:
     one, by = counted(value), counted(other)
     if by == 0:
         return math.nan if one == 0 or one != one else math.copysign(math.inf, one)
-    return tidy(math.floor(one / by) if true(whole) and counted(whole) else one / by)
+    found = one / by
+    return tidy(math.floor(found) if true(whole) and counted(whole) and math.isfinite(found) else found)
 
 
 def _round(value: Any, places: Any = 0) -> float:
@@ -129,7 +130,7 @@ def _split(value: str, by: str) -> list[str]:
 
 def _join(value: Any, between: Any = " ") -> str:
     parts = ["" if each is None or each is UNDEFINED else text(each) for each in items(value)]
-    return _within("" if between is None else written(between), parts)
+    return _within(" " if between is None or between is UNDEFINED else written(between), parts)
 
 
 def _replace(value: str, what: str, by: str) -> str:
@@ -194,13 +195,13 @@ def _size(value: Any) -> int:
 
 def _first(value: Any) -> Any:
     if isinstance(value, list | str):
-        return value[0] if value else UNDEFINED
+        return value[0] if value else UNDEFINED if isinstance(value, list) else ""
     return ""
 
 
 def _last(value: Any) -> Any:
     if isinstance(value, list | str):
-        return value[-1] if value else UNDEFINED
+        return value[-1] if value else UNDEFINED if isinstance(value, list) else ""
     return ""
 
 
