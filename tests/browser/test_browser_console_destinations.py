@@ -11,6 +11,7 @@ from console_visit import sign_in
 from playwright.sync_api import Browser, Page, expect
 from receiver import Receiver, open_receiver
 
+from headwater import catalogue
 from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
 
 NASTY = "<img src=x onerror=alert(1)>"
@@ -50,7 +51,7 @@ def test_somebody_finds_a_destination_in_the_catalogue_and_connects_it(
     page.keyboard.press("/")
     page.keyboard.type("hook")
     expect(page.get_by_role("link", name=re.compile("Headwater Sends"))).to_have_count(0)
-    page.get_by_role("link", name=re.compile("Webhook")).click()
+    page.get_by_role("link", name=re.compile("Webhook Sends events as JSON")).click()
     page.get_by_role("button", name="Connect").click()
     expect(page.get_by_text("Needed.")).to_be_visible()
     page.get_by_label("URL").fill("not an address")
@@ -109,6 +110,78 @@ def test_a_try_shows_each_decision_and_the_request_and_sends_on_demand(
     assert receiver.bodies[before:][0]["event"] == NASTY
 
 
+@pytest.mark.skipif(bool(catalogue.missing()), reason=f"the catalogue is not built: {catalogue.missing()}")
+def test_a_mapping_is_made_tried_and_saved_and_its_events_arrive(
+    page: Page, house: RunningHouse, receiver: Receiver
+) -> None:
+    made = house.connect("actions-webhook", {}, name=f"Mapped {NASTY}")
+    page.goto(f"{house.manage_url}/console/destinations/{made}/mappings")
+    page.get_by_role("link", name="Add a mapping").click()
+    page.get_by_role("link", name=re.compile("^Send ")).first.click()
+    page.get_by_label("Name *").fill(f"Orders {NASTY}")
+    page.get_by_label("Trigger, as a query").fill("type = ")
+    expect(page.get_by_text(re.compile("At character"))).to_be_visible()
+    page.get_by_label("Trigger, as a query").fill('type = "track"')
+    page.get_by_role("button", name="Add a condition").click()
+    page.get_by_label("Value", exact=True).last.fill("Order Completed")
+    page.get_by_label("Value", exact=True).last.press("Enter")
+    expect(page.get_by_label("Trigger, as a query")).to_have_value('type = "track" and event = "Order Completed"')
+    choose(page, "What URL gets", "Fixed value")
+    page.get_by_label("URL", exact=True).fill(receiver.url)
+    choose(page, "What Data gets", "Mapping (JSON)")
+    page.get_by_label("Data", exact=True).fill('{"who": {"@path": "$.userId"}, "what": {"@template": "a {{event}}"}}')
+    expect(page.get_by_text("The trigger holds for this event.")).to_be_visible()
+    expect(page.get_by_text('"what": "a Order Completed"').first).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("link", name=f"Orders {NASTY}")).to_be_visible()
+    assert page.locator("main img").count() == 0
+    house.send("/v1/track", {"userId": "ada", "event": "Order Completed"})
+    house.send("/v1/track", {"userId": "ada", "event": "Other"})
+    until(lambda: {"who": "ada", "what": "a Order Completed"} in receiver.bodies, what="for the mapped event")
+    page.get_by_role("switch", name=f"Orders {NASTY} takes events").click()
+    until(lambda: not _subscriptions(house, made)[0]["enabled"], what="for the mapping to be off")
+
+
+def test_a_filter_is_made_tried_edited_and_deleted(page: Page, house: RunningHouse, receiver: Receiver) -> None:
+    made = house.connect("webhook", {"url": receiver.url}, name="Filtered")
+    page.goto(f"{house.manage_url}/console/destinations/{made}/filters")
+    page.get_by_label("Title *").fill(f"Less {NASTY}")
+    page.get_by_label("For events where *").fill("event = ")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(re.compile("At character"))).to_be_visible()
+    page.get_by_label("For events where *").fill("event = 'Order Completed'")
+    choose(page, "What it does", "Remove some properties")
+    page.get_by_label("Properties").fill("properties: revenue")
+    page.get_by_role("button", name="Try", exact=True).click()
+    left = page.locator("pre.json")
+    expect(left).to_contain_text("currency")
+    expect(left).not_to_contain_text("revenue")
+    page.get_by_role("button", name="Save").click()
+    line = page.get_by_role("listitem").filter(has_text=f"Less {NASTY}")
+    expect(line).to_contain_text("removes properties: revenue")
+    line.get_by_role("button", name=re.compile("Edit")).click()
+    choose(page, "What it does", "Do not send the event")
+    page.get_by_role("button", name="Save").click()
+    expect(line).to_contain_text("does not send the event")
+    line.get_by_role("button", name=re.compile("Delete")).click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("No filter")).to_be_visible()
+
+
+def test_a_replay_is_counted_and_started(page: Page, house: RunningHouse) -> None:
+    with open_receiver() as new:
+        made = house.connect("webhook", {"url": new.url}, name="Replayed")
+        page.goto(f"{house.manage_url}/console/destinations/{made}/replays")
+        page.get_by_label("Event names, by commas").fill("Nobody ever sent this")
+        page.get_by_role("button", name="Count first").click()
+        expect(page.get_by_text("0 events are meant.")).to_be_visible(timeout=20_000)
+        page.get_by_label("Event names, by commas").fill("")
+        page.get_by_role("button", name="Start").click()
+        line = page.get_by_role("listitem").filter(has_text="Replay to Replayed")
+        expect(line).to_contain_text("ended", timeout=60_000)
+        until(lambda: new.bodies, what="for the events of before")
+
+
 def test_failed_deliveries_are_looked_at_and_sent_again(page: Page, house: RunningHouse, receiver: Receiver) -> None:
     with open_receiver() as fickle:
         fickle.status = 400
@@ -157,6 +230,15 @@ def test_a_destination_is_paused_resumed_switched_off_and_deleted(
     expect(page.get_by_role("heading", name="Destinations", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Short-lived")).to_have_count(0)
     assert all(one["id"] != made for one in house.ask("GET", "/destinations")["destinations"])
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_label(label, exact=True).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def _subscriptions(house: RunningHouse, destination_id: str) -> list[dict[str, object]]:
+    return house.ask("GET", f"/destinations/{destination_id}/subscriptions")["subscriptions"]
 
 
 def _settings(house: RunningHouse, destination_id: str) -> dict[str, object]:

@@ -18,6 +18,7 @@ from headwater.spec.destination import Action, Batch, DestinationDefinition, Exc
 from headwater.spec.errors import SetupError
 from headwater.spec.fql import FqlError, compile_trigger, parse
 from headwater.spec.mapping import MappingError, MappingFailed, compile_mapping
+from headwater.spec.payload import compile_fields
 from headwater.spec.workspace import Destination, Subscription
 
 Mapped = Callable[[dict[str, Any]], Any]
@@ -77,8 +78,6 @@ def _broken(subscription: Subscription, why: str) -> Way:
 
 
 def _prepare(action: Action, mapped: Mapped) -> Prepare:
-    from headwater.spec.payload import compile_fields
-
     check = compile_fields(action.fields)
 
     def prepare(item: Item) -> Item | Failed:

@@ -21,7 +21,15 @@ from headwater.manage.operations.destinations import (
 )
 from headwater.manage.operations.sources import ListSources, list_sources
 
-_PARTS = (("Delivery", ""), ("Failures", "/failures"), ("Test", "/test"), ("Settings", "/settings"))
+_PARTS = (
+    ("Delivery", ""),
+    ("Mappings", "/mappings"),
+    ("Filters", "/filters"),
+    ("Failures", "/failures"),
+    ("Replays", "/replays"),
+    ("Test", "/test"),
+    ("Settings", "/settings"),
+)
 
 
 async def destination_head(person: Person, destination_id: str, part: str) -> DestinationShape:
