@@ -177,7 +177,7 @@ EVENTS = st.dictionaries(st.sampled_from(["a", "b", "length"]), JSON, max_size=3
 
 
 @given(st.dictionaries(st.text(max_size=3), NODES, max_size=3), EVENTS)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_any_mapping_makes_json_of_any_event_or_says_why_not(mapping: dict[str, Any], event: dict[str, Any]) -> None:
     before = repr((mapping, event))
     try:
@@ -207,7 +207,7 @@ TEMPLATES = st.text(max_size=30) | st.lists(st.sampled_from(WORDS)).map(" ".join
 
 
 @given(TEMPLATES, EVENTS)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_any_template_of_liquid_makes_text_or_says_why_not(template: str, event: dict[str, Any]) -> None:
     try:
         made = compile_mapping({"field": {"@liquid": template}})(event)

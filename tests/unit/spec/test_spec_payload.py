@@ -135,7 +135,7 @@ FIELDS = st.lists(
 
 
 @given(FIELDS, JSON, st.booleans())
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_any_payload_is_prepared_for_any_fields_or_has_problems(fields: list[Field], payload: Any, batch: bool) -> None:
     before = repr(payload)
     made, problems = compile_fields(fields)(payload, batch)
@@ -146,6 +146,7 @@ def test_any_payload_is_prepared_for_any_fields_or_has_problems(fields: list[Fie
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_any_text_is_of_a_format_or_is_not(text: str) -> None:
     for holds, _ in FORMATS.values():
         assert holds(text) in (True, False)
