@@ -6,6 +6,7 @@ the first one that is added takes their place.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -193,12 +194,7 @@ async def list_supported_destinations_from_audience(
     """List the destinations of the catalogue that can be told of audiences."""
     find(await desk.workspace(), request.space_id)
     level_of(request.audience_type)
-    found = {name: show_definition(name) for name in catalogue.names() if request.slug in ("", name)}
-    shown = {
-        name: msgspec.to_builtins(one)
-        for name, one in found.items()
-        if not request.action_id or any(action.id == request.action_id for action in one.actions)
-    }
+    shown = await asyncio.to_thread(_supported, request)
     return ListSupportedDestinationsAnswer(destinations=shown, pagination=page_of(Pagination(), len(shown)))
 
 
@@ -288,6 +284,15 @@ async def remove_activation_from_audience(desk: Desk, request: OneActivation) ->
         return Done(), [_save(desk, connection, before, made)]
 
     return await change(desk, work)
+
+
+def _supported(request: ListSupportedDestinations) -> dict[str, Any]:
+    found = {name: show_definition(name) for name in catalogue.names() if request.slug in ("", name)}
+    return {
+        name: msgspec.to_builtins(one)
+        for name, one in found.items()
+        if not request.action_id or any(action.id == request.action_id for action in one.actions)
+    }
 
 
 def _read_type(text: str) -> When:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import msgspec
@@ -38,9 +39,8 @@ class GetDestinationsCatalogAnswer(Shape, frozen=True, kw_only=True):
 async def get_destinations_catalog(desk: Desk, request: PageOfCatalog) -> GetDestinationsCatalogAnswer:
     """List the destinations that can be connected."""
     found, place = page(catalogue.names(), request.pagination)
-    return GetDestinationsCatalogAnswer(
-        destinations_catalog=[show_definition(slug) for slug in found], pagination=place
-    )
+    shown = await asyncio.to_thread(lambda: [show_definition(slug) for slug in found])
+    return GetDestinationsCatalogAnswer(destinations_catalog=shown, pagination=place)
 
 
 class ListDestinationSummaries(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

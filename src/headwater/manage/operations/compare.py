@@ -5,6 +5,7 @@ So a move from one tool or mapping to another can be looked at before it is made
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from headwater.manage.trials import Open
 
 MOST_EVENTS = 200
+MOST_SECONDS = 20.0
 Result = Literal["equal", "differs", "onlyFirst", "onlySecond", "neither"]
 
 
@@ -116,7 +118,10 @@ class Compared(Shape, frozen=True, kw_only=True):
 
 
 class CompareDestinationsAnswer(Shape, frozen=True, kw_only=True):
-    """How many events there were, how many of them with each result, and each of them, newest first."""
+    """How many events were compared, how many of them with each result, and each of them, newest first.
+
+    After 20 seconds no more are compared.
+    """
 
     events: int
     counts: dict[str, int]
@@ -163,7 +168,10 @@ async def compare_destinations(desk: Desk, request: CompareDestinations) -> Comp
     compared: list[Compared] = []
     async with ports(desk) as opened:
         sides = [await _side(desk, opened, one) for one in (first, second)]
+        until = time.monotonic() + MOST_SECONDS
         for each in given:
+            if time.monotonic() > until:
+                break
             one, other = [await _make(desk, workspace, source, side, each) for side in sides]
             compared.append(_compared(one, other, request.ignore))
     counts = Counter(one.result for one in compared)

@@ -73,7 +73,7 @@ class PreviewStep(Shape, frozen=True, kw_only=True):
     """
 
     step: str
-    name: str
+    name: str = ""
     passed: bool
     reason: str
     meaning: str
