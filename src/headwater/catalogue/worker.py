@@ -102,6 +102,7 @@ class Worker:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             env=environment,
+            start_new_session=True,
             limit=_LINE_BYTES,
         )
         worker = cls(process, pace)
@@ -276,6 +277,7 @@ class Worker:
 
     async def _watch(self) -> None:
         """Ask whether it lives; kill it when it does not say so. Counting pings, a pause of our own kills nobody."""
+        await asyncio.wait([self._ready])
         while True:
             await asyncio.sleep(self._pace.ping)
             if self._unanswered >= self._pace.unanswered:

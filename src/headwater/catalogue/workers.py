@@ -29,6 +29,10 @@ _AWAY = Ended("retry", code="WORKER_AWAY", message="No worker was free in time."
 _SILENT = Ended("retry", code="TIMEOUT", message="The destination did not end in time.")
 _KILLED = Ended("permanent", code="KILLED_WORKERS", message="This event ended two workers, and is given up.")
 _TOO_LARGE = Ended("permanent", code="TOO_LARGE", message="The event is larger than a worker takes (16 MB).")
+_PRODUCTION = {"NODE_ENV": "production", "ACTIONS_MEMORA_ENV": "production", "TZ": "UTC"}
+"""As at Segment: else some destinations speak to what their authors try things on, and write local times."""
+
+_NO_CREDENTIALS = {"AWS_EC2_METADATA_DISABLED": "true"}
 _MOST_BODIES = frames.MOST_BYTES - 1_000_000
 _OFF = "opens connections of its own; an operator can allow it with the setting catalogue.direct."
 
@@ -141,7 +145,7 @@ class Workers:
     async def _start(self, direct: bool) -> Worker:
         node = place.node()
         assert node is not None, "Nobody asks without Node.js."
-        environment = self._environment | ({"AWS_EC2_METADATA_DISABLED": "true"} if direct else {})
+        environment = _PRODUCTION | self._environment | (_NO_CREDENTIALS if direct else {})
         # Less would end it before it can be replaced; more would let it keep what it could clear away.
         most = f"--max-old-space-size={self._settings.memory_mb * 3 // 2}"
         arguments = [most, str(place.bundle()), "direct" if direct else "worker"]
