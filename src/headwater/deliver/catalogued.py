@@ -48,6 +48,7 @@ def catalogued(
     destination: Destination,
     action: Action,
     subscription: Subscription,
+    *,
     settings: dict[str, Any],
     tokens: Tokens | None = None,
 ) -> Run:

@@ -38,7 +38,9 @@ class Performer:
 
     def runner(self, action: Action, subscription: Subscription, settings: dict[str, Any]) -> Run:
         """How an action of the catalogue is tried. `settings` are in the clear."""
-        return catalogued(self._workers, self._destination, action, subscription, settings, self._tokens)
+        return catalogued(
+            self._workers, self._destination, action, subscription, settings=settings, tokens=self._tokens
+        )
 
     def writing(self, definition: DestinationDefinition, action: Action, settings: dict[str, Any]) -> Run:
         """How an action that declares a writer is tried."""

@@ -85,7 +85,7 @@ def test_a_search_finds_words_in_names_former_names_and_categories() -> None:
 
 def test_what_a_definition_says_is_shown_as_text() -> None:
     assert "<img" not in cards_html(CARDS)
-    assert "<img" not in steps_html([PreviewStep(step=NASTY, passed=False, reason=NASTY, meaning=NASTY)])
+    assert "<img" not in steps_html([PreviewStep(step=NASTY, name=NASTY, passed=False, reason=NASTY, meaning=NASTY)])
 
 
 @pytest.mark.parametrize(

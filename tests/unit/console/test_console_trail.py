@@ -51,6 +51,8 @@ def parked(**changes: Any) -> ParkedShape:
     facts: dict[str, Any] = {
         "id": "d1.0.9",
         "destination_id": "d1",
+        "subscription_id": "",
+        "replay_id": "",
         "source_id": "s1",
         "message_id": "m1",
         "type": "track",

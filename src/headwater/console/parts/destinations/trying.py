@@ -14,6 +14,7 @@ from headwater.manage.operations.preview import (
     PreviewDelivery,
     PreviewDeliveryAnswer,
     PreviewStep,
+    PreviewSubscription,
     preview_delivery,
 )
 
@@ -66,6 +67,9 @@ class DeliveryTest:
 def _show(answer: PreviewDeliveryAnswer) -> None:
     heading("What happened" if answer.sent else "What would happen")
     html(steps_html(answer.steps))
+    if answer.subscriptions:
+        heading("Mappings")
+        html(subscriptions_html(answer.subscriptions))
     if answer.response is not None:
         heading("Answer")
         html(response_html(answer.response))
@@ -85,4 +89,17 @@ def steps_html(steps: Sequence[PreviewStep]) -> Html:
 def _step(one: PreviewStep) -> str:
     mark = chip("passed", "good") if one.passed else chip("stopped", "bad")
     why = "" if one.passed else f" <code>{safe(one.reason)}</code> {safe(one.meaning)}"
-    return f"<li><b>{safe(one.step.capitalize())}</b> {mark}{why}</li>"
+    name = f" {safe(one.name)}" if one.name else ""
+    return f"<li><b>{safe(one.step.capitalize())}</b>{name} {mark}{why}</li>"
+
+
+def subscriptions_html(found: Sequence[PreviewSubscription]) -> Html:
+    """Each mapping, whether it takes the event, and what is wrong with what it makes of it."""
+    return Html(f'<ol class="decisions">{"".join(_subscription(one) for one in found)}</ol>')
+
+
+def _subscription(one: PreviewSubscription) -> str:
+    mark = chip("match", "good") if one.matched else chip("no match")
+    off = "" if one.enabled else f" {chip('switched off', 'warn')}"
+    why = " ".join(filter(None, (one.why, *one.problems, one.detail)))
+    return f'<li><b>{safe(one.name)}</b> {mark}{off} <span class="soft">{safe(why)}</span></li>'
