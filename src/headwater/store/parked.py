@@ -351,7 +351,7 @@ def purge(connection: Connection, *, ended_before: int, committed: Mapping[int, 
     gone = 0
     for partition, position in committed.items():
         ended = (parked.c.ended_at < ended_before, parked.c.partition == partition, parked.c.position < position)
-        ids = sa.select(parked.c.id).where(parked.c.state.in_(("delivered", "failed")), *ended).limit(limit)
+        ids = sa.select(parked.c.id).where(*ended).limit(limit)
         gone += connection.execute(parked.delete().where(parked.c.id.in_(ids))).rowcount
     return gone
 

@@ -34,6 +34,12 @@ parked = sa.Table(
     sa.Column("replay_id", sa.Text, nullable=False, server_default=""),
     sa.Index("ix_parked_due", "state", "destination_id", "due_at"),
     sa.Index(
+        "ix_parked_ended",
+        "ended_at",
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+    ),
+    sa.Index(
         "ix_parked_replay",
         *("replay_id", "state", "destination_id", "reason"),
         sqlite_where=sa.text("replay_id <> ''"),

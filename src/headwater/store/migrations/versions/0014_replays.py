@@ -1,4 +1,4 @@
-"""What became of a replay's deliveries is read from an index that holds no others."""
+"""What became of a replay's deliveries, and what ended long ago, is read from indexes that hold no others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ revision = "0014"
 down_revision = "0013"
 
 _OF_REPLAYS = sa.text("replay_id <> ''")
+_ENDED = sa.text("ended_at IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -20,4 +21,7 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=_OF_REPLAYS,
         postgresql_where=_OF_REPLAYS,
+    )
+    op.create_index(
+        "ix_parked_ended", "parked", ["ended_at"], unique=False, sqlite_where=_ENDED, postgresql_where=_ENDED
     )
