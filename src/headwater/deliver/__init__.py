@@ -46,6 +46,7 @@ itself is always there. An attempt whose delivery is parked stands in the row's 
     ways.py       how an event is tried once it was decided on: grouped, mapped, performed
     performing.py who performs what is no generator of requests
     attempt.py    drives an action's generator; dry runs
+    tokens.py     the open tokens of destinations with OAuth, refreshed by one at a time (oauth.py)
     transport.py  the only way out, with the guard at it (addresses.py)
     classify.py   what an answer means
     backoff.py, breaker.py, pace.py   when to try (again)
