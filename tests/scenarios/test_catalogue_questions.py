@@ -38,7 +38,8 @@ class ToolTrials(Trials):
         store, secrets = Store.in_folder(folder), Secrets.from_file(folder / "secret.key")
         super().__init__(Settings(), store, secrets)
         tokens = Tokens(store, secrets, tool)
-        self._made = Open(tool, performing(workers, Writers(address_guard()), tokens), workers, tokens)
+        writers = Writers(address_guard())
+        self._made = Open(tool, performing(workers, writers, tokens), workers, writers, tokens)
 
     @asynccontextmanager
     async def ports(self) -> AsyncGenerator[Open]:
@@ -95,7 +96,8 @@ def test_a_destination_is_asked_for_credentials_choices_and_audiences(tmp_path: 
             assert (refused["tested"], refused["accepted"], bool(refused["message"])) == (True, False, True)
             assert "pk_another_one" not in refused["message"]
             hook = await crm.connect("webhook")
-            assert (await crm.ask("POST", f"/headwater/destinations/{hook}/authentication")).status == 422
+            assert (await crm.ask("POST", f"/headwater/destinations/{hook}/authentication")).data["tested"] is False
+            assert (await crm.ask("POST", f"/headwater/destinations/{hook}/audiences", {"name": "N"})).status == 422
 
     asyncio.run(scenario())
 

@@ -8,6 +8,7 @@ import msgspec
 from crm_house import CrmDesk, with_crm
 
 from headwater.contracts.doubles import Answer, Recorder
+from headwater.manage.trials import Trials
 from headwater.store import ledger
 
 IDENTIFY: dict[str, Any] = {"type": "identify", "userId": "u1", "traits": {"email": "ada@acme.test", "name": "Ada"}}
@@ -146,5 +147,42 @@ def test_a_recorded_event_is_tried_as_it_was_published(tmp_path: Path) -> None:
             writer = crm.house.token("writer", "destinations:write")
             assert (await crm.ask("POST", path, {"messageId": "m1"}, token=writer)).status == 401
             assert (await crm.ask("POST", path, {"event": IDENTIFY}, token=writer)).status == 200
+
+    asyncio.run(scenario())
+
+
+def test_a_destination_with_connections_of_its_own_is_tried_by_opening_one(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with with_crm(tmp_path) as crm:
+            one = await crm.connect("queue", password="open up")
+            path = f"/headwater/destinations/{one}"
+            assert (await crm.ask("POST", f"{path}/authentication")).data == {
+                "tested": True,
+                "accepted": False,
+                "message": "The password [redacted] is not accepted.",
+            }
+            await crm.ask("PATCH", f"/destinations/{one}", {"settings": {"password": "sesame"}})
+            assert (await crm.ask("POST", f"{path}/authentication")).data["accepted"] is True
+            shown = await tried(crm, one)
+            assert (failed(shown), shown["requests"]) == ([], [])
+            assert shown["steps"][-1]["meaning"].startswith("It is sent over a connection of its own")
+            sent = await tried(crm, one, send=True)
+            assert (sent["sent"], sent["response"]["step"]) == (True, "delivered")
+
+    asyncio.run(scenario())
+
+
+def test_what_trials_opened_is_kept_for_the_next_one_and_closed_in_the_end(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with with_crm(tmp_path) as crm:
+            trials = Trials(crm.house.settings, crm.house.store, crm.house.secrets)
+            async with trials.ports() as first, trials.ports() as beside:
+                assert beside is first
+            async with trials.ports() as next:
+                assert next is first
+            await trials.close()
+            async with trials.ports() as anew:
+                assert anew is not first
+            await trials.close()
 
     asyncio.run(scenario())

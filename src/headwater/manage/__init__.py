@@ -9,8 +9,8 @@ It promises that each operation is checked against the caller's scopes in one pl
 audit trail in the transaction that makes it, and that secrets never leave. The role also keeps the books: it folds the
 outcomes of the other rooms into the ledger exactly once (`ledger.py`), and lets the log forget what is old.
 
-It refuses to write to the log, to call destinations, and to hold back anybody: a slow reader of the live tail loses
-events and is told how many.
+It refuses to write to the log, to call destinations but for a trial that somebody asks for, and to hold back anybody: a
+slow reader of the live tail loses events and is told how many.
 
     operation.py    what an operation is, and the registry
     desk.py         the ports that operations use, and who asks
@@ -27,7 +27,13 @@ events and is told how many.
     overview.py     what needs attention
     lags.py         who is behind in the log
     disk.py         what takes room in the data folder
+    describing.py   destinations of the catalogue, as the API shows them
+    subscribing.py  what a subscription may say, and what its action will miss
     previewing.py   an event on its way to one destination, for trial
+    attempting.py   a trial of one way of a destination, dry or for real
+    comparing.py    two sets of requests beside each other
+    asking.py       what a destination is asked beside deliveries
+    trials.py       what trials need, opened when it is needed
     sampling.py     what is in events, looked at now and then
     trail.py        what became of one event
     ledger.py       the fold of outcomes into the books

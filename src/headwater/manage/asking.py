@@ -1,4 +1,5 @@
-"""Asking a destination of the catalogue something that is no delivery: its worker answers, with the owner's settings.
+"""Asking a destination something that is no delivery, with the owner's settings: the catalogue's worker answers, or who
+opens connections of its own.
 
 What the vendor says may echo secrets, so all of it is made fit to be shown before it leaves.
 """
@@ -11,12 +12,13 @@ from headwater.manage.describing import find_definition
 from headwater.manage.desk import Desk
 from headwater.manage.problems import invalid
 from headwater.manage.trials import ports
+from headwater.spec.destination import NoAnswer
 from headwater.spec.errors import SetupError
 from headwater.spec.wire import JSON
 from headwater.spec.workspace import Destination
 
 if TYPE_CHECKING:
-    from headwater.spec.destination import DestinationDefinition
+    from headwater.spec.destination import Action, DestinationDefinition
 
 
 def catalogued(destination: Destination) -> DestinationDefinition:
@@ -53,6 +55,31 @@ async def ask(desk: Desk, destination: Destination, method: str, args: dict[str,
         except SetupError as error:
             raise SetupError(redact(str(error), hidden)) from None
     return _clean(answer, hidden)
+
+
+def connects(definition: DestinationDefinition) -> bool:
+    """Does it open connections of its own, which can be tried?"""
+    return not definition.worker and any(_writing(definition))
+
+
+async def connect(desk: Desk, destination: Destination, definition: DestinationDefinition) -> None:
+    """Open a destination's connection and close it again. Raises SetupError with why that is not possible."""
+    from headwater.deliver.plan import complete, hidden_forms
+    from headwater.deliver.redact import redact
+
+    settings = complete(definition, destination.settings, desk.secrets)
+    async with ports(desk) as opened:
+        for action in _writing(definition):
+            try:
+                writer = await opened.writers.start(action, settings)
+                await writer.close()
+            except NoAnswer as error:
+                raise SetupError(redact(error.detail, hidden_forms(definition, settings))) from None
+
+
+def _writing(definition: DestinationDefinition) -> list[Action]:
+    every = (*definition.actions, definition.action)
+    return [one for one in every if one is not None and one.writer is not None]
 
 
 def _clean(answer: JSON, hidden: tuple[str, ...]) -> JSON:

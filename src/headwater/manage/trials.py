@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from headwater.catalogue import Workers
     from headwater.deliver.performing import Perform
     from headwater.deliver.tokens import Tokens
+    from headwater.deliver.writers import Writers
     from headwater.manage.desk import Desk
     from headwater.spec.destination import Exchange
     from headwater.spec.settings import Settings
@@ -27,11 +28,14 @@ KEPT_SECONDS: Final = 60.0
 
 
 class Open(msgspec.Struct, frozen=True):
-    """The ports of a trial: the way out, who performs what is no generator of requests, the workers and the tokens."""
+    """The ports of a trial: the way out, who performs what is no generator of requests, the workers and writers behind
+    that, and the tokens.
+    """
 
     exchange: Exchange
     perform: Perform
     workers: Workers
+    writers: Writers
     tokens: Tokens
 
 
@@ -101,7 +105,7 @@ class Trials:
         workers = await stack.enter_async_context(Workers(self._settings.catalogue, environment=self._environment))
         writers = await stack.enter_async_context(Writers(address_guard(allowed)))
         tokens = Tokens(self._store, self._secrets, transport.exchange)
-        return Open(transport.exchange, performing(workers, writers, tokens), workers, tokens)
+        return Open(transport.exchange, performing(workers, writers, tokens), workers, writers, tokens)
 
 
 @asynccontextmanager

@@ -11,8 +11,9 @@ import msgspec
 from msgspec import Meta
 
 from headwater.manage.answers import Choice, Shape
-from headwater.manage.asking import ask, catalogued
+from headwater.manage.asking import ask, catalogued, connect, connects
 from headwater.manage.changing import change, note
+from headwater.manage.describing import find_definition
 from headwater.manage.desk import Desk
 from headwater.manage.operation import operation
 from headwater.manage.operations.destinations import DestinationId, OneDestination
@@ -49,13 +50,17 @@ class CheckAuthenticationAnswer(Shape, frozen=True, kw_only=True):
 
 @operation("POST", f"{_BELOW}/authentication", scope="destinations:write", tag="Destinations", changes=False)
 async def check_authentication(desk: Desk, request: OneDestination) -> CheckAuthenticationAnswer:
-    """Ask a destination's tool whether it accepts the credentials in its settings."""
+    """Ask a destination's tool whether it can be reached and accepts the credentials in its settings."""
     destination = find_destination(await desk.workspace(), request.destination_id)
-    if not catalogued(destination).tests_authentication:
+    definition = find_definition(destination.definition)
+    if definition is None or not (definition.tests_authentication or connects(definition)):
         said = "This destination cannot be asked; an event that is tried tells."
         return CheckAuthenticationAnswer(tested=False, accepted=False, message=said)
     try:
-        await ask(desk, destination, "testAuth", {})
+        if definition.worker:
+            await ask(desk, destination, "testAuth", {})
+        else:
+            await connect(desk, destination, definition)
     except SetupError as error:
         return CheckAuthenticationAnswer(tested=True, accepted=False, message=str(error))
     return CheckAuthenticationAnswer(tested=True, accepted=True, message="")
