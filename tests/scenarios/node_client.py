@@ -26,23 +26,26 @@ def program(name: str) -> str:
     return found
 
 
-def install() -> None:
-    """Install the client as it is locked, once for each lock. Skips the test when npm cannot reach its registry."""
-    lock = (FOLDER / "package-lock.json").read_bytes()
-    stamp = FOLDER / "node_modules" / ".headwater-lock"
+def install(folder: Path = FOLDER) -> None:
+    """Install a folder's packages as they are locked, once for each lock; those of the client if none is named.
+
+    Skips the test when npm cannot reach its registry.
+    """
+    lock = (folder / "package-lock.json").read_bytes()
+    stamp = folder / "node_modules" / ".headwater-lock"
     wanted = hashlib.sha256(lock).hexdigest()
-    turn = Path(tempfile.gettempdir()) / f"headwater-clients-{hashlib.sha256(str(FOLDER).encode()).hexdigest()[:16]}"
+    turn = Path(tempfile.gettempdir()) / f"headwater-clients-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
     with turn.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if stamp.exists() and stamp.read_text() == wanted:
             return
         command = [program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
         try:
-            subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=120, check=True)
+            subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=True)
         except subprocess.TimeoutExpired:
-            pytest.skip("npm could not install the Node client within two minutes")
+            pytest.skip(f"npm could not install the packages of {folder.name} within two minutes")
         except subprocess.CalledProcessError as error:
-            pytest.skip(f"npm could not install the Node client: {error.stderr.strip()[-300:]}")
+            pytest.skip(f"npm could not install the packages of {folder.name}: {error.stderr.strip()[-300:]}")
         stamp.write_text(wanted)
 
 
