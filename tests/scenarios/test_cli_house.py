@@ -146,6 +146,11 @@ def test_a_newcomer_sees_an_event_delivered_traced_and_queried(tmp_path: Path, p
     assert rows == [["Order Completed", 1]]
     sent = ask(tmp_path, "send", "track", "Second", "--user", "u2", "--property", "n=2")
     assert json.loads(catch.until(r"^\{.*")[0])["body"]["messageId"] == sent["messageId"]
+    replayed = ask(tmp_path, "replay", "--event", "Second", "--yes")
+    assert (replayed["replay"]["state"], replayed["replay"]["sent"]) == ("ended", 1)
+    again = json.loads(catch.until(r"^\{.*")[0])["body"]
+    assert (again["messageId"], again["integrations"]) == (sent["messageId"], {"All": False, "Webhook": True})
+    assert ask(tmp_path, "replay", "--user", "u2", "--dry-run")["found"] == 1
     assert {
         one["status"]
         for one in ask(tmp_path, "doctor", "--set", f"collect.port={collect}", "--set", f"manage.port={manage}")
