@@ -260,6 +260,21 @@ def test_a_server_of_nats_that_asks_for_a_login_gets_events_only_with_the_right_
         asyncio.run(scenario(server))
 
 
+def test_a_user_of_nats_who_may_not_publish_there_lets_events_wait(tmp_path: Path) -> None:
+    users = '{users: [{user: ada, password: secret, permissions: {publish: ["other"]}}]}'
+    (tmp_path / "nats.conf").write_text(f"authorization {users}")
+
+    async def scenario(server: Server) -> None:
+        settings = {"servers": server.url, "subject": "events", "user": "ada", "password": "secret"}
+        async with writing("nats", settings) as attempt:
+            verdict = await attempt(events(2))
+        assert (verdict.step, verdict.reason, verdict.refused) == (Step.PENDING, "PAUSED", True)
+
+    with nats_server(tmp_path / "js", "-c", str(tmp_path / "nats.conf")) as server:
+        assert server is not None, nats_contract.WHY_NOT
+        asyncio.run(scenario(server))
+
+
 def test_a_token_is_not_told_to_a_server_of_nats_without_tls() -> None:
     async def scenario() -> None:
         heard: list[bytes] = []

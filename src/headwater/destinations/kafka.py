@@ -29,6 +29,8 @@ def check(settings: dict[str, Any]) -> None:
         raise SetupError("The mechanism needs a user and a password.")
     if bool(settings.get("clientCertificate")) != bool(settings.get("clientKey")):
         raise SetupError("A client's certificate and its key go together.")
+    if settings.get("caCertificate") and "-----BEGIN CERTIFICATE-----" not in str(settings["caCertificate"]):
+        raise SetupError("The certificate of the authority must be PEM, from -----BEGIN CERTIFICATE----- on.")
 
 
 def batch(settings: dict[str, Any]) -> Batch:

@@ -24,6 +24,8 @@ def check(settings: dict[str, Any]) -> None:
         raise SetupError("Give a token, or a user and a password, but not both.")
     if settings.get("stream") and not re.fullmatch(r"[^\s.*>/\\\x00]{1,255}", str(settings["stream"])):
         raise SetupError("The stream's name has characters that a stream may not have.")
+    if settings.get("caCertificate") and "-----BEGIN CERTIFICATE-----" not in str(settings["caCertificate"]):
+        raise SetupError("The certificate of the authority must be PEM, from -----BEGIN CERTIFICATE----- on.")
 
 
 def batch(settings: dict[str, Any]) -> Batch:

@@ -33,6 +33,8 @@ def check(settings: dict[str, Any]) -> None:
         raise SetupError(f"onDuplicate must be one of {', '.join(MODES)}.")
     if settings.get("tls") == "verify-ca" and not settings.get("caCertificate"):
         raise SetupError("To verify the authority alone, paste its certificate.")
+    if settings.get("caCertificate") and "-----BEGIN CERTIFICATE-----" not in str(settings["caCertificate"]):
+        raise SetupError("The certificate of the authority must be PEM, from -----BEGIN CERTIFICATE----- on.")
 
 
 def batch(settings: dict[str, Any]) -> Batch:

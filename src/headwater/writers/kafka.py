@@ -92,15 +92,22 @@ class Producing:
         await asyncio.to_thread(self._end)
 
     def _brokers(self) -> list[tuple[str, int]]:
+        """What the cluster says of its brokers. It is asked until it answers, refuses the login, or time is over."""
         from confluent_kafka import KafkaException
 
-        try:
-            found = self._producer.list_topics(timeout=_OPEN_SECONDS)
-        except KafkaException as error:
-            refused = [each for each in self._complaints if _name(each) in _UNAUTHORIZED]
-            said = next(iter([*refused, *self._complaints]), cast("KafkaError", error.args[0]))
-            raise NoAnswer("UNAUTHORIZED" if refused else "UNREACHABLE", _said(said)) from error
-        return [(broker.host, broker.port) for broker in found.brokers.values()]
+        until = time.monotonic() + _OPEN_SECONDS
+        while True:
+            try:
+                found = self._producer.list_topics(timeout=min(1.0, _OPEN_SECONDS))
+                return [(broker.host, broker.port) for broker in found.brokers.values()]
+            except KafkaException as error:
+                self._producer.poll(0.05)
+                refused = [each for each in self._complaints if _name(each) in _UNAUTHORIZED]
+                if refused:
+                    raise NoAnswer("UNAUTHORIZED", _said(refused[0])) from error
+                if time.monotonic() >= until:
+                    said = next(iter(self._complaints), cast("KafkaError", error.args[0]))
+                    raise NoAnswer("UNREACHABLE", _said(said)) from error
 
     def _send(self, items: Sequence[Item]) -> list[KafkaError | None]:
         """Produce the items. Those that are too large together are sent again in halves, so that only those fail that
