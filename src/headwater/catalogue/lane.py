@@ -6,19 +6,21 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from headwater.catalogue.places import Places
 from headwater.catalogue.worker import Pace, Worker, WorkerEnded
 
 _log = logging.getLogger(__name__)
 _YOUNG_SECONDS = 60.0
 _RETIRING_SECONDS = 60.0
-_IN_FLIGHT = 64
+_CALLS = 64
+_BYTES = 48_000_000
 
 
 class Lane:
     """Starts its worker when it is first asked for. One that dies young is started again ever more rarely."""
 
     def __init__(self, start: Callable[[], Awaitable[Worker]], pace: Pace) -> None:
-        self.places = asyncio.Semaphore(_IN_FLIGHT)
+        self.places = Places(_CALLS, _BYTES)
         self._start = start
         self._pace = pace
         self._current: Worker | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -82,12 +82,14 @@ class Workers:
             return all_alike(call, Ended("permanent", code="INVALID_SETTINGS", message=said))
         if said := place.missing():
             return all_alike(call, Ended("retry", code="WORKER_AWAY", message=said))
+        call = msgspec.structs.replace(call, events=[frames.body(event) for event in call.events])
         private = secrets(call.destination, call.settings, call.tokens)
         running = partial(Running, exchange, tokens=call.tokens, secrets=private, save=save_tokens, hold=hold_tokens)
         if self._suspects.holds(call):
             return await self._deliver_apart(call, running)
         try:
-            async with self._worker(self._lanes[direct(call.destination)], call.deadline) as worker:
+            lane = self._lanes[direct(call.destination)]
+            async with self._worker(lane, call.deadline, _size(call)) as worker:
                 return await _perform(worker, call, running)
         except WorkerEnded:
             self._suspects.note(call)
@@ -125,7 +127,7 @@ class Workers:
             return frames.write("rpc", id=id, m=method, args=asked, deadline_ms=deadline * 1_000)
 
         try:
-            async with self._worker(self._lanes[direct(slug)], deadline) as worker:
+            async with self._worker(self._lanes[direct(slug)], deadline, 0) as worker:
                 result = await worker.perform(line, running, seconds=deadline)
         except WorkerEnded:
             raise Unavailable("The worker ended before it answered.") from None
@@ -152,22 +154,20 @@ class Workers:
         return await Worker.start(node, arguments, environment, self._pace)
 
     @asynccontextmanager
-    async def _worker(self, lane: Lane, seconds: float) -> AsyncGenerator[Worker]:
-        """A worker with a place kept in it. Raises WorkerAway when there is none within so many seconds."""
+    async def _worker(self, lane: Lane, seconds: float, size: int) -> AsyncGenerator[Worker]:
+        """A worker with a place in it for so many bytes. Raises WorkerAway when none is had in that many seconds."""
         try:
-            async with asyncio.timeout(seconds):
-                await lane.places.acquire()
-        except TimeoutError:
-            raise WorkerAway(_AWAY.message) from None
-        try:
-            try:
+            async with AsyncExitStack() as held:
+                await held.enter_async_context(lane.places.taken(size, seconds))
                 async with asyncio.timeout(seconds):
                     worker = await lane.worker()
-            except (TimeoutError, OSError, WorkerEnded) as error:
-                raise WorkerAway(f"No worker could be started: {error or 'not in time'}") from None
+                leaving = held.pop_all()
+        except TimeoutError:
+            raise WorkerAway(_AWAY.message) from None
+        except (OSError, WorkerEnded) as error:
+            raise WorkerAway(f"No worker could be started: {error}") from None
+        async with leaving:
             yield worker
-        finally:
-            lane.places.release()
 
     async def _deliver_apart(self, call: Call, running: Callable[[], Running]) -> Answer:
         """Perform a call whose events were there when a worker died, alone in a worker of its own.
@@ -204,11 +204,15 @@ class Workers:
             await worker.close()
 
 
+def _size(call: Call) -> int:
+    """The bytes of its events, which are encoded."""
+    return sum(map(len, call.events))
+
+
 async def _perform(worker: Worker, call: Call, running: Callable[[], Running]) -> Answer:
     """Perform a call; one that is too large for a line is halved."""
 
-    bodies = [frames.body(event) for event in call.events]
-    if sum(map(len, bodies)) > _MOST_BODIES:
+    if _size(call) > _MOST_BODIES:
         return await _perform_halved(worker, call, running)
 
     def line(id: int) -> bytes:
@@ -224,7 +228,7 @@ async def _perform(worker: Worker, call: Call, running: Callable[[], Running]) -
             features=call.features,
             deadline_ms=call.deadline * 1_000,
             batch=call.batch,
-            events=[msgspec.Raw(body) for body in bodies],
+            events=[msgspec.Raw(frames.body(event)) for event in call.events],
         )
 
     under_way = running()

@@ -13,6 +13,8 @@ const NETWORK = new Set([
   'EPIPE'
 ])
 const SILENT = new Set(['FetchError', 'AbortError', 'TimeoutError', 'RequestClientError', 'RequestTimeoutError'])
+// Thrown by the language itself: a bug. A plain Error is what a destination refuses with.
+const BUGS = new Set(['TypeError', 'ReferenceError', 'RangeError', 'SyntaxError', 'URIError', 'EvalError'])
 const INVALID = new Set(['AggregateAjvError', 'ValidationError'])
 const MOST_CHARACTERS = 2_000
 
@@ -58,7 +60,7 @@ function thrown(error) {
     cls: status ? byStatus(status) : silent ? 'retry' : 'permanent',
     status,
     name,
-    code: text(error?.code) || (status || silent ? '' : 'CRASH'),
+    code: text(error?.code) || (!status && BUGS.has(name) ? 'CRASH' : ''),
     message: text(error?.message ?? error),
     retry_after: retryAfter(error?.response?.headers),
     body: text(error?.response?.content)
