@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,11 +17,24 @@ from headwater.contracts.vendor import Vendor
 from headwater.deliver.tokens import AGAIN, Tokens
 from headwater.deliver.transport import Transport
 from headwater.spec.destination import NoAnswer, Request
-from headwater.store import authorizations, oauth_apps, subscriptions
+from headwater.spec.errors import Unavailable
+from headwater.store import Store, authorizations, oauth_apps, subscriptions
 
 DEFINITION = "actions-hubspot-cloud"
 EXTENSIBLE = "actions-webhook-extensible"
 PATIENT = msgspec.structs.replace(QUICK, grace_seconds=20.0)
+
+
+class FlakyStore(Store):
+    """A store that is away for the next so many transactions."""
+
+    away = 0
+
+    def run(self, change: Any, **more: Any) -> Any:
+        if self.away:
+            self.away -= 1
+            raise Unavailable("The store does not answer.", retry_after=0.01)
+        return super().run(change, **more)
 
 
 class Office:
@@ -172,6 +186,29 @@ def test_an_authorization_given_during_a_refresh_is_not_undone_by_it(tmp_path: P
                 await tokens.refuse(house.destination_id, "late")
             assert house.standing() == granted
             assert await house.call(tokens) == 200
+
+    asyncio.run(scenario())
+
+
+def test_new_tokens_are_not_lost_when_the_store_is_away_while_they_come(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with office(tmp_path) as house:
+            house.grant()
+            store = FlakyStore(house.bench.store.url)
+            tokens = Tokens(store, house.bench.secrets, house.transport.exchange)
+            assert await house.call(tokens) == 200
+            house.vendor.end_access()
+            house.vendor.holding.clear()
+            calling = asyncio.create_task(house.call(tokens))
+            await house.bench.until(lambda: house.vendor.asked)
+            store.away = 5
+            house.vendor.holding.set()
+            assert await calling == 200
+            assert store.away == 0
+            house.vendor.end_access()
+            assert await house.call(house.process()) == 200
+            assert house.vendor.refreshes == 2
+            store.close()
 
     asyncio.run(scenario())
 

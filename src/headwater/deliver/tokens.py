@@ -13,15 +13,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from headwater.deliver.oauth import Granted, read_tokens, refresh_request
 from headwater.spec.destination import Exchange, NoAnswer
-from headwater.spec.errors import SetupError
+from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.oauth import OAuthApp, merge
 from headwater.spec.vendors import known
 from headwater.store import authorizations, oauth_apps
@@ -46,6 +46,7 @@ _REMEMBERED_SECONDS = 30.0
 """So long an app that was changed may still be asked in its old form."""
 
 _SOON_MS = 60_000
+T = TypeVar("T")
 OpenTokens = dict[str, str]
 """`access_token`, `refresh_token`, and the app's `clientId` and `clientSecret`: those that there are."""
 
@@ -111,17 +112,20 @@ class Tokens:
                 yield held.tokens
             finally:
                 self._since.pop(destination_id, None)
-                await self._store.write(partial(self._release, destination_id=destination_id))
+                with suppress(Unavailable):  # then the claim ends by itself
+                    await self._store.write(partial(self._release, destination_id=destination_id))
 
     async def save(self, destination_id: str, new: OpenTokens, *, expires_at: int = 0) -> None:
         """Keep what a refresh got: `access_token`, and `refresh_token` if it changed. Within `locked`, nothing is
         kept when somebody authorised the destination anew meanwhile.
+
+        A store that is away is waited for as long as the turn lasts, since the vendor has forgotten the old tokens.
         """
         held = self._known.get(destination_id) or await self._read(destination_id)
         names = ("access_token", "refresh_token")
         tokens = {name: text for name in names if (text := new.get(name) or held.tokens.get(name))}
         sealed = {name: self._secrets.seal(text) for name, text in tokens.items()}
-        version = await self._store.write(
+        version = await self._patiently(
             partial(
                 authorizations.keep,
                 destination_id=destination_id,
@@ -181,6 +185,16 @@ class Tokens:
             raise NoAnswer("UNAUTHORIZED", "No app is set up at the vendor, so that nothing can be refreshed.")
         request = refresh_request(app, refresh_token)
         return read_tokens(app, request, await self._exchange(request), _now_ms())
+
+    async def _patiently(self, write: Callable[[Connection], T]) -> T:
+        until = time.monotonic() + self._lease_ms / 1000
+        while True:
+            try:
+                return await self._store.write(write)
+            except Unavailable as error:
+                if time.monotonic() + error.retry_after > until:
+                    raise
+                await asyncio.sleep(error.retry_after)
 
     async def _claim(self, destination_id: str) -> None:
         claim = partial(_claimed, destination_id=destination_id, holder=self._holder, lease_ms=self._lease_ms)
