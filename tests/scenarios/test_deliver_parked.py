@@ -7,11 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from headwater.contracts.postgres import WHY_NOT, postgres_server
-from headwater.store import Store, ledger, parked
+from headwater.spec.outcome import Count, Step
+from headwater.spec.replay import Wanted
+from headwater.store import Store, ledger, parked, replays
 from headwater.store.parked import Change, Filter, ParkedDelivery, delivery_id
 
 MINUTE = 60_000
@@ -243,3 +246,38 @@ def test_purging_spares_what_waits_is_young_or_is_not_yet_committed(store: Store
     purge = partial(parked.purge, ended_before=START + 4, committed={0: 3})
     assert [store.run(purge), store.run(purge)] == [3, 0]
     assert sorted(each.position for each in store.run(partial(parked.known, partition=0, position=0))) == [3, 4, 5, 6]
+
+
+def test_a_step_of_a_replay_moves_only_from_where_it_was_read(store: Store) -> None:
+    wanted = Wanted(source_id="s1", since_ms=0, until_ms=START)
+    make = partial(
+        replays.create, name="R", wanted=wanted, destination_ids=["d1"], created_by="", per_second=5, at=START
+    )
+    made = store.run(make)
+    here: dict[str, Any] = {"replay_id": made.id, "reason": "REPLAY", "parked_reason": "REPLAY"}
+    sent = [msgspec.structs.replace(row(number), id=f"r{number}", **here) for number in range(3)]
+    kept = [
+        Count("s1", "d1", START // MINUTE, step, reason, 2)
+        for step, reason in ((Step.MATCHED, ""), (Step.FILTERED_AT_DESTINATION, "FILTERED_BY_RULES"))
+    ]
+    step = replays.Stride(before={}, place={"0": 5}, read=5, rows=sent, kept=kept, at=START)
+    advance = partial(replays.advance, replay_id=made.id, stride=step)
+    assert not store.run(advance), "it does not run yet"
+    store.run(partial(replays.change_state, replay_id=made.id, state="running", at=START, only=("waiting",)))
+    assert [store.run(advance), store.run(advance)] == [True, False]
+    found = store.run(partial(replays.find, replay_id=made.id))
+    assert (found.read, found.sent, found.filtered, found.place) == (5, 3, 2, {"0": 5})
+    assert cells(store) == {
+        ("matched", ""): 5,
+        ("pending", "REPLAY"): 3,
+        ("filtered_at_destination", "FILTERED_BY_RULES"): 2,
+    }
+    assert store.run(partial(replays.waiting, destination_ids=["d1", "d2"], most=2)) == 2
+    assert store.run(partial(replays.outcomes, replay_id=made.id)) == [("d1", "waiting", "REPLAY", 3)]
+
+    store.run(partial(replays.change_state, replay_id=made.id, state="cancelled", at=START, only=replays.OPEN))
+    drop = partial(replays.drop_waiting, replay_id=made.id, at=START, limit=2)
+    assert [store.run(drop), store.run(drop), store.run(drop)] == [2, 1, 0]
+    assert store.run(partial(replays.find, replay_id=made.id)).ended_at == START
+    assert store.run(replays.unfinished) == []
+    assert cells(store)["failed_delivery", "REPLAY_CANCELLED"] == 3

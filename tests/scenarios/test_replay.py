@@ -265,6 +265,28 @@ def test_a_replay_is_paused_resumed_and_cancelled(tmp_path: Path, monkeypatch: p
     asyncio.run(scenario())
 
 
+def test_replays_that_are_held_up_make_room_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for constant, value in (("MOST_WAITING", 20), ("PER_TRANSACTION", 20), ("AT_ONCE", 1), ("PATIENCE_SECONDS", 0.7)):
+        monkeypatch.setattr(replaying, constant, value)
+
+    async def scenario() -> None:
+        async with House(tmp_path).open() as house, Recorder() as tool:
+            bench = house.bench
+            await house.happen(60)
+            stuck, well = bench.connect(url=tool.url("/stuck")), bench.connect(url=tool.url("/well"))
+            bench.change(stuck, paused=True)
+            async with bench.delivering():
+                first = await house.start(stuck)
+                await bench.until(lambda: house.replay(first).read == 20)
+                await house.over(await house.start(well))
+                assert house.replay(first).state == "running"
+                bench.change(stuck, paused=False)
+                await house.over(first)
+            assert sorted(numbers(tool, "/stuck")) == sorted(numbers(tool, "/well")) == list(range(60))
+
+    asyncio.run(scenario())
+
+
 def test_what_waits_beside_a_replay_at_a_destination_that_is_off_fails_as_ever(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with House(tmp_path).open() as house, Recorder() as tool:

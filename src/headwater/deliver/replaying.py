@@ -39,11 +39,14 @@ if TYPE_CHECKING:
 LOOK_EVERY = 1.0
 """Seconds between two looks at what there is to do."""
 
-_AT_ONCE = 3
+AT_ONCE = 3
 """Replays that run side by side; others wait for their turn."""
 
 MOST_WAITING = 2_000
 """While so many deliveries wait for a replay's destinations, it makes out no more."""
+
+PATIENCE_SECONDS = 30.0
+"""A replay that is held up for so long makes room for others, and has its turn again after them."""
 
 _KEEP_PLACE_SECONDS = 2.0
 _log = logging.getLogger("headwater.deliver")
@@ -67,6 +70,7 @@ class Replaying:
         self._store = store
         self._backlog = backlog
         self._playing: dict[str, asyncio.Task[None]] = {}
+        self._turns: dict[str, float] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until told to stop; what is under way goes on where it stood, when the house starts again."""
@@ -74,7 +78,9 @@ class Replaying:
             while not stopping.is_set():
                 wait = LOOK_EVERY
                 try:
-                    for replay in await self._store.read(replays.unfinished):
+                    found = await self._store.read(replays.unfinished)
+                    self._turns = {each.id: self._turns.get(each.id, 0.0) for each in found}
+                    for replay in sorted(found, key=lambda each: self._turns[each.id]):
                         await self._look_after(replay, stopping)
                 except Unavailable as error:
                     wait = error.retry_after
@@ -90,7 +96,8 @@ class Replaying:
             drop = partial(replays.drop_waiting, replay_id=replay.id, limit=PER_TRANSACTION)
             while not stopping.is_set() and await self._backlog.write(partial(drop, at=_now_ms())):
                 continue
-        elif replay.state != "paused" and replay.id not in self._playing and len(self._playing) < _AT_ONCE:
+        elif replay.state != "paused" and replay.id not in self._playing and len(self._playing) < AT_ONCE:
+            self._turns[replay.id] = time.monotonic()
             self._playing[replay.id] = asyncio.create_task(Playing(self._ports, replay).run(stopping))
 
 
@@ -222,7 +229,10 @@ class Playing:
         """Wait until the replay's pace allows more, and few enough deliveries wait for its destinations."""
         await _rest(stopping, self._due - time.monotonic())
         waiting = partial(replays.waiting, destination_ids=self._replay.destination_ids, most=MOST_WAITING)
+        held = time.monotonic()
         while not stopping.is_set() and await self._store.read(waiting) >= MOST_WAITING:
+            if time.monotonic() - held > PATIENCE_SECONDS:
+                raise _Stopped
             await self._say(f"{MOST_WAITING:,} deliveries wait for its destinations; it goes on when fewer do.")
             await self._still_runs()
             await _rest(stopping, LOOK_EVERY / 2)
@@ -270,7 +280,7 @@ class Playing:
 
 
 class _Stopped(Exception):
-    """The replay was paused or cancelled, or the house stops."""
+    """The replay was paused or cancelled, makes room for others, or the house stops."""
 
 
 async def _rest(stopping: asyncio.Event, seconds: float) -> None:
