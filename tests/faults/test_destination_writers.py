@@ -1,8 +1,9 @@
-"""Destinations that do not speak HTTP, before real servers that misbehave: nothing is lost, and nothing counts as
-delivered that is not stored.
+"""Destinations that write to queues, tables and files, when their servers misbehave: nothing is lost, and nothing counts
+as delivered that is not stored.
 """
 
 import asyncio
+import gzip
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from headwater.contracts import nats as nats_contract
 from headwater.contracts.delivering import Bench
 from headwater.contracts.destination_trials import LOOPBACK
 from headwater.contracts.destinations import items
-from headwater.contracts.doubles import refusing_port
+from headwater.contracts.doubles import Answer, Recorder, refusing_port
 from headwater.contracts.kafka import Cluster, kafka_cluster
 from headwater.contracts.nats import Server, nats_server
 from headwater.contracts.postgres import WHY_NOT, postgres_server
@@ -410,6 +411,38 @@ def test_brokers_are_checked_that_a_cluster_names_itself(cluster: Cluster) -> No
     asyncio.run(scenario())
     assert asked == [cluster.servers, cluster.servers]
     assert cluster.stored("events", 1, seconds=0.3) == []
+
+
+# Files
+
+
+def test_a_file_that_may_have_been_written_is_written_again_under_its_name(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        bench = Bench(tmp_path)
+        async with Recorder() as storage:
+            bucket = bench.connect(
+                "s3",
+                bucket="logs",
+                region="x1",
+                accessKeyId="id",
+                secretAccessKey="secret",
+                endpoint=storage.url("").rstrip("/"),
+                waitSeconds=0.05,
+            )
+            storage.always(Answer(mischief="abort"))
+            sent = await bench.put(300, bucket)
+            async with bench.delivering():
+                await storage.until(lambda: storage.requests)
+                storage.always(Answer(200))
+                await bench.until_committed()
+                await bench.until(lambda: set(bench.states()) <= {"delivered"})
+            assert (await bench.books())[bucket] == {("matched", ""): 300, ("delivered", ""): 300}
+            files = {request.path: gzip.decompress(request.body).splitlines() for request in storage.requests}
+            assert len(files) < len(storage.requests)
+            lines = [line for each in files.values() for line in each]
+            assert {msgspec.json.decode(line)["messageId"] for line in lines} == set(sent)
+
+    asyncio.run(scenario())
 
 
 # All of them

@@ -136,7 +136,7 @@ def _name(settings: dict[str, Any], day: int, items: list[Item]) -> str:
 
 
 def _lines(items: list[Item]) -> bytes:
-    return gzip.compress(b"".join([item.body + b"\n" for item in items]), 4, mtime=0)
+    return gzip.compress(b"".join([item.body + b"\n" for item in items]), 1, mtime=0)
 
 
 def _request(settings: dict[str, Any], name: str, body: bytes, now: float) -> Request:
