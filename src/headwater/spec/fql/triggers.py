@@ -90,7 +90,7 @@ def _compare(part: Compare) -> Holds:
     first, read = _field(part.left)
     value, sign = part.right, part.by
     if isinstance(value, Text) and sign in ("=", "!="):
-        return _relate(read, operator.eq if sign == "=" else operator.ne, _text(value))
+        return _texts(read, sign, _text(value))
     if not isinstance(value, Plain) or sign == "in":
         _refuse(value, "a trigger compares a field with one value")
     wanted = value.value
@@ -104,7 +104,13 @@ def _compare(part: Compare) -> Holds:
         return _relate(read, operator.is_, wanted)
     if is_number(wanted) and first in _OBJECTS:
         return _number(read, operator.eq if sign == "=" else operator.ne, wanted)
-    return _relate(read, operator.eq if sign == "=" else operator.ne, text(wanted))
+    return _texts(read, sign, text(wanted))
+
+
+def _texts(read: Read, sign: str, wanted: str) -> Holds:
+    if sign == "=":
+        return lambda body: read(body) == wanted
+    return lambda body: read(body) != wanted
 
 
 def _number(read: Read, relation: Callable[[Any, Any], bool], wanted: float) -> Holds:
