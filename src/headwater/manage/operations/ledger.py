@@ -32,6 +32,9 @@ class GetLedger(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     end_time: Annotated[str | None, Meta(description="The minute after the last; now unless given.")] = None
     source_id: Annotated[str | None, Meta(description="Only this source.")] = None
     destination_id: Annotated[str | None, Meta(description="Only this destination.")] = None
+    subscription_id: Annotated[
+        str, Meta(description="Only deliveries of this subscription; what a filter kept back is of none.")
+    ] = ""
 
 
 class ReasonCount(Shape, frozen=True, kw_only=True):
@@ -80,6 +83,7 @@ async def get_ledger(desk: Desk, request: GetLedger) -> GetLedgerAnswer:
             until_minute=min(-(-until // _MINUTE), _MAX_MINUTE),
             source_id=request.source_id,
             destination_id=request.destination_id,
+            subscription_id=request.subscription_id,
         )
     )
     accounts = accounts_of(counts)

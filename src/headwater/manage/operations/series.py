@@ -56,6 +56,9 @@ class GetLedgerSeries(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     destination_id: Annotated[
         str | None, Meta(description="The steps at this destination; without it, the steps at the sources.")
     ] = None
+    subscription_id: Annotated[
+        str, Meta(description="Only deliveries of this subscription; what a filter kept back is of none.")
+    ] = ""
     side: Annotated[
         Literal["sources", "destinations"] | None,
         Meta(description="`destinations` gives the steps at all destinations together, when none is named."),
@@ -103,6 +106,7 @@ async def get_ledger_series(desk: Desk, request: GetLedgerSeries) -> GetLedgerSe
             until_minute=end,
             source_id=request.source_id or "",
             destination_id=request.destination_id or (None if at_destinations else ""),
+            subscription_id=request.subscription_id,
         )
     )
     steps = DESTINATION_STEPS if at_destinations else SOURCE_STEPS

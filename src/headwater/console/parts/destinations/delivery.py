@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 from nicegui import ui
@@ -41,14 +42,20 @@ _LINES: Final = (
 class Delivery:
     """The overview of one destination, brought up to date while somebody looks at it."""
 
-    def __init__(self, person: Person, destination_id: str) -> None:
+    def __init__(self, person: Person, destination_id: str, mappings: Mapping[str, str] | None = None) -> None:
+        """`mappings` are the destination's, by id, if it has any."""
         self._person = person
         self._destination_id = destination_id
+        self._subscription_id = ""
         self._minutes = 60
         self._as_percent = True
         self._steps: dict[str, int] = {}
         with ui.element("div").classes("row-line"):
             window = ui.toggle({at: name for at, (name, _) in WINDOWS.items()}, value=self._minutes)
+            if mappings:
+                chosen = ui.select({"": "All mappings", **mappings}, value="").props("outlined dense options-dense")
+                chosen.props["aria-label"] = "Mapping"
+                chosen.on_value_change(attempt(self._set_mapping))
             ui.element("div").classes("grow")
             unit = ui.toggle({True: "Percent", False: "Count"}, value=True)
             for one in (window, unit):
@@ -70,17 +77,27 @@ class Delivery:
         self._minutes = int(event.value)
         await self._look()
 
+    async def _set_mapping(self, event: ValueChangeEventArguments[Any]) -> None:
+        self._subscription_id = str(event.value or "")
+        await self._look()
+
     def _set_unit(self, event: ValueChangeEventArguments[Any]) -> None:
         self._as_percent = bool(event.value)
         self._funnel.show(funnel(self._steps, as_percent=self._as_percent))
 
     async def _look(self) -> None:
-        minutes = self._minutes
+        minutes, chosen = self._minutes, self._subscription_id
         since = format_moment(int(time.time() * 1000) - minutes * _MINUTE)
-        books = await self._person.ask(get_ledger, GetLedger(start_time=since, destination_id=self._destination_id))
-        wanted = GetLedgerSeries(start_time=since, granularity=WINDOWS[minutes][1], destination_id=self._destination_id)
+        asked = GetLedger(start_time=since, destination_id=self._destination_id, subscription_id=chosen)
+        books = await self._person.ask(get_ledger, asked)
+        wanted = GetLedgerSeries(
+            start_time=since,
+            granularity=WINDOWS[minutes][1],
+            destination_id=self._destination_id,
+            subscription_id=chosen,
+        )
         series = await self._person.ask(get_ledger_series, wanted)
-        if minutes != self._minutes:
+        if (minutes, chosen) != (self._minutes, self._subscription_id):
             return
         self._steps = sums(books.accounts)
         self._funnel.show(funnel(self._steps, as_percent=self._as_percent))

@@ -45,6 +45,15 @@ async def mappings_list(person: Person, one: DestinationShape) -> None:
             _line(person, one, subscription, actions.get(subscription.action_slug))
 
 
+async def names_of_mappings(person: Person, one: DestinationShape) -> dict[str, str]:
+    """The names of a destination's mappings by their ids; none for one that takes whole events."""
+    if not takes_mappings(one):
+        return {}
+    asked = ListSubscriptions(destination_id=one.id)
+    found = (await person.ask(list_subscriptions_from_destination, asked)).subscriptions
+    return {each.id: each.name for each in found}
+
+
 def takes_mappings(one: DestinationShape) -> bool:
     """Does the destination have actions to subscribe to?"""
     return any(action.fields for action in one.metadata.actions)
