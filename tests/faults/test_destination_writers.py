@@ -1,6 +1,4 @@
-"""Destinations that write to queues, tables and files, when their servers misbehave: nothing is lost, and nothing counts
-as delivered that is not stored.
-"""
+"""Queues, tables and files whose servers misbehave: nothing is lost, and what is not stored is not delivered."""
 
 import asyncio
 import gzip
