@@ -132,8 +132,17 @@ def test_a_secret_in_a_mapping_is_masked_and_stays_when_it_comes_back(tmp_path: 
             assert made["settings"]["pin"] == "••••"
             changes = {"settings": {**made["settings"], "email": "c@d.test"}}
             await crm.ask("PATCH", f"{path}/{made['id']}", {"input": changes})
-            assert held(crm, destination).subscriptions[-1].mapping == {"email": "c@d.test", "pin": "1234"}
-            assert (await crm.ask("POST", path, body | {"settings": made["settings"]})).status == 422
+            mapping = held(crm, destination).subscriptions[-1].mapping
+            assert (mapping["email"], crm.house.secrets.open(mapping["pin"])) == ("c@d.test", "1234")
+            assert mapping["pin"].startswith("sealed:")
+            event = {"type": "identify", "userId": "u"}
+            body = {"event": event, "subscription": {"id": made["id"], "trigger": 'type = "identify"'}}
+            shown = (await crm.ask("POST", f"/headwater/destinations/{destination}/preview", body)).data
+            (one,) = shown["subscriptions"]
+            assert one["payload"] == {"email": "c@d.test", "pin": "••••"}
+            assert one["requests"][1]["body"] == {"email": "c@d.test", "pin": "[redacted]"}
+            new = NEW | {"actionId": "upsertPerson", "settings": made["settings"]}
+            assert (await crm.ask("POST", path, new)).status == 422
 
     asyncio.run(scenario())
 

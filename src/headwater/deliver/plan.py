@@ -17,7 +17,7 @@ from headwater.spec.destination import DestinationDefinition
 from headwater.spec.errors import SetupError
 from headwater.spec.filters import compile_filters
 from headwater.spec.settings import DeliverSettings
-from headwater.spec.workspace import Destination
+from headwater.spec.workspace import Destination, Subscription
 from headwater.store.secrets import Secrets
 
 
@@ -58,6 +58,7 @@ def compile_lane(
     broken = ""
     ways: tuple[Way, ...] = ()
     settings: dict[str, Any] = {}
+    opened = destination
     try:
         settings = complete(declared, destination.settings, secrets)
         declared.check(settings)
@@ -65,7 +66,8 @@ def compile_lane(
         if declared.action is not None:
             ways = (whole_way(declared, settings, performer),)
         else:
-            ways = subscribed_ways(destination, declared, settings, performer)
+            opened = open_mappings(destination, declared, secrets)
+            ways = subscribed_ways(opened, declared, settings, performer)
     except SetupError as error:
         broken = str(error)
         ways = (idle_way(),) if declared.action is not None else broken_ways(destination, broken)
@@ -75,7 +77,7 @@ def compile_lane(
         destination,
         declared,
         settings,
-        hidden_forms(declared, settings),
+        (*hidden_forms(declared, settings), *hidden_in_mappings(opened, declared)),
         {way.id: way for way in ways},
         decider(ways, compile_filters(destination.filters) if destination.filters else None),
         horizon,
@@ -93,6 +95,29 @@ def complete(declared: DestinationDefinition, settings: dict[str, Any], secrets:
         elif field.secret:
             found[field.key] = secrets.open_all(value)
     return found
+
+
+def open_mappings(destination: Destination, declared: DestinationDefinition, secrets: Secrets) -> Destination:
+    """The destination with the secrets in its mappings opened. Raises SetupError for one that cannot be."""
+    if not any(field.secret for action in declared.actions for field in action.fields):
+        return destination
+    opened: list[Subscription] = []
+    for one in destination.subscriptions:
+        secret = _secret_keys(declared, one)
+        mapping = {key: secrets.open_all(value) if key in secret else value for key, value in one.mapping.items()}
+        opened.append(msgspec.structs.replace(one, mapping=mapping))
+    return msgspec.structs.replace(destination, subscriptions=tuple(opened))
+
+
+def hidden_in_mappings(destination: Destination, declared: DestinationDefinition) -> tuple[str, ...]:
+    """The secrets in opened mappings, in all forms that must not show."""
+    values = [one.mapping.get(key) for one in destination.subscriptions for key in _secret_keys(declared, one)]
+    return forms(value for value in values if isinstance(value, str))
+
+
+def _secret_keys(declared: DestinationDefinition, subscription: Subscription) -> set[str]:
+    action = declared.find(subscription.action)
+    return {field.key for field in action.fields if field.secret} if action is not None else set()
 
 
 def hidden_forms(declared: DestinationDefinition, settings: dict[str, Any]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from headwater.manage.forms import MASK
 from headwater.spec.outcome import Step
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from headwater.deliver.ways import Way
     from headwater.spec.destination import Action, Exchange, Item, Request, Response
     from headwater.spec.workspace import Subscription
+    from headwater.store.secrets import Secrets
 
 NOT_SHOWN = "It is sent over a connection of its own, and cannot be shown before it is sent."
 
@@ -78,19 +80,27 @@ async def try_way(plan: LanePlan, way: Way, item: Item, exchange: Exchange | Non
     return Tried(requests, Answered(verdict, tried.took, answer.headers, answer.body), reason, detail)
 
 
-def payload_of(action: Action, mapping: dict[str, Any], event: dict[str, Any]) -> tuple[Any, list[str]]:
-    """What a mapping makes of an event, as the action gets it, and what is wrong with that. Raises MappingError."""
+def payload_of(
+    action: Action, mapping: dict[str, Any], event: dict[str, Any], secrets: Secrets
+) -> tuple[Any, list[str]]:
+    """What a mapping makes of an event, as the action gets it but with its secrets masked, and what is wrong with that.
+
+    Raises MappingError.
+    """
     from headwater.spec.mapping import MappingFailed, compile_mapping
     from headwater.spec.payload import compile_fields
 
+    secret = {field.key for field in action.fields if field.secret}
+    opened = {key: secrets.open_all(value) if key in secret else value for key, value in mapping.items()}
     try:
-        return compile_fields(action.fields)(compile_mapping(mapping)(event), False)
+        payload, problems = compile_fields(action.fields)(compile_mapping(opened)(event), False)
     except MappingFailed as error:
         return None, [str(error)]
+    return {key: MASK if key in secret else value for key, value in payload.items()}, problems
 
 
 def secrets_of(action: Action | None, subscription: Subscription) -> list[str]:
-    """The secrets that stand in a mapping."""
+    """The secrets that stand in a mapping as it is; those of a plan's own subscriptions it hides by itself."""
     fields = action.fields if action is not None else ()
     values = (subscription.mapping.get(field.key) for field in fields if field.secret)
     return [value for value in values if isinstance(value, str)]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from headwater.eventlog import Chunk, Record
-from headwater.manage.attempting import Tried, payload_of, secrets_of, try_way
+from headwater.manage.attempting import Tried, payload_of, try_way
 from headwater.manage.desk import Desk
 from headwater.manage.subscribing import why_not
 from headwater.manage.trials import ports
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from headwater.pipeline.plan import Enrichment
     from headwater.spec.destination import Exchange, Item
     from headwater.spec.settings import PipelineSettings
+    from headwater.store.secrets import Secrets
 
 _DECIDED: Final = (
     ("client side", "MESSAGE_SENT_CLIENT_SIDE"),
@@ -124,7 +125,10 @@ async def preview(desk: Desk, workspace: Workspace, destination: Destination, wa
         hidden = await secrets_behind(opened, destination)
         if plan.definition.action is None:
             live = {one.id for one in subscriptions if one.enabled or wanted.only}
-            taken = [await take(plan, one, left, exchange if one.id in live else None, hidden) for one in subscriptions]
+            taken = [
+                await take(plan, one, left, exchange if one.id in live else None, hidden=hidden, secrets=desk.secrets)
+                for one in subscriptions
+            ]
             checks.append(_matching(taken, all=bool(wanted.only)))
         else:
             taken = [] if broken else [await take_whole(plan, left, exchange, checks)]
@@ -188,9 +192,15 @@ async def take_whole(plan: LanePlan, item: Item, exchange: Exchange | None, chec
 
 
 async def take(
-    plan: LanePlan, one: Subscription, item: Item, exchange: Exchange | None, hidden: Sequence[str]
+    plan: LanePlan,
+    one: Subscription,
+    item: Item,
+    exchange: Exchange | None,
+    *,
+    hidden: Sequence[str],
+    secrets: Secrets,
 ) -> Taken:
-    """What a subscription does with an event."""
+    """What a subscription does with an event. `hidden` are secrets beyond those of settings and mapping."""
     event = item.read()
     way, action = plan.ways[one.id], plan.definition.find(one.action)
     matched = way.holds is None or way.holds(event)
@@ -198,15 +208,14 @@ async def take(
         return Taken(one, matched, problems=["The destination no longer has this action."])
     try:
         why = "" if matched else why_not(one.trigger, event)
-        payload, problems = payload_of(action, one.mapping, event)
+        payload, problems = payload_of(action, one.mapping, event, secrets)
     except (FqlError, MappingError) as error:
         return Taken(one, matched, problems=[str(error)])
     if way.broken and not plan.broken:
         problems = [*problems, way.broken]
     if not matched or way.broken:
         return Taken(one, matched, why, payload, problems)
-    secrets = [*hidden, *secrets_of(action, one)]
-    return Taken(one, matched, why, payload, problems, await try_way(plan, way, item, exchange, secrets))
+    return Taken(one, matched, why, payload, problems, await try_way(plan, way, item, exchange, hidden))
 
 
 def publish(

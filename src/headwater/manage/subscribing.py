@@ -16,6 +16,7 @@ from headwater.spec.destination import Action, DestinationDefinition, Field, Pre
 from headwater.spec.fql import FqlError, Holds, Query, compile_trigger, parse, show
 from headwater.spec.fql.tree import All, And, Condition, Or
 from headwater.spec.mapping import DIRECTIVE, INTERNAL, SYNC_MODE, MappingError, compile_mapping
+from headwater.store.secrets import Secrets
 
 MOST: Final = 50
 """Subscriptions of one destination (6.1)."""
@@ -122,6 +123,12 @@ def unmasked(action: Action | None, before: Mapping[str, Any], given: Mapping[st
     """A mapping in which what came back masked is as it was before."""
     secret = secret_keys(action)
     return {key: before.get(key) if key in secret and value == MASK else value for key, value in given.items()}
+
+
+def sealed(action: Action, mapping: Mapping[str, Any], secrets: Secrets) -> dict[str, Any]:
+    """A mapping as it is kept."""
+    secret = secret_keys(action)
+    return {key: secrets.seal_all(value) if key in secret else value for key, value in mapping.items()}
 
 
 def why_not(trigger: str, event: dict[str, Any]) -> str:

@@ -280,7 +280,10 @@ async def _make(desk: Desk, workspace: Workspace, source: Source, side: _Side, g
     if side.plan.definition.action is not None:
         taken = [await take_whole(side.plan, item, None, checks)]
     else:
-        taken = [await take(side.plan, one, item, None, side.hidden) for one in side.destination.subscriptions]
+        taken = [
+            await take(side.plan, one, item, None, hidden=side.hidden, secrets=desk.secrets)
+            for one in side.destination.subscriptions
+        ]
     requests = [request for one in taken if one.tried is not None for request in one.tried.requests]
     return _Made(requests, "" if requests else _why_nothing(taken), *facts)
 

@@ -142,7 +142,7 @@ async def create_destination_subscription(
             name=request.name,
             action=action.slug,
             trigger=request.trigger,
-            mapping=mapping,
+            mapping=subscribing.sealed(action, mapping, desk.secrets),
             enabled=request.enabled,
         )
         return made, [note(desk, "Integration Modified", _KIND, before.id, before.name)]
@@ -197,7 +197,7 @@ async def update_subscription_for_destination(desk: Desk, request: UpdateSubscri
         }
         if not isinstance(given.settings, UnsetType):
             action = action_of(destination, before.action)
-            columns["mapping"] = subscribing.unmasked(action, before.mapping, given.settings)
+            columns["mapping"] = _kept(desk, action, before, given.settings)
         after = kept.update(connection, destination.id, before.id, **columns)
         lines = [note(desk, "Integration Modified", _KIND, destination.id, destination.name)] if after != before else []
         return (destination, after), lines
@@ -283,6 +283,12 @@ def _check(given: SubscriptionInput) -> None:
     except Refused as refused:
         problems = [msgspec.structs.replace(one, field=f"input.{one.field}") for one in refused.problems]
         raise Refused(problems) from None
+
+
+def _kept(desk: Desk, action: Action | None, before: Subscription, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The mapping as it is kept, with what came back masked as it was."""
+    mapping = subscribing.unmasked(action, before.mapping, given)
+    return mapping if action is None else subscribing.sealed(action, mapping, desk.secrets)
 
 
 def _refuse_masks(action: Action, mapping: Mapping[str, Any]) -> None:
