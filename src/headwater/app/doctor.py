@@ -221,6 +221,8 @@ def _places(settings: Settings) -> Finding:
 
 
 def _keys(settings: Settings) -> Finding:
+    from headwater.store.rotation import prepared
+
     folder = Path(settings.data)
     present = [path for path in (folder / "secret.key", folder / KEPT) if path.exists()]
     loose = [path.name for path in present if path.stat().st_mode & 0o077]
@@ -229,6 +231,9 @@ def _keys(settings: Settings) -> Finding:
         return fail("keys", f"{', '.join(loose)} can be read by others", f"chmod 600 {names}")
     if not (folder / "secret.key").exists():
         return ok("keys", "will be made at the first start")
+    if prepared(folder / "secret.key"):
+        found = "a rotation was begun and did not end; every secret opens with the old key or the new one"
+        return warn("keys", found, "Run `headwater secrets rotate`, which goes on where it stopped.")
     return ok("keys", f"{', '.join(path.name for path in present)}: for their owner alone")
 
 

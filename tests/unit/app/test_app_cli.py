@@ -260,6 +260,8 @@ def test_the_key_is_rotated_and_many_machines_are_told_what_to_do_first(run, tmp
     prepared = run("secrets", "rotate", "--data", str(data), "--prepare")
     assert "Copy" in prepared.stdout
     assert (data / "secret.key").read_text().startswith(before)
+    examined = json.loads(run("doctor", "--data", str(data), "--json").stdout)
+    assert "rotation was begun" in next(one["found"] for one in examined if one["check"] == "keys")
     done = run("secrets", "rotate", "--data", str(data), "--wait", "0", "--json")
     assert json.loads(done.stdout)["sealed"] == 0
     assert len((data / "secret.key").read_text().split()) == 1
