@@ -272,7 +272,7 @@ def test_replays_that_are_held_up_make_room_for_others(tmp_path: Path, monkeypat
     async def scenario() -> None:
         async with House(tmp_path).open() as house, Recorder() as tool:
             bench = house.bench
-            await house.happen(60)
+            await house.happen(30)
             stuck, well = bench.connect(url=tool.url("/stuck")), bench.connect(url=tool.url("/well"))
             bench.change(stuck, paused=True)
             async with bench.delivering():
@@ -282,7 +282,7 @@ def test_replays_that_are_held_up_make_room_for_others(tmp_path: Path, monkeypat
                 assert house.replay(first).state == "running"
                 bench.change(stuck, paused=False)
                 await house.over(first)
-            assert sorted(numbers(tool, "/stuck")) == sorted(numbers(tool, "/well")) == list(range(60))
+            assert sorted(numbers(tool, "/stuck")) == sorted(numbers(tool, "/well")) == list(range(30))
 
     asyncio.run(scenario())
 

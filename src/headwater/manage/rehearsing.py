@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from headwater.eventlog.streams import PROCESSED
-from headwater.manage.attempting import secrets_of, try_way
+from headwater.manage.attempting import try_way
 from headwater.manage.desk import Desk
 from headwater.manage.previewing import secrets_behind
 from headwater.manage.trials import ports
@@ -135,19 +135,17 @@ async def _samples(desk: Desk, destination: Destination, taken: Sequence[Taken])
         plan = plan_of(desk, destination, opened.perform)
         assert plan is not None, "what is taken has a plan"
         hidden = await secrets_behind(opened, destination)
-        return [await _sample(plan, destination, one, hidden) for one in taken]
+        return [await _sample(plan, one, hidden) for one in taken]
 
 
-async def _sample(plan: LanePlan, destination: Destination, taken: Taken, hidden: Sequence[str]) -> Sample:
+async def _sample(plan: LanePlan, taken: Taken, hidden: Sequence[str]) -> Sample:
     """What the way would ask for if every answer were an empty 200."""
     way = plan.ways[taken.way_id]
     if plan.broken or way.broken:
         return Sample(taken.item.message_id, way.id, None, plan.broken or way.broken)
-    subscription = next((one for one in destination.subscriptions if one.id == way.id), None)
-    own = [] if subscription is None else secrets_of(plan.definition.find(subscription.action), subscription)
     try:
         async with asyncio.timeout(_SAMPLE_SECONDS):
-            tried = await try_way(plan, way, taken.item, None, [*hidden, *own])
+            tried = await try_way(plan, way, taken.item, None, hidden)
     except TimeoutError:
         return Sample(taken.item.message_id, way.id, None, "It took too long to find out.")
     return Sample(taken.item.message_id, way.id, tried, tried.detail or tried.reason)
