@@ -214,6 +214,16 @@ def test_a_status_decides_the_fate(house: Running, status: int, kind: str, batch
     assert (ended[0].kind, ended[0].status) == (kind, status)
 
 
+def test_a_tool_that_repeats_a_secret_does_not_show_it(house: Running) -> None:
+    made = webhook(TRACK, settings={"sharedSecret": "very-s3cret"})
+    (ended,) = house.deliver(made, Tool(Response(400, {}, b"no good: very-s3cret"))).items
+    assert "no good: ••••" in ended.message
+    args = {"dest": "actions-klaviyo", "settings": {"api_key": "very-s3cret"}, "audienceName": "Loyal"}
+    with pytest.raises(Refused, match="••••") as refused:
+        ask(house, "createAudience", Tool(answer(400, {"errors": [{"detail": "very-s3cret"}]})), **args)
+    assert "very" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("reason", "kind", "code"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headwater.catalogue import frames
+from headwater.catalogue.secrets import masked
 from headwater.spec.errors import SetupError, Unavailable
 
 _SHOWN_CHARS = 500
@@ -28,9 +29,9 @@ def said(judged: frames.Judged) -> str:
     return ": ".join(parts)[:_SHOWN_CHARS]
 
 
-def refusal(judged: frames.Judged) -> Refused | Unavailable:
-    """A failed question as the exception to raise."""
-    text = said(judged) or "The destination refused."
+def refusal(judged: frames.Judged, private: tuple[str, ...] = ()) -> Refused | Unavailable:
+    """A failed question as the exception to raise; `private` are secrets that must not show."""
+    text = masked(said(judged), private) or "The destination refused."
     if judged.cls == "retry":
         return Unavailable(text, retry_after=judged.retry_after or 1.0)
     return Refused(text, kind=judged.cls, status=judged.status, code=judged.code)

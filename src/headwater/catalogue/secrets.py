@@ -7,6 +7,8 @@ from typing import Any
 from headwater.catalogue.calls import Tokens
 from headwater.catalogue.definitions import definition, names
 
+_SHORT_CHARS = 6
+_MASK = "••••"
 _NO_SECRETS = frozenset({"clientId"})
 
 
@@ -16,3 +18,11 @@ def secrets(slug: str, settings: dict[str, Any], tokens: Tokens) -> tuple[str, .
     held = [settings.get(field.key) for field in fields if field.secret]
     held += [value for name, value in tokens.items() if name not in _NO_SECRETS]
     return tuple(value for value in held if isinstance(value, str) and value)
+
+
+def masked(text: str, private: tuple[str, ...]) -> str:
+    """What a tool said, without the secrets that it repeats; those of a few characters stand in any text by chance."""
+    for secret in private:
+        if len(secret) >= _SHORT_CHARS:
+            text = text.replace(secret, _MASK)
+    return text

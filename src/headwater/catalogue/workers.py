@@ -16,7 +16,7 @@ from headwater.catalogue.asking import Refused, refusal, said
 from headwater.catalogue.calls import Answer, Call, Ended, HoldTokens, SaveTokens, Tokens, all_alike
 from headwater.catalogue.definitions import direct
 from headwater.catalogue.lane import Lane
-from headwater.catalogue.secrets import secrets
+from headwater.catalogue.secrets import masked, secrets
 from headwater.catalogue.suspects import Suspects
 from headwater.catalogue.worker import Pace, Running, Worker, WorkerEnded
 from headwater.spec.destination import Exchange
@@ -139,7 +139,7 @@ class Workers:
             raise Refused(running.refused.detail, code=running.refused.reason)
         if running.silence is not None:
             raise Unavailable(running.silence.detail)
-        raise refusal(result.error)
+        raise refusal(result.error, private)
 
     def _forbidden(self, slug: str) -> str:
         return "" if self._settings.direct or not direct(slug) else f"{slug} {_OFF}"
@@ -257,4 +257,5 @@ def _ended(judged: frames.Judged, running: Running) -> Ended:
     if running.refused is not None:
         return Ended("permanent", code=running.refused.reason, message=running.refused.detail)
     kind = judged.cls if judged.cls in ("retry", "auth") else "permanent"
-    return Ended(kind, judged.status, judged.code, said(judged), judged.retry_after)
+    message = masked(said(judged), running.secrets)
+    return Ended(kind, judged.status, judged.code, message, judged.retry_after)
