@@ -213,6 +213,23 @@ def test_new_tokens_are_not_lost_when_the_store_is_away_while_they_come(tmp_path
     asyncio.run(scenario())
 
 
+def test_tokens_that_came_are_kept_although_whoever_asked_is_gone(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with office(tmp_path) as house:
+            house.grant()
+            store = FlakyStore(house.bench.store.url)
+            tokens = Tokens(store, house.bench.secrets, house.transport.exchange)
+            async with tokens.locked(house.destination_id):
+                store.away = 5
+                saving = asyncio.create_task(tokens.save(house.destination_id, {"access_token": "new"}))
+                await asyncio.sleep(0)
+                saving.cancel()
+            assert house.bench.secrets.open(house.standing().tokens["access_token"]) == "new"
+            store.close()
+
+    asyncio.run(scenario())
+
+
 def test_an_app_that_asks_for_itself_needs_no_grant_and_tokens_are_fresh_before_they_end(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with office(tmp_path) as house:

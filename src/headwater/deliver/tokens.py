@@ -78,6 +78,7 @@ class Tokens:
         self._known: dict[str, _Held] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._since: dict[str, int] = {}
+        self._saving: dict[str, asyncio.Future[None]] = {}
 
     async def current(self, destination: Destination) -> OpenTokens:
         """The tokens as they stand, read when the destination has been authorised anew; empty when there are none.
@@ -111,16 +112,23 @@ class Tokens:
                 self._since[destination_id] = held.version
                 yield held.tokens
             finally:
-                self._since.pop(destination_id, None)
                 with suppress(Unavailable):  # then the claim ends by itself
+                    if (saving := self._saving.pop(destination_id, None)) is not None:
+                        await saving
                     await self._store.write(partial(self._release, destination_id=destination_id))
+                self._since.pop(destination_id, None)
 
     async def save(self, destination_id: str, new: OpenTokens, *, expires_at: int = 0) -> None:
         """Keep what a refresh got: `access_token`, and `refresh_token` if it changed. Within `locked`, nothing is
         kept when somebody authorised the destination anew meanwhile.
 
-        A store that is away is waited for as long as the turn lasts, since the vendor has forgotten the old tokens.
+        The vendor has forgotten the old tokens, so a store that is away is waited for as long as the turn lasts, and
+        they are kept although nobody awaits it any more.
         """
+        saving = self._saving[destination_id] = asyncio.ensure_future(self._keep(destination_id, new, expires_at))
+        await asyncio.shield(saving)
+
+    async def _keep(self, destination_id: str, new: OpenTokens, expires_at: int) -> None:
         held = self._known.get(destination_id) or await self._read(destination_id)
         names = ("access_token", "refresh_token")
         tokens = {name: text for name in names if (text := new.get(name) or held.tokens.get(name))}
