@@ -7,7 +7,7 @@ from headwater.console.parts.destinations.credentials import credentials
 from headwater.console.parts.destinations.delivery import Delivery
 from headwater.console.parts.destinations.failures import Failures
 from headwater.console.parts.destinations.head import destination_head
-from headwater.console.parts.destinations.settings import destination_settings
+from headwater.console.parts.destinations.settings import destination_settings, removal
 from headwater.console.parts.destinations.trying import DeliveryTest
 from headwater.console.parts.mappings.list import names_of_mappings
 from headwater.console.parts.pieces import notice
@@ -40,3 +40,4 @@ async def destination_settings_page(person: Person, destination_id: str) -> None
     one = await destination_head(person, destination_id, "/settings")
     destination_settings(person, one)
     await credentials(person, one)
+    removal(person, one)

@@ -101,7 +101,7 @@ class _Authorization:
         with ui.expansion("The app that asks for access", value=not app.configured).props("dense").classes("grow"):
             about = "Register an app at the tool, with this address to come back to, and enter what it gives you."
             html(f'<p class="soft">{safe(about)}</p>{copyable(app.callback_url)}')
-            with ui.element("div").classes("form settings"):
+            with ui.element("div").classes("form settings wider"):
                 name = ui.input("Client id *", value=app.client_id).props("outlined dense autocomplete=off")
                 secret = ui.input("Client secret", password=True).props("outlined dense autocomplete=new-password")
                 if app.client_secret:

@@ -20,14 +20,12 @@ from headwater.spec.errors import SenderError
 
 
 def destination_settings(person: Person, one: DestinationShape) -> None:
-    """The form, and below it how to remove the destination."""
+    """The form."""
     if one.metadata.status == "UNAVAILABLE":
         notice("This destination is no longer in the catalogue; its settings cannot be changed.", tone="warning")
     place = ui.element("div").classes("card")
     with place:
         _form(person, one, place)
-    if person.may("destinations:write"):
-        _removal(person, one)
 
 
 def _form(person: Person, one: DestinationShape, place: ui.element) -> None:
@@ -58,7 +56,11 @@ def _form(person: Person, one: DestinationShape, place: ui.element) -> None:
     ui.button("Save", on_click=attempt(save)).set_enabled(person.may("destinations:write"))
 
 
-def _removal(person: Person, one: DestinationShape) -> None:
+def removal(person: Person, one: DestinationShape) -> None:
+    """How to remove the destination, for those who may."""
+    if not person.may("destinations:write"):
+        return
+
     async def remove() -> None:
         await person.ask(delete_destination, OneDestination(destination_id=one.id))
         ui.navigate.to("/destinations")

@@ -51,7 +51,7 @@ class FieldsForm:
 
 def _line(field: ActionField, value: Any, told: Callable[[], None]) -> _Line | _Group:
     """An object whose keys are known is shown key by key, as long as its value is one."""
-    if field.type == "object" and field.properties and not field.multiple and _is_plain(value):
+    if field.type.lower() == "object" and field.properties and not field.multiple and _is_plain(value):
         return _Group(field, cast("dict[str, Any]", value or {}), told)
     return _Line(field, value, told)
 
@@ -71,7 +71,7 @@ class _Line:
         if kind == "nothing" and field.required:
             kind = "field"
         choices = {str(one.value): one.label or str(one.value) for one in field.choices or []}
-        if field.type == "boolean":
+        if field.type.lower() == "boolean":
             choices = {"true": "Yes", "false": "No"}
         self._choices = choices if kind != "text" or not text or text in choices else {**choices, text: text}
         self._told = told
@@ -92,7 +92,7 @@ class _Line:
         """The value. Raises ValueError, and says beside the field what is wrong."""
         text = "" if self._input is None else str(self._input.value or "")
         try:
-            value = given(str(self._kind.value), text, self._field.type)
+            value = given(str(self._kind.value), text, self._field.type.lower())
         except ValueError as error:
             self.refuse(str(error))
             raise
@@ -155,6 +155,6 @@ class _Group:
 
 def _label(field: ActionField) -> str:
     needed = ' <span class="needed" title="Needed">*</span>' if field.required else ""
-    kind = f"{safe(field.type)}{' (a list)' if field.multiple else ''}"
+    kind = f"{safe(field.type.lower())}{' (a list)' if field.multiple else ''}"
     about = f'<code>{safe(field.field_key)}</code> <span class="soft">{kind}</span>'
     return f'<p class="field-name"><b>{safe(field.label)}</b>{needed} {about}</p>'
