@@ -47,7 +47,8 @@ itself is always there. An attempt whose delivery is parked stands in the row's 
     performing.py who performs what is no generator of requests
     attempt.py    drives an action's generator; dry runs
     tokens.py     the open tokens of destinations with OAuth, refreshed by one at a time (oauth.py)
-    transport.py  the only way out, with the guard at it (addresses.py)
+    transport.py  the only way out by HTTP, with the guard at it (addresses.py)
+    writers.py    the connections of destinations that do not speak HTTP
     classify.py   what an answer means
     backoff.py, breaker.py, pace.py   when to try (again)
     redact.py     samples without secrets

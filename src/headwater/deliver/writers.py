@@ -1,9 +1,10 @@
 """Open writers: the connections of destinations that do not speak HTTP, kept between writings.
 
 A writer is opened by the first writing that needs it, shared by those that come while it is open, closed when it was
-idle for a while, and closed and opened anew after a writing that it left without an answer. One opening is under way at
-a time; all who wait for it share what becomes of it. Every writing ends by its deadline, so a server that says nothing
-holds up nobody. Writers connect only where the guard lets them: the same addresses that the transport permits.
+idle for a while, and closed and opened anew after a writing that it left without an answer; what finds an old
+connection gone is written once more on a new one at once. One opening is under way at a time; all who wait for it share
+what becomes of it. Every writing ends by its deadline, so a server that says nothing holds up nobody. Writers connect
+only where the guard lets them: the same addresses that the transport permits.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _log = logging.getLogger(__name__)
 _REFUSED = "The address is private; an operator can allow it with the setting deliver.allowed_addresses."
 _BREAKING = frozenset({"UNREACHABLE", "TIMEOUT", "UNAUTHORIZED", "INTERNAL"})
 _LAST_SECONDS = 5.0
+_AT_ONCE_SECONDS = 1.0
 
 
 def address_guard(allowed_addresses: Sequence[str] = ()) -> Guard:
@@ -103,8 +105,8 @@ class Writers:
 
     async def _write(self, kept: _Kept, items: Sequence[Item]) -> Verdict:
         try:
-            async with asyncio.timeout(self._deadline), kept.borrowed() as writer:
-                return _judged(await writer.write(items), len(items))
+            async with asyncio.timeout(self._deadline):
+                return _judged(await self._answer(kept, items), len(items))
         except TimeoutError:
             return classify_silence(NoAnswer("TIMEOUT", f"No whole answer within {self._deadline:g} seconds."))
         except NoAnswer as error:
@@ -116,6 +118,18 @@ class Writers:
         except Exception as error:
             _log.exception("A writer of a destination failed")
             return classify_silence(NoAnswer("INTERNAL", f"The destination's writer failed: {type(error).__name__}."))
+
+    async def _answer(self, kept: _Kept, items: Sequence[Item]) -> Result:
+        """Write. A connection that was used before may be gone without having said so: then once more on a new one."""
+        used, started = kept.used, time.monotonic()
+        try:
+            async with kept.borrowed() as writer:
+                return await writer.write(items)
+        except NoAnswer as error:
+            if not used or error.reason != "UNREACHABLE" or time.monotonic() - started > _AT_ONCE_SECONDS:
+                raise
+        async with kept.borrowed() as writer:
+            return await writer.write(items)
 
     async def start(self, action: Action, settings: dict[str, Any]) -> Writer:
         """Open a writer. Raises NoAnswer."""
@@ -157,7 +171,7 @@ class _Use:
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.users = 0
-        self.doomed = False
+        self.doomed = self.used = False
         self.used_at = time.monotonic()
 
 
@@ -186,6 +200,7 @@ class _Kept:
             raise
         finally:
             use.users -= 1
+            use.used = True
             use.used_at = time.monotonic()
             if use.doomed:
                 self._drop(use)
@@ -196,6 +211,11 @@ class _Kept:
     def open(self) -> bool:
         """Is there a writer to use?"""
         return self._use is not None
+
+    @property
+    def used(self) -> bool:
+        """Is it open, and was it written with?"""
+        return self._use is not None and self._use.used
 
     def forget(self) -> None:
         """Close the writer as soon as nobody uses it, and do not open one."""

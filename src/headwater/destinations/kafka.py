@@ -9,7 +9,7 @@ from headwater.spec.destination import Action, Batch, DestinationDefinition, Fie
 from headwater.spec.errors import SetupError
 from headwater.spec.event import EVENT_TYPES
 from headwater.spec.places import check_template
-from headwater.writers.kafka import COMPRESSIONS, connect, mechanism, servers
+from headwater.writers.kafka import COMPRESSIONS, THREADS, connect, mechanism, servers
 
 _NAME: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,120}")
 _MECHANISMS: Final = ("none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -96,6 +96,6 @@ definition = DestinationDefinition(
     check=check,
     batch=batch,
     previous_names=("Apache Kafka",),
-    concurrency=4,
+    concurrency=THREADS,
     credentials=True,
 )

@@ -12,7 +12,9 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -23,6 +25,8 @@ from headwater.spec.places import namer
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Producer
 
+T = TypeVar("T")
+THREADS: Final = 4
 COMPRESSIONS: Final = ("zstd", "lz4", "gzip", "snappy", "none")
 _SERVER: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
 _OPEN_SECONDS: Final = 10.0
@@ -57,7 +61,7 @@ class _Who(msgspec.Struct, frozen=True):
 
 
 class Producing:
-    """An open producer. What it does with the network happens in threads of its own."""
+    """An open producer."""
 
     def __init__(
         self, producer: Producer, name: Callable[[str, str], str], complaints: deque[KafkaError], guard: Guard
@@ -66,12 +70,13 @@ class Producing:
         self._name = name
         self._complaints = complaints
         self._guard = guard
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="kafka")
         self._looked_at = 0.0
 
     async def look(self) -> None:
         """See that there is a cluster, and that its brokers are where they may be."""
         self._looked_at = time.monotonic()
-        brokers = await asyncio.to_thread(self._brokers)
+        brokers = await self._aside(self._brokers)
         for host, port in brokers:
             await self._guard(host, port)
 
@@ -79,7 +84,7 @@ class Producing:
         """Produce the items, and wait for what became of each."""
         if time.monotonic() - self._looked_at > _LOOK_AGAIN_SECONDS:
             await self.look()
-        errors = await asyncio.to_thread(self._send, items)
+        errors = await self._aside(partial(self._send, items))
         failed = {index: why for index, error in enumerate(errors) if (why := _judged(error)) is not None}
         if len(failed) < len(items):
             self._complaints.clear()
@@ -89,7 +94,12 @@ class Producing:
 
     async def close(self) -> None:
         """Give up what is not sent, and close the connections."""
-        await asyncio.to_thread(self._end)
+        await self._aside(self._end)
+        self._threads.shutdown(wait=False)
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        """Do what blocks in a thread of this producer's own, so that one that waits holds up nobody else's."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _brokers(self) -> list[tuple[str, int]]:
         """What the cluster says of its brokers. It is asked until it answers, refuses the login, or time is over."""

@@ -75,13 +75,32 @@ def test_those_with_other_settings_have_a_writer_of_their_own() -> None:
     assert (pen.opened, pen.closed) == (2, 2)
 
 
-def test_a_writer_is_opened_anew_after_a_writing_without_an_answer() -> None:
-    async def first_breaks(number: int) -> Result:
-        if number == 1:
+def breaks(*numbers: int) -> Callable[[int], Awaitable[Result]]:
+    """The writings of these numbers find the connection gone."""
+
+    async def write(number: int) -> Result:
+        if number in numbers:
             raise NoAnswer("UNREACHABLE", "The line is cut.")
         return None
 
-    pen = Pen(first_breaks)
+    return write
+
+
+def test_what_finds_an_old_connection_gone_is_written_on_a_new_one() -> None:
+    pen = Pen(breaks(2))
+    verdicts = asyncio.run(attempts(pen, 3))
+    assert {verdict.step for verdict in verdicts} == {Step.DELIVERED}
+    assert (pen.opened, pen.written, pen.closed) == (2, 4, 2)
+
+
+def test_where_the_new_connection_breaks_too_the_events_wait() -> None:
+    pen = Pen(breaks(2, 3))
+    assert [verdict.reason for verdict in asyncio.run(attempts(pen, 3))] == ["", "UNREACHABLE", ""]
+    assert (pen.opened, pen.written, pen.closed) == (3, 4, 3)
+
+
+def test_a_writer_is_opened_anew_after_a_writing_without_an_answer() -> None:
+    pen = Pen(breaks(1))
     first, second = asyncio.run(attempts(pen, 2))
     assert (first.step, first.reason, first.ill) == (Step.PENDING, "UNREACHABLE", True)
     assert second.step is Step.DELIVERED
