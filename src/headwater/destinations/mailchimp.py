@@ -121,7 +121,8 @@ def batch(settings: dict[str, Any], mapping: dict[str, Any]) -> Batch:
     """Up to 500 contacts of one audience, if the subscription names one status for all and does not forbid batches."""
     if mapping.get("enable_batching") is False or mapping.get("status") not in _STATUSES:
         return Batch()
-    return Batch(items=MOST, body_bytes=2_000_000, wait=5.0, keys=("audience_id",))
+    several = isinstance(mapping.get("audience_id"), dict)
+    return Batch(items=MOST, body_bytes=2_000_000, wait=5.0, keys=("audience_id",) if several else ())
 
 
 def _upsert_one(settings: dict[str, Any], payload: dict[str, Any]) -> Steps:
