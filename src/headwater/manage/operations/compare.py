@@ -5,6 +5,7 @@ So a move from one tool or mapping to another can be looked at before it is made
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -174,6 +175,7 @@ async def compare_destinations(desk: Desk, request: CompareDestinations) -> Comp
                 break
             one, other = [await _make(desk, workspace, source, side, each) for side in sides]
             compared.append(_compared(one, other, request.ignore))
+            await asyncio.sleep(0)
     counts = Counter(one.result for one in compared)
     return CompareDestinationsAnswer(events=len(compared), counts=dict(counts), compared=compared)
 
