@@ -409,6 +409,33 @@ def test_brokers_are_checked_that_a_cluster_names_itself(cluster: Cluster) -> No
     assert cluster.stored("events", 1, seconds=0.3) == []
 
 
+def test_brokers_are_checked_again_and_a_cluster_that_moved_is_let_go(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[str] = []
+
+    async def guard(host: str, port: int) -> str:
+        if moved:
+            raise NoAnswer("PRIVATE_ADDRESS", "The broker is at a private address.")
+        return host
+
+    async def scenario() -> None:
+        declared = definition("kafka")
+        settings = {"servers": cluster.servers, "topic": "events", "tls": False}
+        assert declared.action is not None
+        async with Writers(guard) as writers, Transport() as transport:
+            run = writers.writing(declared, declared.action, settings)
+            assert (await run(events(1), transport.exchange)).verdict.step is Step.DELIVERED
+            monkeypatch.setattr(kafka_writer, "_LOOK_AGAIN_SECONDS", -1.0)
+            moved.append("away")
+            for _ in range(2):
+                assert (await run(events(1), transport.exchange)).verdict.reason == "PRIVATE_ADDRESS"
+            assert writers.open == 0
+
+    asyncio.run(scenario())
+    assert len(cluster.stored("events", 2, seconds=0.3)) <= 1
+
+
 # Files
 
 

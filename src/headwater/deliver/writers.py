@@ -32,7 +32,6 @@ from headwater.spec.outcome import Step
 
 _log = logging.getLogger(__name__)
 _REFUSED = "The address is private; an operator can allow it with the setting deliver.allowed_addresses."
-_BREAKING = frozenset({"UNREACHABLE", "TIMEOUT", "UNAUTHORIZED", "INTERNAL"})
 _LAST_SECONDS = 5.0
 _AT_ONCE_SECONDS = 1.0
 
@@ -193,7 +192,7 @@ class _Kept:
         try:
             yield use.writer
         except NoAnswer as error:
-            use.doomed = use.doomed or error.reason in _BREAKING
+            use.doomed = use.doomed or error.reason != "MESSAGE_REJECTED"
             raise
         except BaseException:
             use.doomed = True

@@ -70,15 +70,15 @@ class Producing:
         self._name = name
         self._complaints = complaints
         self._guard = guard
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="kafka")
+        self._threads = ThreadPoolExecutor(THREADS + 1, thread_name_prefix="kafka")
         self._looked_at = 0.0
 
     async def look(self) -> None:
         """See that there is a cluster, and that its brokers are where they may be."""
-        self._looked_at = time.monotonic()
         brokers = await self._aside(self._brokers)
         for host, port in brokers:
             await self._guard(host, port)
+        self._looked_at = time.monotonic()
 
     async def write(self, items: Sequence[Item]) -> Result:
         """Produce the items, and wait for what became of each."""
