@@ -258,7 +258,7 @@ def test_a_step_of_a_replay_moves_only_from_where_it_was_read(store: Store) -> N
     sent = [msgspec.structs.replace(row(number), id=f"r{number}", **here) for number in range(3)]
     kept = [
         Count("s1", "d1", START // MINUTE, step, reason, 2)
-        for step, reason in ((Step.MATCHED, ""), (Step.FILTERED_AT_DESTINATION, "FILTERED_BY_RULES"))
+        for step, reason in ((Step.MATCHED, "REPLAY"), (Step.FILTERED_AT_DESTINATION, "FILTERED_BY_RULES"))
     ]
     step = replays.Stride(before={}, place={"0": 5}, read=5, rows=sent, kept=kept, at=START)
     advance = partial(replays.advance, replay_id=made.id, stride=step)
@@ -268,7 +268,7 @@ def test_a_step_of_a_replay_moves_only_from_where_it_was_read(store: Store) -> N
     found = store.run(partial(replays.find, replay_id=made.id))
     assert (found.read, found.sent, found.filtered, found.place) == (5, 3, 2, {"0": 5})
     assert cells(store) == {
-        ("matched", ""): 5,
+        ("matched", "REPLAY"): 5,
         ("pending", "REPLAY"): 3,
         ("filtered_at_destination", "FILTERED_BY_RULES"): 2,
     }

@@ -160,9 +160,9 @@ def test_a_replay_follows_todays_rules_and_reaches_what_is_switched_off(tmp_path
             assert sample["requests"][0]["body"]["integrations"] == {"All": False, "Webhook": True}
 
             books = await bench.books()
-            assert books[plain] == {("matched", ""): every, ("delivered", ""): every}
+            assert books[plain] == {("matched", "REPLAY"): every, ("delivered", ""): every}
             assert books[off] == {
-                ("matched", ""): every,
+                ("matched", "REPLAY"): every,
                 ("delivered", ""): left,
                 ("filtered_at_destination", "FILTERED_BY_RULES"): every - left,
             }
@@ -192,7 +192,7 @@ def test_a_replay_that_is_killed_again_and_again_neither_loses_nor_repeats_anyth
             assert (done["replay"]["read"], done["replay"]["sent"]) == (300, 300)
             assert Counter(row.message_id for row in bench.rows()) == Counter(f"m{n}" for n in range(300))
             assert set(numbers(tool, "/hook")) == set(range(300))
-            assert (await bench.books())[hook] == {("matched", ""): 300, ("delivered", ""): 300}
+            assert (await bench.books())[hook] == {("matched", "REPLAY"): 300, ("delivered", ""): 300}
             assert all(events > 0 for events in (await bench.cells()).values())
 
     asyncio.run(scenario())
@@ -255,7 +255,7 @@ def test_a_replay_is_paused_resumed_and_cancelled(tmp_path: Path, monkeypatch: p
             cut = done["replay"]["sent"] - stood
             assert outcomes == {("delivered", ""): stood, ("failed", "REPLAY_CANCELLED"): cut}
             assert (await bench.books())[hook] == {
-                ("matched", ""): stood + cut,
+                ("matched", "REPLAY"): stood + cut,
                 ("delivered", ""): stood,
                 ("failed_delivery", "REPLAY_CANCELLED"): cut,
             }
@@ -341,7 +341,7 @@ def test_what_failed_of_a_replay_is_redriven_in_pages_as_often_as_asked(
             tool.script("/hook", Answer(200))
             async with bench.delivering():
                 await bench.until(lambda: bench.states() == {"delivered": 30})
-            assert (await bench.books())[hook] == {("matched", ""): 30, ("delivered", ""): 30}
+            assert (await bench.books())[hook] == {("matched", "REPLAY"): 30, ("delivered", ""): 30}
 
     asyncio.run(scenario())
 

@@ -139,11 +139,11 @@ def row(taken: Taken, *, replay_id: str, source_id: str, partition: int, at: int
 def counts(found: Sorted, source_id: str, at: int) -> list[Count]:
     """What is not sent, for the books: it matched, and was filtered."""
     minute = at // 60_000
-    return [
-        Count(source_id, destination_id, minute, step, reason if step == Step.FILTERED_AT_DESTINATION else "", events)
-        for (destination_id, reason), events in found.kept.items()
-        for step in (Step.MATCHED, Step.FILTERED_AT_DESTINATION)
-    ]
+    made: list[Count] = []
+    for (destination_id, reason), events in found.kept.items():
+        for step, why in ((Step.MATCHED, _REASON), (Step.FILTERED_AT_DESTINATION, reason)):
+            made.append(Count(source_id, destination_id, minute, step, why, events))
+    return made
 
 
 def stride(per_second: int, receivers: Sequence[Receiver], most: int) -> int:

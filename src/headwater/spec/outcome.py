@@ -68,6 +68,7 @@ REASONS: dict[Step, dict[str, str]] = {
         "dropped_by_function": "A source function or insert function dropped the event.",
         "suppressed": "The user is suppressed.",
     },
+    Step.MATCHED: {"REPLAY": "A replay sent the event again; without this reason it came from its source."},
     Step.FILTERED_AT_DESTINATION: {
         "FILTERED_BY_INTEGRATIONS_OBJECT": "The event's integrations object excludes this destination.",
         "FILTERED_BY_END_USER_CONSENT": "The user refused a consent category of this destination.",
@@ -101,7 +102,9 @@ REASONS: dict[Step, dict[str, str]] = {
         "REPLAY": "A replay sent the event again; it waits its turn.",
     },
 }
-"""The closed list: for each step that is not success, its reasons and what each means. Docs are generated from it."""
+"""The closed list: for each step that is not success, its reasons and what each means; a replay is marked where it
+matched. Docs are generated from it.
+"""
 
 
 class Count(msgspec.Struct, array_like=True, frozen=True):

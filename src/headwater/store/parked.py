@@ -145,7 +145,7 @@ def replay(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
         found = connection.execute(insert.returning(parked.c.id), [msgspec.structs.asdict(each) for each in page])
         new.update(found.scalars())
     fresh = [each for each in deliveries if each.id in new]
-    matched = [_count(each, Step.MATCHED, "", each.parked_at, 1) for each in fresh]
+    matched = [_count(each, Step.MATCHED, each.parked_reason, each.parked_at, 1) for each in fresh]
     ledger.add(connection, matched + [_count(each, Step.PENDING, each.reason, each.counted_at, 1) for each in fresh])
     return len(new)
 

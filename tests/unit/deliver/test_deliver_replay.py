@@ -64,7 +64,7 @@ def test_an_event_takes_as_many_ways_as_subscriptions_match_it_today() -> None:
 def test_what_is_kept_back_balances_in_the_books() -> None:
     found = sort_out([item(1), item(2)], [Receiver("d3", None)])
     assert [(each.step, each.reason, each.events, each.minute) for each in counts(found, "s1", 120_000)] == [
-        (Step.MATCHED, "", 2, 2),
+        (Step.MATCHED, "REPLAY", 2, 2),
         (Step.FILTERED_AT_DESTINATION, "UNKNOWN_INTEGRATION", 2, 2),
     ]
 

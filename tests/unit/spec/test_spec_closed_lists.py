@@ -21,8 +21,10 @@ def test_every_reason_has_a_sentence() -> None:
             assert sentence.endswith("."), f"{reason} has no sentence"
 
 
-AT_TWO_STEPS = {"UNKNOWN_INTEGRATION"}
-"""Reasons that may end an event early or late: before its first attempt, or after it was parked."""
+AT_TWO_STEPS = {"UNKNOWN_INTEGRATION", "REPLAY"}
+"""Reasons that may end an event early or late: before its first attempt, or after it was parked; and what marks a
+replayed one where it comes and while it waits.
+"""
 
 
 def test_no_reason_means_two_things() -> None:
@@ -31,7 +33,8 @@ def test_no_reason_means_two_things() -> None:
 
 
 def test_steps_that_succeed_have_no_reasons() -> None:
-    assert set(Step) - set(REASONS) == {Step.RECEIVED, Step.PROCESSED, Step.MATCHED, Step.DELIVERED}
+    assert set(Step) - set(REASONS) == {Step.RECEIVED, Step.PROCESSED, Step.DELIVERED}
+    assert set(REASONS[Step.MATCHED]) == {"REPLAY"}
 
 
 def test_reasons_of_the_source_are_small_and_those_of_a_destination_are_capital() -> None:
