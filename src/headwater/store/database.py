@@ -57,11 +57,14 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         return cls(f"sqlite:///{folder / 'store.sqlite'}")
 
-    def migrate(self) -> None:
-        """Bring the tables to this version; several processes may ask at once."""
+    def migrate(self, *, step_by_step: bool = False) -> None:
+        """Bring the tables to this version; several processes may ask at once.
+
+        `step_by_step` takes an empty database through the whole history instead of making the tables as they are now.
+        """
         from headwater.store.migrations import upgrade
 
-        upgrade(self._engine)
+        upgrade(self._engine, step_by_step=step_by_step)
 
     def run(self, change: Callable[[Connection], T], *, write: bool = True, awaited: bool = False) -> T:
         """Run a function in one transaction, again if it lost a race. Blocks; `read` and `write` do not.

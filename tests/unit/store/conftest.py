@@ -39,6 +39,13 @@ def empty_store(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Sto
     store.close()
 
 
+@pytest.fixture(params=["at once", "step by step"])
+def migrated(request: pytest.FixtureRequest, empty_store: Store) -> Store:
+    """A store with its tables, made in both ways on each engine."""
+    empty_store.migrate(step_by_step=request.param == "step by step")
+    return empty_store
+
+
 @pytest.fixture
 def store(empty_store: Store) -> Store:
     """A store with its tables, once on each engine."""

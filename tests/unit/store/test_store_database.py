@@ -22,14 +22,14 @@ from headwater.store import Store, ledger
 from headwater.store.schema import cursors, metadata
 
 
-def test_the_migrations_make_the_tables_of_the_schema(store: Store) -> None:
+def test_the_migrations_make_the_tables_of_the_schema(migrated: Store) -> None:
     def differences(connection: Connection) -> list[object]:
         return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
 
-    assert store.run(differences) == []
+    assert migrated.run(differences) == []
 
 
-def test_the_tables_have_the_keys_and_conditions_of_the_schema(store: Store) -> None:
+def test_the_tables_have_the_keys_and_conditions_of_the_schema(migrated: Store) -> None:
     def look(connection: Connection) -> None:
         found = sa.inspect(connection)
         for table in metadata.sorted_tables:
@@ -39,7 +39,21 @@ def test_the_tables_have_the_keys_and_conditions_of_the_schema(store: Store) -> 
             links = {key["constrained_columns"][0]: key["referred_table"] for key in found.get_foreign_keys(table.name)}
             assert links == {key.parent.name: key.column.table.name for key in table.foreign_keys}
 
-    store.run(look)
+    migrated.run(look)
+
+
+def test_tables_are_laid_out_alike_in_whichever_way_they_are_made(tmp_path: Path) -> None:
+    def layout(connection: Connection) -> dict[str, bool]:
+        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+        return {name: "WITHOUT ROWID" in sql.upper() for name, sql in rows}
+
+    stores = [Store.in_folder(tmp_path / name) for name in ("one", "other")]
+    stores[0].migrate()
+    stores[1].migrate(step_by_step=True)
+    found = [store.run(layout) for store in stores]
+    assert found[0] == found[1]
+    for store in stores:
+        store.close()
 
 
 def test_migrating_again_changes_nothing(store: Store) -> None:

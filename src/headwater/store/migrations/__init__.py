@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from headwater.store.schema import metadata
+
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
 _FOLDER = Path(__file__).parent
 
 
-def upgrade(engine: Engine) -> None:
-    """Apply every migration that the database lacks, one process at a time."""
+def upgrade(engine: Engine, *, step_by_step: bool = False) -> None:
+    """Bring the tables of a database to this version, one process at a time.
+
+    An empty one gets them at once, unless it is to go `step_by_step` through its whole history; any other gets every
+    migration that it lacks.
+    """
     with engine.connect() as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4207849484)")
-        if not _is_current(connection):
+        if not step_by_step and not sa.inspect(connection).get_table_names():
+            _make(connection)
+        elif not _is_current(connection):
             _apply(connection)
 
 
@@ -32,6 +40,19 @@ def _is_current(connection: Connection) -> bool:
     if not sa.inspect(connection).has_table("alembic_version"):
         return False
     return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == newest()
+
+
+def _make(connection: Connection) -> None:
+    """Make all tables as they are now, and note the revision as Alembic would."""
+    metadata.create_all(connection)
+    version = sa.Table(
+        "alembic_version",
+        sa.MetaData(),
+        sa.Column("version_num", sa.String(32), nullable=False),
+        sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+    )
+    version.create(connection)
+    connection.execute(version.insert().values(version_num=newest()))
 
 
 def _apply(connection: Connection) -> None:
