@@ -44,6 +44,7 @@ _DAY_MS: Final = 86_400_000
 _BUCKET: Final = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION: Final = re.compile(r"[a-z0-9-]{2,40}")
 _PREFIX: Final = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))(?!.*//)[A-Za-z0-9_.-][A-Za-z0-9_./-]{0,199}")
+_PLACES: Final = ("auto", "path", "host")
 _FORMATS: Final = ("json", "parquet")
 _CLASSES: Final = (
     "STANDARD",
@@ -92,7 +93,8 @@ def check(settings: dict[str, Any]) -> None:
     if settings.get("prefix") and not _PREFIX.fullmatch(str(settings["prefix"]).strip("/")):
         raise SetupError("The prefix may have letters, digits, hyphens, underscores, dots and slashes.")
     _check_endpoint(settings.get("endpoint"))
-    for key, known in (("format", _FORMATS), ("storageClass", _CLASSES), ("encryption", _ENCRYPTIONS)):
+    lists = {"addressing": _PLACES, "format": _FORMATS, "storageClass": _CLASSES, "encryption": _ENCRYPTIONS}
+    for key, known in lists.items():
         if settings.get(key) not in (None, "", *known):
             raise SetupError(f"{key} must be one of {', '.join(known)}.")
     if settings.get("kmsKeyId") and not re.fullmatch(r"[A-Za-z0-9:/_-]{1,256}", str(settings["kmsKeyId"])):
@@ -156,9 +158,8 @@ def _request(settings: dict[str, Any], name: str, body: bytes, now: float) -> Re
 def _url(settings: dict[str, Any], name: str) -> str:
     """The file's address: the bucket is part of the host, or of the path where it cannot be."""
     bucket, endpoint = settings["bucket"], str(settings.get("endpoint") or "").rstrip("/")
-    in_path = settings.get("pathStyle")
-    if in_path is None:
-        in_path = bool(endpoint) or "." in bucket
+    place = settings.get("addressing") or "auto"
+    in_path = place == "path" or (place == "auto" and (bool(endpoint) or "." in bucket))
     scheme, _, host = (endpoint or f"https://s3.{settings['region']}.amazonaws.com").partition("://")
     return f"{scheme}://{host}/{bucket}/{name}" if in_path else f"{scheme}://{bucket}.{host}/{name}"
 
@@ -249,10 +250,12 @@ definition = DestinationDefinition(
             placeholder="https://storage.example.com",
         ),
         Field(
-            key="pathStyle",
-            label="Bucket in the path",
-            description="Name the bucket in the path; unset for yes with an endpoint and no without one.",
-            type="boolean",
+            key="addressing",
+            label="Bucket's name",
+            description="Whether it stands in the path or in the host; auto is in the path with an endpoint.",
+            type="select",
+            default="auto",
+            choices=_PLACES,
         ),
         Field(
             key="format",
