@@ -6,11 +6,12 @@ BIN := .venv/bin
 
 .PHONY: run test lint fix types docs browser catalogue screenshots bench lock clean
 
-run: .venv/.runtime catalogue
-	@exec $(BIN)/headwater serve
+# The catalogue is built beside the first start; the house takes it up once it is there.
+run: .venv/.runtime
+	@$(BIN)/python -m headwater.catalogue.build & exec $(BIN)/headwater serve
 
 test: .venv/.dev catalogue lint types
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $$(( $$(nproc 2>/dev/null || echo 2) + 1 )) --maxprocesses 5 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
