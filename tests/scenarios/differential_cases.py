@@ -235,6 +235,56 @@ def _json(random: Random, depth: int) -> dict[str, Any]:
     return {"mode": random.choice(("encode", "decode", "Encode")), "value": _text(random, depth)}
 
 
+# What gives text back for anything. Moments are read more strictly by us, and inherited facts of objects not at all.
+_FILTERS = (
+    "abs", "at_least: 3", "at_most: 3", "capitalize", "ceil", "cgi_escape", "compact", "divided_by: 2", "downcase",
+    "escape", "escape_once", "floor", "join", 'join: "-"', "lstrip", "minus: 1", "modulo: 3", "normalize_whitespace",
+    "number_of_words", "plus: 2.5", "plus: 1", 'append: "z"', 'prepend: "z"', 'remove: "a"', 'remove_first: "a"',
+    'remove_last: "a"', 'replace: "a", "b"', 'replace_first: "a", "b"', 'replace_last: "a", "b"', "round", "round: 1",
+    "rstrip", "slugify", 'split: ","', 'split: ""', "strip", "strip_html", "strip_newlines", "times: 3", "to_integer",
+    "truncate: 5", 'truncate: 5, "."', "truncatewords: 1", "upcase", "uri_escape", "url_encode", "url_decode",
+    "xml_escape", 'default: "none"', "default: 5", "sum", 'push: "z"', "pop", "shift", 'unshift: "z"',
+    "reverse", "sort", "map: a", "nosuch",
+)  # fmt: skip
+_COMPARED = ('"a"', '""', "5", "0", "true", "nil")
+
+
+def _liquid(random: Random, depth: int) -> str:
+    return "".join(_liquid_part(random) for _ in range(random.choice((1, 1, 2, 3))))
+
+
+def _liquid_part(random: Random) -> str:
+    value = _liquid_value(random)
+    shown = f"{value}{_filtered(random)}"
+    asked = f"{value} {random.choice(('==', '!=', '>', '<', 'contains'))} {random.choice(_COMPARED)}"
+    return random.choice(
+        (
+            f"{{{{ {shown} }}}}",
+            f"{{{{ {shown} }}}}",
+            f"{{{{{shown}}}}}",
+            f"{{{{- {shown} -}}}}",
+            f"{{% echo {shown} %}}",
+            f"{{% if {random.choice((value, asked))} %}}yes{{% else %}}no{{% endif %}}",
+            f"{{% unless {asked} and {value} %}}yes{{% endunless %}}",
+            f"{{% assign made = {shown} %}}<{{{{ made }}}}>",
+            f"{{% capture made %}}{{{{ {shown} }}}}{{% endcapture %}}{{{{ made }}}}",
+            " a b ",
+            "{% raw %}{{ a }}{% endraw %}{% comment %}a{% endcomment %}",
+        )
+    )
+
+
+def _liquid_value(random: Random) -> str:
+    if random.random() < 0.2:
+        return random.choice(('"a b"', '" 7 "', "5", "-2.5", "true", '""'))
+    names = ("properties", "traits", "context", "a", "b", "c", "name", "products", "price")
+    return ".".join(random.sample(names, random.choice((1, 2, 2))))
+
+
+def _filtered(random: Random) -> str:
+    return "".join(f" | {random.choice(_FILTERS)}" for _ in range(random.choice((0, 1, 1, 2))))
+
+
 _DIRECTIVES: dict[str, Any] = {
     "@path": lambda random, depth: path(random) if random.random() < 0.9 else _text(random, depth),
     "@template": _template,
@@ -248,6 +298,7 @@ _DIRECTIVES: dict[str, Any] = {
     "@flatten": _flatten,
     "@json": _json,
     "@excludeWhenNull": lambda random, depth: node(random, depth),
+    "@liquid": _liquid,
 }
 
 

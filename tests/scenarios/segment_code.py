@@ -12,7 +12,7 @@ from typing import Any
 
 from node_client import install, program
 
-_HALF = re.compile("[\ud800-\udfff]")
+_HALF = re.compile(r"[\ud800-\udfff]|\\ud[89a-f][0-9a-f]{2}")
 FOLDER = Path(__file__).parents[1] / "differential"
 
 

@@ -76,6 +76,20 @@ DECIDED = [
         _NOT,
         _FOUND,
     ),
+    _mapping(
+        "Counters of Liquid count by themselves, and never change the event that other fields read.",
+        {"@liquid": "{% increment n %}{{ n }}"},
+        {"n": 5},
+        {"field": "05"},
+        {"field": "56"},
+    ),
+    _mapping(
+        "Text is a moment for Liquid only if it is written as one.",
+        {"@liquid": '{{ "room 7" | date: "%Y-%m" }}'},
+        {},
+        {"field": "room 7"},
+        {"field": "2001-07"},
+    ),
     _mapping(_INHERITED, {"@path": "$.event.constructor.name"}, _TRACK, {}, {"field": "String"}),
     _mapping(
         "Whole numbers stay exact, however large.",

@@ -22,7 +22,7 @@ from headwater.spec.mapping.errors import TOO_LONG, MappingFailed
 from headwater.spec.mapping.liquid import values
 from headwater.spec.mapping.liquid.dates import DATES
 from headwater.spec.mapping.liquid.filters import FILTERS, OFF
-from headwater.spec.mapping.values import MAX_TEXT, UNDEFINED
+from headwater.spec.mapping.values import MAX_TEXT, UNDEFINED, characters
 
 TAGS: Final = frozenset(
     [
@@ -130,6 +130,8 @@ class _Context(RenderContext):
         try:
             found: Any = self.scope[cast("str", path[0])]
             for part in path[1:]:
+                if found is None:
+                    return None
                 found = self.get_item(found, plain(part))
         except (KeyError, TypeError, IndexError):
             return self.env.undefined(str(path[0]), token=token)
@@ -144,6 +146,8 @@ class _Context(RenderContext):
             key = str(key)
         if isinstance(obj, dict) and key in ("first", "last"):
             return cast("dict[str, Any]", obj)[cast("str", key)]
+        if key == "length" and isinstance(obj, str | list):
+            return len(characters(obj)) if isinstance(obj, str) else len(cast("list[Any]", obj))
         return super().get_item(obj, key)
 
     def spend(self, made: Any) -> None:
