@@ -36,7 +36,7 @@ class Attempted(msgspec.Struct, frozen=True):
     def refused(cls, failed: Mapping[int, Failed]) -> Attempted:
         """Nothing was tried, because every item failed by itself."""
         items = {index: item_verdict(why) for index, why in failed.items()}
-        return cls(msgspec.structs.replace(next(iter(items.values())), items=items), 0.0)
+        return cls(msgspec.structs.replace(items[0], items=items), 0.0)
 
     def among(self, indexes: Sequence[int], failed: Mapping[int, Failed]) -> Attempted:
         """The same among more items: those tried were at `indexes`, the others `failed` by themselves."""
@@ -120,7 +120,8 @@ def bisected(run: Try) -> Try:
     async def halving(items: Sequence[Item], exchange: Exchange) -> Attempted:
         whole = await run(items, exchange)
         verdict = whole.verdict
-        if len(items) < 2 or verdict.items or verdict.status not in _BISECTED:
+        refused = verdict.step is Step.FAILED_DELIVERY and verdict.status in _BISECTED
+        if len(items) < 2 or verdict.items or not refused:
             return whole
         middle = len(items) // 2
         first = await run(items[:middle], exchange)
@@ -132,10 +133,11 @@ def bisected(run: Try) -> Try:
 
 def _joined(first: Attempted, second: Attempted, middle: int, count: int) -> Attempted:
     """Both halves as one: the whole fares as the better half, the items of the other as they did."""
-    parts = [first.verdict.of(index) for index in range(middle)]
-    parts += [second.verdict.of(index) for index in range(count - middle)]
+    bare_first, bare_second = (msgspec.structs.replace(half.verdict, items={}) for half in (first, second))
+    parts = [first.verdict.items.get(index, bare_first) for index in range(middle)]
+    parts += [second.verdict.items.get(index, bare_second) for index in range(count - middle)]
     better, worse = (first, second) if first.verdict.step is Step.DELIVERED else (second, first)
-    bare = msgspec.structs.replace(better.verdict, items={})
+    bare = bare_first if better is first else bare_second
     items = {index: own for index, own in enumerate(parts) if own != bare}
     shown = worse if worse.verdict.step is not Step.DELIVERED else better
     whole = msgspec.structs.replace(bare, items=items)

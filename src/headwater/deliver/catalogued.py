@@ -50,9 +50,13 @@ def catalogued(
     subscription: Subscription,
     *,
     settings: dict[str, Any],
+    credentials: bool = True,
     tokens: Tokens | None = None,
 ) -> Run:
-    """How a subscription to an action of the catalogue is tried. `settings` are in the clear."""
+    """How a subscription to an action of the catalogue is tried. `settings` are in the clear.
+
+    `credentials`: the destination has credentials of its owner, so that a refusal may be of these.
+    """
     batched = action.batches and subscription.mapping.get("enable_batching") is True
     call = Call(
         destination=destination.definition,
@@ -76,7 +80,7 @@ def catalogued(
         wanted = msgspec.structs.replace(call, events=[item.body for item in items])
         try:
             answer = await _ask(workers, wanted, keep, destination, tokens)
-            verdict = judge(answer, asked=kept.request is not None)
+            verdict = judge(answer, asked=kept.request is not None, credentials=credentials)
         except Unavailable as error:
             verdict = Verdict(Step.PENDING, "RETRY", str(error))
         except SetupError as error:
@@ -111,7 +115,7 @@ async def _ask(
     return answer
 
 
-def judge(answer: Answer, *, asked: bool) -> Verdict:
+def judge(answer: Answer, *, asked: bool, credentials: bool = True) -> Verdict:
     """What a worker's answer means: the verdict of most events, and those that fared otherwise.
 
     Unless the vendor was `asked`, what is permanent is the event's own: its payload is not as the action wants it.
@@ -121,12 +125,12 @@ def judge(answer: Answer, *, asked: bool) -> Verdict:
     ends = Counter(answer.items)
     delivered = [each for each in ends if each.kind == "ok"]
     most = max(delivered or ends, key=ends.__getitem__)
-    verdicts = {each: verdict(each, asked=asked) for each in ends}
+    verdicts = {each: verdict(each, asked=asked, credentials=credentials) for each in ends}
     others = {index: verdicts[each] for index, each in enumerate(answer.items) if verdicts[each] != verdicts[most]}
     return msgspec.structs.replace(verdicts[most], items=others)
 
 
-def verdict(ended: Ended, *, asked: bool) -> Verdict:
+def verdict(ended: Ended, *, asked: bool, credentials: bool = True) -> Verdict:
     """What the end of one event means."""
     status, code, said = ended.status, ended.code, ended.message
     match ended.kind:
@@ -135,6 +139,8 @@ def verdict(ended: Ended, *, asked: bool) -> Verdict:
         case "skipped":
             said = "The destination's own reading of the trigger does not match the event."
             return Verdict(Step.FAILED_DELIVERY, "MESSAGE_REJECTED", said, status)
+        case "auth" if not credentials:
+            return Verdict(Step.FAILED_DELIVERY, "UNAUTHORIZED", said, status)
         case "auth":
             return Verdict(Step.PENDING, "PAUSED", f"{REFUSED} {said}", status, refused=True)
         case "retry":

@@ -44,6 +44,11 @@ class Verdict(msgspec.Struct, frozen=True):
     refused: bool = False
     items: dict[int, Verdict] = {}
 
+    @property
+    def refuses(self) -> bool:
+        """Are the owner's credentials refused, be it for one item only?"""
+        return self.refused or any(own.refused for own in self.items.values())
+
     def of(self, index: int) -> Verdict:
         """What became of one item of the batch."""
         return self.items.get(index, self)

@@ -31,8 +31,8 @@ class Fate(msgspec.Struct, frozen=True):
 def fate(verdict: Verdict, index: int, *, attempts: int, at: int, expires_at: int, wait: float) -> Fate:
     """The fate of the item at `index` of an attempt, its `attempts`-th, which ended at `at` (milliseconds).
 
-    `wait` is the back-off in seconds. A time that the destination names counts instead. The last try is at the horizon,
-    and what fails then has expired.
+    `wait` is the back-off in seconds. A time that the destination names counts instead, unless it is none: who says "at
+    once" each time would be asked without a pause. The last try is at the horizon, and what fails then has expired.
     """
     verdict = verdict.of(index)
     if verdict.step is not Step.PENDING:
@@ -42,7 +42,7 @@ def fate(verdict: Verdict, index: int, *, attempts: int, at: int, expires_at: in
     if at >= expires_at:
         detail = f"{verdict.reason} after {attempts} attempts: {verdict.detail}"
         return Fate("failed", "EXPIRED", cut(detail, _DETAIL_BYTES))
-    seconds = wait if verdict.retry_after is None else verdict.retry_after
+    seconds = verdict.retry_after if verdict.retry_after else wait
     return Fate("waiting", verdict.reason, verdict.detail, min(at + int(seconds * 1000), expires_at))
 
 
@@ -109,6 +109,14 @@ def parked_row(
         ended_at=at if failed else None,
         subscription_id=subscription_id,
     )
+
+
+def item_note(note: dict[str, Any], verdict: Verdict, index: int) -> dict[str, Any]:
+    """The attempt as one item fared in it."""
+    own = verdict.items.get(index)
+    if own is None:
+        return note
+    return note | {"step": str(own.step), "reason": own.reason, "status": own.status, "detail": own.detail}
 
 
 def attempted(row: ParkedDelivery, attempt: dict[str, Any]) -> ParkedDelivery:

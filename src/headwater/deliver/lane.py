@@ -289,7 +289,7 @@ class Lane:
             self._breaker = breakers.abandoned(self._breaker)
         else:
             self._breaker = breakers.succeeded(self._breaker)
-        if verdict.refused and not self._refused and not self.plan.destination.paused:
+        if verdict.refuses and not self._refused and not self.plan.destination.paused:
             self._refused = True
             self._ports.backlog.pause(self.plan.destination.id)
         self._clear()

@@ -36,10 +36,18 @@ class Performer:
         self._writers = writers
         self._tokens = tokens
 
-    def runner(self, action: Action, subscription: Subscription, settings: dict[str, Any]) -> Run:
+    def runner(
+        self, definition: DestinationDefinition, action: Action, subscription: Subscription, settings: dict[str, Any]
+    ) -> Run:
         """How an action of the catalogue is tried. `settings` are in the clear."""
         return catalogued(
-            self._workers, self._destination, action, subscription, settings=settings, tokens=self._tokens
+            self._workers,
+            self._destination,
+            action,
+            subscription,
+            settings=settings,
+            credentials=definition.credentials,
+            tokens=self._tokens,
         )
 
     def writing(self, definition: DestinationDefinition, action: Action, settings: dict[str, Any]) -> Run:

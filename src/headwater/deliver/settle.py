@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from headwater.deliver.fates import Fate, attempted, back_off, change, fate, parked_row, row_note, without_secrets
+from headwater.deliver.fates import (
+    Fate,
+    attempted,
+    back_off,
+    change,
+    fate,
+    item_note,
+    parked_row,
+    row_note,
+    without_secrets,
+)
 from headwater.deliver.redact import forms, sample_request, sample_response
 from headwater.deliver.samples import Samples
 from headwater.spec.outcome import AttemptNote, Step
@@ -89,7 +99,7 @@ class Books:
     def settle(self, work: Work, tried: Attempted, at: int) -> None:
         """Write down what became of everything that a request carried."""
         hidden = work.plan.hidden
-        if tried.request is not None and tried.verdict.step is not Step.DELIVERED:
+        if tried.request is not None and (tried.verdict.step is not Step.DELIVERED or tried.verdict.items):
             hidden = (*forms(tried.request.secrets), *hidden)
         verdict = without_secrets(tried.verdict, hidden)
         note = self._note(work, tried, verdict, at)
@@ -109,11 +119,17 @@ class Books:
     ) -> None:
         portion, items = piece.portion, piece.items
         portion.passage.notes.append(_own_note(note, work, items, first=offset == 0))
-        left = {offset + index: item for index, item in enumerate(items)}
-        if verdict.items or verdict.step is Step.DELIVERED:
-            left = {index: item for index, item in left.items() if verdict.of(index).step is not Step.DELIVERED}
-            taken = [item for index, item in enumerate(items, offset) if index not in left] if left else items
-            self._delivered(work.plan, portion, taken, at)
+        if verdict.step is Step.DELIVERED and not verdict.items:
+            self._delivered(work.plan, portion, items, at)
+            return
+        left: dict[int, Item] = {}
+        taken: list[Item] = []
+        for index, item in enumerate(items, offset):
+            if verdict.of(index).step is Step.DELIVERED:
+                taken.append(item)
+            else:
+                left[index] = item
+        self._delivered(work.plan, portion, taken, at)
         if left:
             self._park_tried(work.plan, portion, left, verdict, note, at)
 
@@ -141,7 +157,7 @@ class Books:
                 at=at,
                 horizon_ms=plan.horizon_ms,
             )
-            rows.append(attempted(row, kept))
+            rows.append(attempted(row, item_note(kept, verdict, index)))
         self._keep(portion, rows)
 
     def _keep(self, portion: Portion, rows: list[ParkedDelivery]) -> None:
@@ -179,7 +195,7 @@ class Books:
             wait = back_off(self._settings, attempts, random.random())  # noqa: S311 - spreads retries, no secret
             end = fate(verdict, index, attempts=attempts, at=at, expires_at=expires_at, wait=wait)
             kept = kept if kept["attempt"] == attempts else {**kept, "attempt": attempts}
-            changes.append(change(row, end, at=at, expires_at=expires_at, attempt=kept))
+            changes.append(change(row, end, at=at, expires_at=expires_at, attempt=item_note(kept, verdict, index)))
         self._backlog.settle(changes)
         for each in changes:
             if each.state != "waiting":

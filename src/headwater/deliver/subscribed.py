@@ -53,10 +53,10 @@ def _way(
     batch = action.batch(settings, subscription.mapping) if action.batch is not None else Batch()
     mapped = compile_mapping(subscription.mapping) if batch.keys or not definition.worker else _nothing
     if definition.worker:
-        run = needed(performer).runner(action, subscription, settings)
+        run = bisected(needed(performer).runner(definition, action, subscription, settings))
     else:
-        run = _prepared(_prepare(action, mapped), plain_run(definition, action, settings, performer))
-    return Way(subscription.id, batch, bisected(run), holds, _key(mapped, batch))
+        run = _prepared(_prepare(action, mapped), bisected(plain_run(definition, action, settings, performer)))
+    return Way(subscription.id, batch, run, holds, _key(mapped, batch))
 
 
 def _nothing(event: dict[str, Any]) -> Any:

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from headwater.deliver.attempt import Attempted, attempt, bisected, item_verdict, preview
+from headwater.deliver.classify import Verdict
 from headwater.spec.destination import Action, Exchange, Failed, Item, NoAnswer, Request, Response, Steps
 from headwater.spec.errors import SenderError, SetupError
+from headwater.spec.outcome import Step
 
 ITEM = Item(b'{"userId":"u1"}', "track", "A", "m1", 0, 0)
 
@@ -127,6 +129,40 @@ def test_a_batch_that_is_refused_as_a_whole_is_tried_once_more_in_halves(
     verdict = asyncio.run(bisected(once)(items, exchange)).verdict
     assert len(made) == requests
     assert [index for index in range(6) if verdict.of(index).step != "delivered"] == left
+
+
+def test_halves_that_fare_each_in_their_own_way_keep_it_for_each_item() -> None:
+    answers = [
+        Verdict(Step.FAILED_DELIVERY, "BAD_REQUEST", status=400),
+        Verdict(Step.DELIVERED, status=200, items={1: item_verdict(Failed("no"))}),
+        Verdict(Step.PENDING, "PAUSED", status=401, refused=True, items={0: item_verdict(Failed("bad"))}),
+    ]
+    items = [Item(b"{}", "track", "A", f"m{position}", position, 0) for position in range(4)]
+
+    async def once(items: Sequence[Item], exchange: Any) -> Attempted:
+        return Attempted(answers.pop(0), 0.1)
+
+    found = asyncio.run(bisected(once)(items, cast("Exchange", None))).verdict
+    assert [found.of(index).step for index in range(4)] == [
+        "delivered",
+        "failed_delivery",
+        "failed_delivery",
+        "pending",
+    ]
+    assert found.refuses
+    assert not any(own.items for own in found.items.values())
+
+
+def test_a_refusal_of_credentials_is_not_tried_again_in_halves() -> None:
+    tries: list[int] = []
+    items = [Item(b"{}", "track", "A", f"m{position}", position, 0) for position in range(4)]
+
+    async def once(items: Sequence[Item], exchange: Any) -> Attempted:
+        tries.append(len(items))
+        return Attempted(Verdict(Step.PENDING, "PAUSED", status=400, refused=True), 0.1)
+
+    assert asyncio.run(bisected(once)(items, cast("Exchange", None))).verdict.refused
+    assert tries == [4]
 
 
 def test_a_preview_makes_no_request_and_shows_all() -> None:

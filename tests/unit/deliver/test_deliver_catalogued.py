@@ -49,3 +49,14 @@ def test_events_of_a_batch_fare_each_by_itself() -> None:
 def test_what_a_destination_hands_back_is_not_taken_for_delivered() -> None:
     found = judge(Answer((Ended("ok", 200),), [{"type": "track"}]), asked=False)
     assert (found.step, found.reason) == ("failed_delivery", "INVALID_SETTINGS")
+
+
+def test_credentials_refused_for_one_event_of_a_batch_are_refused_for_the_destination() -> None:
+    found = judge(Answer((Ended("ok", 200), Ended("auth", 401, message="gone"))), asked=True)
+    assert (found.step, found.refused, found.refuses) == ("delivered", False, True)
+    assert found.of(1).reason == "PAUSED"
+
+
+def test_who_has_no_credentials_cannot_be_refused_any() -> None:
+    found = verdict(Ended("auth", 403, message="no"), asked=True, credentials=False)
+    assert (found.step, found.reason, found.refused) == ("failed_delivery", "UNAUTHORIZED", False)

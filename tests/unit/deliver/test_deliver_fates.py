@@ -23,6 +23,10 @@ def test_a_time_that_the_destination_names_counts_instead() -> None:
     assert later(retry_after=30.0).due_at == AT + 30_000
 
 
+def test_who_says_at_once_is_asked_after_the_wait_nonetheless() -> None:
+    assert later(retry_after=0.0).due_at == AT + 10_000
+
+
 def test_no_time_lies_beyond_the_horizon() -> None:
     assert later(retry_after=3_600.0).due_at == AT + 60_000
 
