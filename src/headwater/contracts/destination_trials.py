@@ -22,7 +22,8 @@ from headwater.spec.destination import Exchange, Item, Request, Response
 from headwater.spec.outcome import REASONS, Step
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
-_SECONDS = 0.25
+_PATIENT = 10.0
+_IMPATIENT = 0.1
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -70,8 +71,8 @@ TRIALS: tuple[Trial, ...] = (
 )
 
 
-def towards(recorder: Recorder, transport: Transport, *, seconds: float = _SECONDS) -> Exchange:
-    """An exchange that sends every request to the recorder, under its own path, and waits a moment for its answer."""
+def towards(recorder: Recorder, transport: Transport, *, seconds: float = _PATIENT) -> Exchange:
+    """An exchange that sends every request to the recorder, under its own path, and waits so long for its answer."""
 
     async def exchange(request: Request) -> Response:
         parts = urlsplit(request.url)
@@ -86,7 +87,8 @@ async def check_trials(run: Run, items: Sequence[Item], *, credentials: bool) ->
     for trial in TRIALS:
         async with Recorder() as recorder, Transport(LOOPBACK) as transport:
             recorder.always(trial.answer)
-            tried = await run(items, towards(recorder, transport))
+            seconds = _IMPATIENT if trial.answer.mischief == "hang" else _PATIENT
+            tried = await run(items, towards(recorder, transport, seconds=seconds))
         _check(trial, tried, len(items), credentials=credentials)
     await check_away(run, items)
 
@@ -107,7 +109,7 @@ async def check_taken(
     """A receiver that takes everything gets every item, in requests of at most `most` items as `bodies` counts them."""
     async with Recorder() as recorder, Transport(LOOPBACK) as transport:
         recorder.always(answer)
-        tried = await run(items, towards(recorder, transport, seconds=20.0))
+        tried = await run(items, towards(recorder, transport))
         counts = [bodies(request.body) for request in recorder.requests if request.body]
     assert {tried.verdict.of(index).step for index in range(len(items))} == {Step.DELIVERED}, tried.verdict
     assert sum(counts) == len(items), f"{len(items)} items went out as {counts}."
