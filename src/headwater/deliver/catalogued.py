@@ -101,7 +101,7 @@ async def _ask(
     workers: Workers, call: Call, exchange: Exchange, destination: Destination, tokens: Tokens | None
 ) -> Answer:
     """Ask the worker, with the destination's tokens if it has any; a refresh that is refused is noted with them."""
-    if tokens is None or not destination.tokens_version:
+    if tokens is None:
         return await workers.deliver(call, exchange)
     answer = await workers.deliver(
         msgspec.structs.replace(call, tokens=await tokens.current(destination)),
