@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from headwater.spec.mapping.checking import units
 from headwater.spec.mapping.errors import MappingFailed
@@ -25,13 +25,20 @@ def compile_liquid(template: str) -> Callable[[Any], str]:
 
     def run(value: Any) -> str:
         try:
-            return read.render(value)
+            return read.render(value if isinstance(value, dict) else _inside(value))
         except MappingFailed:
             raise
         except Exception as error:
             raise MappingFailed(_sentence(error)) from None
 
     return run
+
+
+def _inside(value: Any) -> dict[str, Any]:
+    """What a template finds in an item of a list that is no object: of a text or list, how long it is."""
+    if isinstance(value, str):
+        return {"length": units(value)}
+    return {"length": len(cast("list[Any]", value))} if isinstance(value, list) else {}
 
 
 def names(template: str) -> list[str]:
