@@ -124,11 +124,11 @@ def test_an_event_that_postgresql_cannot_hold_fails_alone(database: str, table: 
 
 def test_a_locked_table_lets_events_wait_and_takes_them_later(database: str, table: dict[str, Any]) -> None:
     async def scenario() -> None:
-        async with writing("postgres", table, deadline=0.3) as attempt:
+        async with writing("postgres", table) as attempt, writing("postgres", table, deadline=0.3) as hurried:
             await attempt(events(1))
             async with await psycopg.AsyncConnection.connect(database) as other:
                 await other.execute(psycopg.sql.SQL("LOCK {}").format(psycopg.sql.Identifier(table["table"])))
-                verdict = await attempt(events(5))
+                verdict = await hurried(events(5))
                 assert (verdict.step, verdict.reason, verdict.ill) == (Step.PENDING, "TIMEOUT", True)
                 await other.rollback()
             assert (await attempt(events(5))).step is Step.DELIVERED
@@ -319,8 +319,8 @@ def test_events_outlast_a_server_that_is_killed_while_they_flow(tmp_path: Path, 
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    monkeypatch.setattr(kafka_writer, "_SEND_SECONDS", 1.0)
-    monkeypatch.setattr(kafka_writer, "_OPEN_SECONDS", 1.0)
+    monkeypatch.setattr(kafka_writer, "_SEND_SECONDS", 2.0)
+    monkeypatch.setattr(kafka_writer, "_OPEN_SECONDS", 2.0)
     with kafka_cluster() as running:
         if running is None:
             pytest.skip(kafka.WHY_NOT)
