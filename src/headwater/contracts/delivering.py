@@ -94,12 +94,15 @@ class Bench:
 
     @asynccontextmanager
     async def delivering(
-        self, settings: DeliverSettings = QUICK, log: EventLog | None = None
+        self, settings: DeliverSettings = QUICK, log: EventLog | None = None, *, fresh_every: float = 0.02
     ) -> AsyncGenerator[asyncio.Task[None]]:
-        """Run the role until the block ends, then stop it in order; if the block raises or kills it, end it at once."""
+        """Run the role until the block ends, then stop it in order; if the block raises or kills it, end it at once.
+
+        It looks every `fresh_every` seconds whether the workspace changed.
+        """
         stopping = asyncio.Event()
         snapshot = await Snapshot.take(self.store)
-        fresh = asyncio.create_task(snapshot.keep_fresh(stopping, every=0.02))
+        fresh = asyncio.create_task(snapshot.keep_fresh(stopping, every=fresh_every))
         self._role = role = asyncio.create_task(
             deliver(
                 log=log or self.log,
