@@ -53,6 +53,9 @@ DELIVER_ATTEMPT = prom.Histogram(
 DELIVER_LATENCY = prom.Histogram(
     "headwater_deliver_latency_seconds", "From an event's receipt to its delivery.", ["destination"], buckets=_SLOW
 )
+DELIVER_REPLAYED = prom.Counter(
+    "headwater_deliver_replayed_events_total", "Events of the archive that replays read and made out."
+)
 DELIVER_PARKED = prom.Gauge(
     "headwater_deliver_parked_events",
     "Deliveries that wait in the store.",

@@ -3,8 +3,8 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from headwater.eventlog import Record
 from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import COLLECTED, PROCESSED
 from headwater.manage.operations import parked as redriving
+from headwater.spec.errors import Unavailable
 from headwater.spec.event import ProcessedHeader, encode_header
+from headwater.spec.replay import PastPage, Wanted
 from headwater.spec.settings import WarehouseSettings
 from headwater.store import parked, replays, subscriptions
 from headwater.warehouse.archive import Archive
@@ -109,6 +111,23 @@ class House:
         return await self.look(replay_id)
 
 
+class Failing(ArchivedEvents):
+    """An archive whose files are put together while they are read: every other reading breaks off after a page."""
+
+    readings = 0
+
+    async def pages(
+        self, wanted: Wanted, place: Mapping[int, int], until: Mapping[int, int] | None = None
+    ) -> AsyncGenerator[PastPage]:
+        self.readings += 1
+        breaks = self.readings % 2 == 1
+        async with aclosing(super().pages(wanted, place, until)) as pages:
+            async for page in pages:
+                yield page
+                if breaks:
+                    raise Unavailable("A file is gone.", retry_after=0.01)
+
+
 def numbers(tool: Recorder, path: str) -> list[int]:
     return [request.json()["properties"]["n"] for request in tool.at(path)]
 
@@ -179,6 +198,7 @@ def test_a_replay_that_is_killed_again_and_again_neither_loses_nor_repeats_anyth
         async with House(tmp_path).open() as house, Recorder() as tool:
             bench = house.bench
             await house.happen(300)
+            bench.past = failing = Failing(house.log, WarehouseSettings(), tmp_path)
             hook = bench.connect(url=tool.url("/hook"))
             replay_id = await house.start(hook, perSecond=100_000)
             for step in (40, 160):
@@ -189,6 +209,7 @@ def test_a_replay_that_is_killed_again_and_again_neither_loses_nor_repeats_anyth
             bench.store.run(partial(parked.release, ids=[row.id for row in bench.rows(state="waiting")], due_at=0))
             async with bench.delivering():
                 done = await house.over(replay_id)
+            assert failing.readings > 3
             assert (done["replay"]["read"], done["replay"]["sent"]) == (300, 300)
             assert Counter(row.message_id for row in bench.rows()) == Counter(f"m{n}" for n in range(300))
             assert set(numbers(tool, "/hook")) == set(range(300))

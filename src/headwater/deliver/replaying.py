@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from headwater import telemetry
 from headwater.deliver.backlog import PER_TRANSACTION
 from headwater.deliver.replay import Receiver, counts, row, sort_out, stride
 from headwater.eventlog.streams import COLLECTED, PROCESSED
@@ -256,6 +257,7 @@ class Playing:
     async def _advance(self, step: Stride) -> None:
         if not await self._backlog.write(partial(replays.advance, replay_id=self._replay.id, stride=step)):
             raise _Stopped
+        telemetry.DELIVER_REPLAYED.inc(step.read)
         self._place = self._kept = step.place
         self._saved = time.monotonic()
         self._detail = ""

@@ -11,7 +11,7 @@ from headwater.eventlog import Record
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.replay import PastPage, Wanted
 from headwater.warehouse.archive import Archive, Part, read_name, standing
-from headwater.warehouse.files import LocalFiles
+from headwater.warehouse.files import LocalFiles, RemoteFiles
 from headwater.warehouse.replay.choosing import stretches
 from headwater.warehouse.replay.reading import Frame, Task, work
 
@@ -113,6 +113,18 @@ def test_a_body_that_cannot_be_read_meets_no_condition(tmp_path: Path) -> None:
     Archive(LocalFiles(tmp_path)).write(0, 0, [broken, record(1)])
     assert ids(pages(tmp_path)) == ["m0", "m1"]
     assert ids(pages(tmp_path, msgspec.structs.replace(ALL, condition="all"))) == ["m1"]
+
+
+def test_an_archive_elsewhere_is_read_in_order_too(tmp_path: Path) -> None:
+    url = f"file://{tmp_path / 'elsewhere'}"
+    archive = Archive(RemoteFiles(url))
+    for number in range(3):
+        archive.write(0, 2 * number, [record(2 * number, at=DAY * number), record(2 * number + 1)])
+    parts = [part for name in RemoteFiles(url).sizes() if (part := read_name(name)) is not None]
+    said: list[Frame] = []
+    found = stretches(parts, ALL, {0: 1}, {0: 6})
+    work(Task(wanted=ALL, stretches=found, archive_url=url, memory_mb=256, spill=str(tmp_path)), said.append)
+    assert ids([frame.page for frame in said if frame.page is not None]) == ["m1", "m2", "m3", "m4", "m5"]
 
 
 def test_only_the_files_of_the_source_and_days_are_opened() -> None:
