@@ -241,7 +241,7 @@ _FILTERS = (
     "escape", "escape_once", "floor", "join", 'join: "-"', "lstrip", "minus: 1", "modulo: 3", "normalize_whitespace",
     "number_of_words", "plus: 2.5", "plus: 1", 'append: "z"', 'prepend: "z"', 'remove: "a"', 'remove_first: "a"',
     'remove_last: "a"', 'replace: "a", "b"', 'replace_first: "a", "b"', 'replace_last: "a", "b"', "round", "round: 1",
-    "rstrip", "slugify", 'split: ","', 'split: ""', "strip", "strip_html", "strip_newlines", "times: 3", "to_integer",
+    "rstrip", "slugify", 'split: ","', "strip", "strip_html", "strip_newlines", "times: 3", "to_integer",
     "truncate: 5", 'truncate: 5, "."', "truncatewords: 1", "upcase", "uri_escape", "url_encode", "url_decode",
     "xml_escape", 'default: "none"', "default: 5", "sum", 'push: "z"', "pop", "shift", 'unshift: "z"',
     "reverse", "sort", "map: a", "nosuch",

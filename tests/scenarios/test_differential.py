@@ -84,6 +84,13 @@ DECIDED = [
         {"field": "56"},
     ),
     _mapping(
+        "Liquid takes text apart into characters, of which none is a half.",
+        {"@liquid": '{{ "😀" | split: "" | size }}'},
+        {},
+        {"field": "1"},
+        {"field": "2"},
+    ),
+    _mapping(
         "Text is a moment for Liquid only if it is written as one.",
         {"@liquid": '{{ "room 7" | date: "%Y-%m" }}'},
         {},
