@@ -6,7 +6,8 @@ count that a row *starts* from is pending, `parked_reason`, in the minute of `pa
 by whoever parks, in the outcomes of the chunk of the log that the event came in. So a row that is inserted as failed at
 once is moved from pending to failed here, and the chunk counts it as pending all the same.
 
-A delivery that ends as delivered also counts in `ages`, there and then: how old it is was not known to its chunk.
+A delivery that ends as delivered also counts in `ages`, there and then: how old it is was not known to its chunk. Those
+of replays do not: how old they are says nothing of how long they took.
 
 Everything is safe to repeat: a row is inserted once for a destination, partition, position, subscription and replay,
 and only a row that still waits can end or be put off.
@@ -167,7 +168,7 @@ def settle(connection: Connection, changes: Sequence[Change]) -> int:
             key = (row["source_id"], row["destination_id"])
             moves += _moved(row, change)
             _note(newest, (*key, STEPS[change.state]), change.at, change.reason)
-            if change.state == "delivered":
+            if change.state == "delivered" and not row["replay_id"]:
                 delivered.append(Ages(*key, change.at // 60_000, {bucket_of(change.at - row["received_at"]): 1}))
         settled += len(pairs)
     ledger.add(connection, moves, newest)
