@@ -369,7 +369,7 @@ FILTERS: Final[dict[str, Filter]] = {
     "last": _last,
     "lstrip": _lstrip,
     "minus": _arithmetic(lambda value, other: value - other),
-    "modulo": _arithmetic(lambda value, other: value % other),
+    "modulo": _arithmetic(lambda value, other: math.fmod(math.fmod(value, other) + other, other)),
     "normalize_whitespace": _text(lambda value: _SPACES.sub(" ", value)),
     "number_of_words": _text(_number_of_words),
     "plus": _arithmetic(lambda value, other: value + other),
