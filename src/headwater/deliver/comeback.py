@@ -91,7 +91,7 @@ class Comeback:
             if lane is None:
                 await self._fail(destination_id)
                 next_due = now
-            elif self._lanes.get(destination_id) is None and await self._fail(destination_id, replayed=False):
+            elif self._lanes.get(destination_id) is None and await self._fail_unreplayed(destination_id):
                 next_due = now
             elif due_at > now:
                 next_due = min(next_due, due_at)
@@ -127,6 +127,12 @@ class Comeback:
             limit=PER_TRANSACTION,
         )
         return await self._backlog.write(fail)
+
+    async def _fail_unreplayed(self, destination_id: str) -> int:
+        """Give up some of what waits for a destination that is switched off, but for replays. Returns how many."""
+        if not await self._store.read(partial(parked.unreplayed_wait, destination_id=destination_id)):
+            return 0
+        return await self._fail(destination_id, replayed=False)
 
     async def _tend(self) -> None:
         """Fail what expired while nobody could try it, forget what ended long ago, and show how much waits."""

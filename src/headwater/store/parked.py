@@ -233,6 +233,12 @@ def refused(connection: Connection, destination_id: str) -> bool:
     return any(detail.startswith(REFUSED) for detail in connection.execute(query).scalars())
 
 
+def unreplayed_wait(connection: Connection, destination_id: str) -> bool:
+    """Does anything wait for a destination that no replay sends?"""
+    chosen = (parked.c.state == "waiting", parked.c.destination_id == destination_id, parked.c.replay_id == "")
+    return connection.execute(sa.select(parked.c.id).where(*chosen).limit(1)).first() is not None
+
+
 def known(connection: Connection, partition: int, position: int) -> list[ParkedDelivery]:
     """All rows of a partition from a position on: those whose chunk may have been cut short. Without payloads."""
     columns = [column for column in parked.c if column.name not in ("payload", "notes")]
