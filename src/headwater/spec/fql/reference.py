@@ -61,7 +61,11 @@ backslash makes the character after it literal. A glob that is wrong matches not
 
 A trigger compares `type`, `event`, `name`, `userId` and what is in `properties`, `traits` and `context` with values, by
 `contains`, and by `match` with a star at one end. Its text stands in double quotes. A field of another type than is
-asked for fails both a question and its negation, but for `!=` and a text.
+asked for fails both a question and its negation, but for `!=` and a text. `type` and `event` are texts, compared even
+with `null` as such.
+
+Conditions are joined by `and` or by `or`; both need parentheses, within which there are no others, and `contains` and
+`match` come last. A name that begins with a digit has a backslash before it.
 
 ## Bounds
 
