@@ -39,7 +39,7 @@ itself is always there. An attempt whose delivery is parked stands in the row's 
     fanout.py     from a chunk's records to what each destination gets of them
     passage.py    a chunk on its way through the lanes
     lanes.py      all lanes: made when first needed, changed with the workspace
-    lane.py       one destination: what waits, what is under way, what became of it
+    lane.py       one destination: what waits (queues.py), what is under way, what became of it
     slots.py      how many requests are under way at once, and whose turn it is
     plan.py       a destination's settings, opened and checked
     decide.py     what a destination does with an event: filters, then the subscriptions that match

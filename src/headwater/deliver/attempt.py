@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -114,7 +114,7 @@ def preview(action: Action, settings: dict[str, Any], items: Sequence[Item], hid
 Try = Callable[[Sequence[Item], Exchange], Awaitable[Attempted]]
 
 
-def bisected(run: Try) -> Try:
+def bisected(run: Try) -> Callable[[Sequence[Item], Exchange], Coroutine[Any, Any, Attempted]]:
     """Try a batch that is refused as a whole once more in two halves, so that one bad item costs half of the others."""
 
     async def halving(items: Sequence[Item], exchange: Exchange) -> Attempted:

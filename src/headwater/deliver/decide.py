@@ -80,6 +80,6 @@ def sort(items: Sequence[Item], decide: Decide, read: Callable[[Item], Event], k
         for way in decision.ways:
             if known and (item.position, way.id) in known:
                 continue
-            key = way.key(decision.item) if way.key is not None else ""
+            key = way.key(decision.event) if way.key is not None else ""
             found.taken.setdefault((way.id, key), []).append(decision.item)
     return found

@@ -1,14 +1,14 @@
 """One destination's lane: what waits for it, what is under way, and when the next request may start.
 
-Live events wait in `_live` as portions of chunks; deliveries that come back from the store wait in `_back` and go only
-when no live event does. An idle lane holds no task; a busy one as many as it has requests under way.
+Live events wait as portions of chunks (`queues.py`); deliveries that come back from the store are taken in only while
+no live event waits for a request. An idle lane holds no task; a busy one as many as it has requests under way.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -22,12 +22,14 @@ from headwater.deliver.breaker import Breaker
 from headwater.deliver.classify import Verdict
 from headwater.deliver.fates import Fate
 from headwater.deliver.pace import Pace
-from headwater.deliver.passage import Piece, Portion
+from headwater.deliver.passage import Portion
 from headwater.deliver.plan import LanePlan
+from headwater.deliver.queues import Queue, Queues, Returned
 from headwater.deliver.samples import Samples
 from headwater.deliver.settle import Books, Work
 from headwater.deliver.slots import Slots
 from headwater.deliver.tally import Tally
+from headwater.deliver.ways import Way
 from headwater.spec.destination import Exchange, Item
 from headwater.spec.outcome import Step
 from headwater.spec.settings import DeliverSettings
@@ -35,6 +37,7 @@ from headwater.store.parked import ParkedDelivery
 
 LEASE_SECONDS = 120.0
 _ROOM = 500
+_log = logging.getLogger("headwater.deliver")
 
 
 class Ports(msgspec.Struct, frozen=True):
@@ -49,24 +52,6 @@ class Ports(msgspec.Struct, frozen=True):
     slots: Slots[Job]
     tally: Tally
     samples: Samples
-
-
-class Returned(msgspec.Struct):
-    """Deliveries that came back from the store together. `taken` of them are under way or ended."""
-
-    rows: list[ParkedDelivery]
-    items: list[Item]
-    claimed: float
-    taken: int = 0
-
-
-class Queue(msgspec.Struct):
-    """What waits to share requests: of one way, and with one key. `waiting` live events have not been taken yet."""
-
-    way_id: str
-    live: deque[Portion]
-    back: deque[Returned]
-    waiting: int = 0
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -89,20 +74,22 @@ class Lane:
     def __init__(self, plan: LanePlan, ports: Ports) -> None:
         self.plan = plan
         self.flying = 0
-        self.queued = 0
         self.in_window = 0
         self._ports = ports
         self._books = Books(ports.backlog, ports.settings, ports.tally, ports.samples)
         self._breaker: Breaker = breakers.CLOSED
         self._pace = Pace(plan.definition.requests_per_second)
-        self._queues: dict[tuple[str, str], Queue] = {}
-        self._returned = 0
+        self._queues = Queues()
         self._works: list[Work] = []
         self._refused = self._gone = self._hurried = False
         self._timer: asyncio.TimerHandle | None = None
         self._progressed = 0.0
         self._took = telemetry.DELIVER_ATTEMPT.labels(plan.destination.id)
         self._latency = telemetry.DELIVER_LATENCY.labels(plan.destination.id)
+
+    @property
+    def queued(self) -> int:
+        return self._queues.live
 
     def enter(self, portion: Portion) -> None:
         """Take live events: have them sent, or park them at once when there is no use in waiting."""
@@ -112,16 +99,14 @@ class Lane:
             portion.taken = len(portion.items)
             self._books.park(self.plan, portion, portion.items, stop, _now_ms())
             return
+        now = time.monotonic()
         if not self.queued and not self.flying:
-            self._progressed = time.monotonic()
+            self._progressed = now
         if broken := self._broken(portion.way_id):
             portion.taken = len(portion.items)
             self._books.park(self.plan, portion, portion.items, broken, _now_ms())
             return
-        queue = self._queue(portion.way_id, portion.key)
-        queue.live.append(portion)
-        queue.waiting += len(portion.items)
-        self.queued += len(portion.items)
+        self._queues.enter(portion, self.plan.ways[portion.way_id], now)
         self.pump()
 
     def offer(self, rows: Sequence[ParkedDelivery]) -> None:
@@ -135,23 +120,16 @@ class Lane:
                 lost.append(row)
                 continue
             item = _item(row)
-            part = parts.setdefault((way.id, way.key(item) if way.key else ""), Returned([], [], claimed))
+            part = parts.setdefault((way.id, way.key(item.read()) if way.key else ""), Returned([], [], claimed))
             part.rows.append(row)
             part.items.append(item)
         for (way_id, key), part in parts.items():
-            self._queue(way_id, key).back.append(part)
-            self._returned += len(part.rows)
-        if self._closed_for():
-            self._give_back()
+            self._queues.offer(part, self.plan.ways[way_id], key)
+        if self._hurried or self._closed_for():
+            self._release([*self._queues.give_back(), *lost])
         elif lost:
             self._books.give_up(self.plan, lost, self._broken, _now_ms())
         self.pump()
-
-    def _queue(self, way_id: str, key: str) -> Queue:
-        queue = self._queues.get((way_id, key))
-        if queue is None:
-            queue = self._queues[way_id, key] = Queue(way_id, deque(), deque())
-        return queue
 
     def change(self, plan: LanePlan) -> None:
         """Go on under other settings; requests under way end under the old ones."""
@@ -160,7 +138,7 @@ class Lane:
         self._refused = False
         self._breaker = breakers.CLOSED
         self._clear()
-        self._drop_broken()
+        self._regroup()
         self.pump()
 
     def close(self) -> None:
@@ -171,12 +149,13 @@ class Lane:
     def hurry(self) -> None:
         """The house is stopping: batches wait for nobody, and what came back from the store is given back."""
         self._hurried = True
-        self._give_back()
+        self._release(self._queues.give_back())
+        self._queues.hurry(time.monotonic())
         self.pump()
 
     def room(self) -> int:
-        """How many deliveries may come back from the store now: none while live events wait."""
-        if self._hurried or self.queued or self._returned or self._closed_for():
+        """How many deliveries may come back from the store now: none while live events wait for a request."""
+        if self._hurried or self._queues.returned or self._closed_for() or self._queues.behind(time.monotonic()):
             return 0
         size = self.plan.most
         if not self._breaker.closed:
@@ -201,7 +180,8 @@ class Lane:
 
     def park_rest(self, portion: Portion) -> None:
         """Park what a portion still has open. What is under way goes on, and ends its rows when it ends."""
-        self._park_queued(portion, Fate("waiting", "OVERFLOW", due_at=_now_ms()))
+        if rest := self._queues.leave(portion):
+            self._books.park(self.plan, portion, rest, Fate("waiting", "OVERFLOW", due_at=_now_ms()), _now_ms())
         self._park_flying(portion, float("inf"))
 
     def park_late(self, portion: Portion, now: float) -> None:
@@ -232,7 +212,7 @@ class Lane:
 
     def wants(self) -> bool:
         """Is there something to send, and not too much under way?"""
-        return bool(self.queued or self._returned) and self.flying < self.plan.definition.concurrency
+        return self.flying < self.plan.definition.concurrency and self._ripe()
 
     def job(self) -> Job | None:
         """The next request, which starts now, or None when there is none to start."""
@@ -246,12 +226,17 @@ class Lane:
         """Make a request. Returns the next one, of whichever lane's turn it is."""
         work, slots = job.work, self._ports.slots
         self._works.append(work)
-        tried = await work.way.run(work.items, self._ports.exchange)
+        try:
+            tried = await work.way.run(work.items, self._ports.exchange)
+        except Exception as error:
+            _log.exception("A request of the destination %s could not be made", self.plan.destination.id)
+            why = f"The request could not be made: {type(error).__name__}."
+            tried = Attempted(Verdict(Step.FAILED_DELIVERY, "INTERNAL", why), 0.0)
         self._works.remove(work)
         self._settle(work, tried)
         slots.leave(job.ticket)
         self.flying -= 1
-        if work.rows and not self.queued and not self._returned:
+        if work.rows and self.room():
             self._ports.backlog.due.set()
         if slots.crowded:
             if self.wants():
@@ -315,46 +300,71 @@ class Lane:
     def _clear(self) -> None:
         """Park and give back what waits, if it cannot be sent now."""
         if (stop := self._closed_for()) is not None:
-            for queue in self._queues.values():
+            rows: list[ParkedDelivery] = []
+            for queue in self._queues.empty():
                 for portion in queue.live:
                     self._park_queued(portion, stop)
-            self._give_back()
-            self._queues.clear()
+                for returned in queue.back:
+                    rows += returned.rest
+            self._release(rows)
 
-    def _drop_broken(self) -> None:
-        """Park what waits for a way that is gone, or that cannot work any more."""
-        for queue in list(self._queues.values()):
-            if (end := self._broken(queue.way_id)) is not None:
+    def _regroup(self) -> None:
+        """Put what waits together anew as the plan has it now; what waits for a way that cannot be taken ends."""
+        now = time.monotonic()
+        for queue in self._queues.empty():
+            if (end := self._broken(queue.way.id)) is not None:
                 for portion in queue.live:
                     self._park_queued(portion, end)
                 for returned in queue.back:
-                    rest = returned.rows[returned.taken :]
-                    self._returned -= len(rest)
-                    self._books.give_up(self.plan, rest, self._broken, _now_ms())
-                queue.live.clear()
-                queue.back.clear()
+                    self._books.give_up(self.plan, returned.rest, self._broken, _now_ms())
+                continue
+            way = self.plan.ways[queue.way.id]
+            for portion in queue.live:
+                for part in self._parted(portion, way):
+                    self._queues.enter(part, way, now)
+            for returned in queue.back:
+                if way.key is None:
+                    self._queues.offer(returned, way, "")
+                else:
+                    self._release(returned.rest)
+
+    def _parted(self, portion: Portion, way: Way) -> list[Portion]:
+        """What a portion still holds, by the keys that a way gives its items."""
+        rest = portion.items[portion.taken :]
+        if way.key is None or not rest:
+            portion.key = ""
+            return [portion] if rest else []
+        parts: dict[str, list[Item]] = {}
+        for item in rest:
+            parts.setdefault(way.key(item.read()), []).append(item)
+        if len(parts) == 1:
+            (portion.key,) = parts
+            return [portion]
+        portion.items = portion.items[: portion.taken]
+        passage, source_id = portion.passage, portion.source_id
+        made = [Portion(passage, self, source_id, items, way_id=way.id, key=key) for key, items in parts.items()]
+        passage.portions += made
+        self.in_window += len(made)
+        return made
 
     def _park_queued(self, portion: Portion, end: Fate) -> None:
         if rest := portion.items[portion.taken :]:
-            self.queued -= len(rest)
-            if (queue := self._queues.get((portion.way_id, portion.key))) is not None:
-                queue.waiting -= len(rest)
             portion.taken = len(portion.items)
             self._books.park(self.plan, portion, rest, end, _now_ms())
 
-    def _give_back(self) -> None:
-        ids = [
-            row.id
-            for queue in self._queues.values()
-            for returned in queue.back
-            for row in returned.rows[returned.taken :]
-        ]
-        for queue in self._queues.values():
-            queue.back.clear()
-        self._returned = 0
-        if ids:
+    def _release(self, rows: Sequence[ParkedDelivery]) -> None:
+        """Give back untried what came back from the store."""
+        if rows:
             stop = self._closed_for()
-            self._ports.backlog.release(ids, stop.due_at if stop is not None and stop.due_at else _now_ms())
+            due_at = stop.due_at if stop is not None and stop.due_at else _now_ms()
+            self._ports.backlog.release([row.id for row in rows], due_at)
+
+    def _ripe(self) -> bool:
+        """May a request start, as far as what waits is concerned? If not yet, there will be a look in time."""
+        wait = self._queues.ripen(time.monotonic())
+        if wait is not None:
+            self._later(wait)
+        return self._queues.ready
 
     def _take(self) -> Work | None:
         """What the next request carries, of the queue whose turn it is, or None when it is nobody's yet."""
@@ -364,101 +374,44 @@ class Lane:
         if (wait := self._pace.wait(now)) > 0:
             self._later(wait)
             return None
-        soonest = float("inf")
-        for place, queue in list(self._queues.items()):
-            _trim(queue)
-            if not queue.live and not queue.back:
-                del self._queues[place]
-                continue
-            if (wait := self._unripe(queue, now)) > 0:
-                soonest = min(soonest, wait)
-                continue
-            if len(self._queues) > 1:
-                self._queues[place] = self._queues.pop(place)
-            work = self._take_live(queue, now) if queue.live else self._take_back(queue, now)
-            if work is None:
-                return None
-            self._pace.start(now)
-            self._breaker = breakers.started(self._breaker)
-            return work
-        if soonest < float("inf"):
-            self._later(soonest)
+        while (queue := self._queues.next(now)) is not None:
+            work = self._carried(queue, now)
+            self._queues.done(queue, now)
+            if work is not None:
+                self._pace.start(now)
+                self._breaker = breakers.started(self._breaker)
+                return work
         return None
 
-    def _unripe(self, queue: Queue, now: float) -> float:
-        """How long the events at hand may still wait for others to share their request."""
-        batch = self.plan.ways[queue.way_id].batch
-        if batch.items == 1 or not queue.live or queue.waiting >= batch.items or self._hurried:
-            return 0.0
-        return batch.wait - (now - queue.live[0].passage.entered)
-
-    def _take_live(self, queue: Queue, now: float) -> Work:
-        way = self.plan.ways[queue.way_id]
-        batch = way.batch
-        items: list[Item] = []
-        pieces: list[Piece] = []
-        left = batch.body_bytes
-        while queue.live and len(items) < batch.items:
-            portion = queue.live[0]
-            start = portion.taken
-            stop, left = _fitting(portion.items, start, batch.items - len(items), left, at_least=0 if items else 1)
-            if stop > start:
-                piece = Piece(portion, start, stop, now)
-                portion.pieces.append(piece)
-                pieces.append(piece)
-                items += piece.items
-                portion.taken = stop
-            if stop < len(portion.items):
-                break
-            queue.live.popleft()
-        queue.waiting -= len(items)
-        self.queued -= len(items)
-        return Work(self.plan, way, now, items, pieces=pieces)
-
-    def _take_back(self, queue: Queue, now: float) -> Work | None:
-        returned = queue.back[0]
-        if now - returned.claimed > LEASE_SECONDS / 2:
-            self._give_back()
+    def _carried(self, queue: Queue, now: float) -> Work | None:
+        """What a request of that queue carries; None when all that it held has been given back meanwhile."""
+        items, pieces = self._queues.take(queue, now)
+        if items:
+            return Work(self.plan, queue.way, now, items, pieces=pieces)
+        if queue.back and now - queue.back[0].claimed > LEASE_SECONDS / 2:
+            self._release(self._queues.give_back())
+        if not queue.back:
             return None
-        way = self.plan.ways[queue.way_id]
-        start = returned.taken
-        stop, _ = _fitting(returned.items, start, way.batch.items, way.batch.body_bytes, at_least=1)
-        returned.taken = stop
-        if stop == len(returned.items):
-            queue.back.popleft()
-        self._returned -= stop - start
-        return Work(self.plan, way, now, returned.items[start:stop], rows=returned.rows[start:stop])
+        items, rows = self._queues.take_back(queue)
+        return Work(self.plan, queue.way, now, items, rows=rows)
 
     def _later(self, seconds: float) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._wake)
+        """Look again after so long, unless there is a look before."""
+        loop = asyncio.get_running_loop()
+        at = loop.time() + seconds
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(at, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
         self.pump()
 
 
-def _trim(queue: Queue) -> None:
-    """Forget portions that are taken to their end."""
-    while queue.live and queue.live[0].taken >= len(queue.live[0].items):
-        queue.live.popleft()
-
-
 def _item(row: ParkedDelivery) -> Item:
     return Item(row.payload, row.event_type, row.event_name, row.message_id, row.position, row.received_at)
-
-
-def _fitting(items: Sequence[Item], start: int, count: int, size: int, *, at_least: int) -> tuple[int, int]:
-    """Where to stop so that at most `count` items and `size` bytes are taken, and the bytes left."""
-    stop = start
-    end = min(len(items), start + count)
-    while stop < end:
-        rest = size - len(items[stop].body)
-        if rest < 0 and stop - start >= at_least:
-            break
-        size = rest
-        stop += 1
-    return stop, size
 
 
 def _now_ms() -> int:

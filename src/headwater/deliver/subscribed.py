@@ -6,6 +6,7 @@ itself. Actions of the catalogue are mapped by the worker that performs them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from headwater.spec.mapping import MappingError, MappingFailed, compile_mapping
 from headwater.spec.payload import compile_fields
 from headwater.spec.workspace import Destination, Subscription
 
+_log = logging.getLogger("headwater.deliver")
 Mapped = Callable[[dict[str, Any]], Any]
 Prepare = Callable[[Item], Item | Failed]
 """Map an event to the payload of its action, or say why that cannot be."""
@@ -110,17 +112,19 @@ def _prepared(prepare: Prepare, run: Run) -> Run:
     return prepared
 
 
-def _key(mapped: Mapped, batch: Batch) -> Callable[[Item], str] | None:
+def _key(mapped: Mapped, batch: Batch) -> Callable[[dict[str, Any]], str] | None:
     if not batch.keys:
         return None
 
-    def key(item: Item) -> str:
+    def key(event: dict[str, Any]) -> str:
         try:
-            made = mapped(item.read())
+            made = mapped(event)
+            fields = cast("dict[str, Any]", made) if isinstance(made, dict) else {}
+            return msgspec.json.encode([fields.get(name) for name in batch.keys]).decode()
         except MappingFailed:
             return ""
-        fields = cast("dict[str, Any]", made) if isinstance(made, dict) else {}
-        values = [fields.get(name) for name in batch.keys]
-        return msgspec.json.encode(values).decode()
+        except Exception:
+            _log.exception("What an event may share a request with could not be told")
+            return ""
 
     return key

@@ -23,7 +23,7 @@ Run = Callable[[Sequence[Item], Exchange], Awaitable[Attempted]]
 
 
 class Way(msgspec.Struct, frozen=True):
-    """`holds` says which events take it; None: all. `key` says which items may share a request; None: any.
+    """`holds` says which events take it; None: all. `key` says which events may share a request; None: any.
 
     `broken` says why the subscription cannot work as it is set up, or is empty.
     """
@@ -32,7 +32,7 @@ class Way(msgspec.Struct, frozen=True):
     batch: Batch
     run: Run
     holds: Holds | None = None
-    key: Callable[[Item], str] | None = None
+    key: Callable[[dict[str, Any]], str] | None = None
     broken: str = ""
 
 
