@@ -18,6 +18,9 @@ from headwater.catalogue import place
 from headwater.spec.errors import SetupError
 
 _SECONDS = 300
+_TRUST = "--use-system-ca"
+"""Trusts whom the machine trusts, such as the proxy of a company, beside those that Node.js brings."""
+
 _NPM = (
     "ci",
     "--ignore-scripts",
@@ -54,7 +57,7 @@ def build(folder: Path) -> None:
         for source in _sources():
             shutil.copy(source, work)
         _say("Fetching Segment's destinations (npm; about 15 seconds, once)")
-        _run([node, npm, *_NPM], work, "npm could not fetch the packages; is its registry in reach?")
+        _run([node, _TRUST, npm, *_NPM], work, "npm could not fetch the packages; is its registry in reach?")
         _say("Bundling them with the worker")
         _run([node, "build.mjs", "made"], work, "The packages could not be bundled.")
         _say("Writing down what they declare")
