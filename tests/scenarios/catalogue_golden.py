@@ -24,6 +24,7 @@ from headwater.catalogue import Workers
 from headwater.deliver.attempt import Attempted
 from headwater.deliver.performing import Performer
 from headwater.deliver.plan import LanePlan, compile_lane
+from headwater.deliver.ways import Way
 from headwater.destinations import definition
 from headwater.manage.subscribing import automatic, defaults
 from headwater.spec.destination import Item, Request, Response
@@ -41,14 +42,14 @@ _APPS = {
     "ADWORDS_DEVELOPER_TOKEN": "fake-developer-token",
 }
 _PARTS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "<event>": lambda event: event,
-    "<event.context>": lambda event: event.get("context"),
-    "<event.context.page>": lambda event: event["context"].get("page"),
-    "<event.properties>": lambda event: event.get("properties"),
-    "<event.properties.products>": lambda event: event.get("properties", {}).get("products"),
-    "<event.traits>": lambda event: event.get("traits"),
-    "<event.context.userAgent>": lambda event: event["context"].get("userAgent"),
-    "<event.context.page.url>": lambda event: event["context"].get("page", {}).get("url"),
+    "": lambda event: event,
+    ".context": lambda event: event.get("context"),
+    ".context.page": lambda event: event["context"].get("page"),
+    ".properties": lambda event: event.get("properties"),
+    ".properties.products": lambda event: event.get("properties", {}).get("products"),
+    ".traits": lambda event: event.get("traits"),
+    ".context.userAgent": lambda event: event["context"].get("userAgent"),
+    ".context.page.url": lambda event: event["context"].get("page", {}).get("url"),
 }
 _UNTOLD = frozenset(("accept", "accept-encoding"))
 
@@ -89,6 +90,7 @@ class Delivered(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file. `read` is what a person found in it; without `subscriptions` the automatic presets are used.
 
+    With `together`, what took the same way is also sent at once, as far as the subscription lets events share a call.
     `adds` is what this vendor needs in an event of the visit that nobody else does, by the event's name.
     """
 
@@ -97,6 +99,7 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tokens: dict[str, str] = {}
     subscriptions: list[Subscribed] = []
     events: tuple[str, ...] = VISIT
+    together: bool = False
     adds: dict[str, dict[str, Any]] = {}
     answers: list[Answer] = []
     sent: list[Delivered] = []
@@ -204,19 +207,29 @@ async def deliver(slug: str, golden: Golden, workers: Workers, vendors: Vendors)
     """Send the events of the visit down every way that they take, one after the other."""
     plan = connect(slug, golden, workers)
     assert plan.decide is not None
-    made: list[Delivered] = []
     vendors.answers = golden.answers
+    made: list[Delivered] = []
+    taken: dict[str, dict[str, Item]] = {}
     for name in golden.events:
         event = item(golden, name)
-        decision = plan.decide(event, event.read())
-        for way in decision.ways:
-            assert not way.broken, way.broken
-            vendors.asked = []
-            attempted = await way.run([decision.item], vendors)
-            by = plan.destination.subscriptions[int(way.id)]
-            requests = [shown(each, decision.event) for each in vendors.asked]
-            made.append(Delivered(name, f"{by.name} ({by.action})", _ending(attempted), requests))
+        for way in plan.decide(event, event.read()).ways:
+            taken.setdefault(way.id, {})[name] = event
+            made.append(await _sent(plan, way, {name: event}, vendors))
+    shared = [way for way in plan.ways.values() if way.batch.items > 1 and len(taken.get(way.id, ())) > 1]
+    if golden.together:
+        made += [await _sent(plan, way, taken[way.id], vendors) for way in shared]
     return made
+
+
+async def _sent(plan: LanePlan, way: Way, items: dict[str, Item], vendors: Vendors) -> Delivered:
+    """Send items together down a way."""
+    assert not way.broken, way.broken
+    vendors.asked = []
+    attempted = await way.run(list(items.values()), vendors)
+    by = plan.destination.subscriptions[int(way.id)]
+    events = {name if len(items) > 1 else "event": each.read() for name, each in items.items()}
+    requests = [shown(each, events) for each in vendors.asked]
+    return Delivered(" and ".join(items), f"{by.name} ({by.action})", _ending(attempted), requests)
 
 
 async def deliver_all(wanted: Sequence[str]) -> dict[str, list[Delivered]]:
@@ -234,25 +247,26 @@ def _ending(attempted: Attempted) -> str:
     return f"{verdict.step.value} {verdict.reason}: {verdict.detail}"
 
 
-def shown(request: Request, event: dict[str, Any]) -> Sent:
-    """A request as a file has it. Parts of the event that are sent as they came are named, as in `<event.context>`."""
+def shown(request: Request, events: dict[str, dict[str, Any]]) -> Sent:
+    """A request as a file has it. Parts of an event that are sent as they came are named, as in `<event.context>`."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     headers = {name: value for name, value in headers.items() if name not in _UNTOLD}
     if headers.get("user-agent") == _AGENT:
         del headers["user-agent"]
     body = _body(request.body, headers.get("content-type", ""))
-    return Sent(f"{request.method} {request.url}", headers, _named(body, event))
+    return Sent(f"{request.method} {request.url}", headers, _named(body, events))
 
 
-def _named(value: Any, event: dict[str, Any]) -> Any:
-    """The value with names for the parts of the event in it, the largest first."""
+def _named(value: Any, events: dict[str, dict[str, Any]]) -> Any:
+    """The value with names for the parts of the events in it, the largest first."""
     for name, read in _PARTS.items():
-        part = read(event)
-        if part and value == part:
-            return name
+        for event, body in events.items():
+            part = read(body)
+            if part and value == part:
+                return f"<{event}{name}>"
     if isinstance(value, dict):
-        return {key: _named(each, event) for key, each in value.items()}
-    return [_named(each, event) for each in value] if isinstance(value, list) else value
+        return {key: _named(each, events) for key, each in value.items()}
+    return [_named(each, events) for each in value] if isinstance(value, list) else value
 
 
 def _body(body: bytes, kind: str) -> Any:
