@@ -19,9 +19,9 @@ from headwater.console.person import Person
 from headwater.manage.answers import DestinationMetadata
 from headwater.manage.operations.catalog import (
     GetDestinationMetadata,
-    PageOfCatalog,
+    ListDestinationSummaries,
     get_destination_metadata,
-    get_destinations_catalog,
+    list_destination_summaries,
 )
 from headwater.manage.operations.destinations import CreateDestination, create_destination
 from headwater.manage.operations.sources import ListSources, list_sources
@@ -36,12 +36,14 @@ _MANY = 1_000
 async def catalog(person: Person) -> None:
     use_styles("delivery.css")
     headline("Catalogue of destinations", above=("Destinations", "/destinations"))
-    asked = PageOfCatalog(pagination=Pagination(count=_MANY))
-    found = (await person.ask(get_destinations_catalog, asked)).destinations_catalog
+    asked = ListDestinationSummaries(pagination=Pagination(count=_MANY))
+    found = await person.ask(list_destination_summaries, asked)
+    if found.missing:
+        notice(found.missing, todo="Until then there are Headwater's own.", tone="warning")
     cards = [
-        Card(f"/destinations/catalog/{one.slug}", one.name, one.description, one.categories, one.previous_names)
-        for one in found
-        if one.status != "UNAVAILABLE"
+        Card(f"/destinations/catalog/{one.slug}", one.name, one.description, one.categories)
+        for one in found.destinations
+        if one.available
     ]
     with ui.element("div").classes("row-line"):
         text = ui.input(placeholder=f"Search {len(cards)} destinations").props(
