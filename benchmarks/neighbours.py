@@ -7,10 +7,11 @@ Turns of a few seconds follow one another:
 
 A turn is compared with the two alone that stand around it, so that what the machine does otherwise cancels out, and
 the median over the rounds counts. A neighbour that is well costs something too, since it gets the same events: what its
-failing costs is the turn beside a bad one over the turn beside one that is well, of the same round. A neighbour is removed for good: its deliveries that wait are given up, and the next
-turn begins when none waits any more. Every receiver has a process of its own, so that none slows the sender; the
-warehouse rests, so that its loads do not fall into some turns and not into others. All people are known before; with
-`--newcomers` some events are of new ones, whom the pipeline writes to the store on the way.
+failing costs is the turn beside a bad one over the turn beside one that is well, of the same round. A neighbour is
+removed for good: its deliveries that wait are given up, and the next turn begins when none waits any more. Every
+receiver has a process of its own, so that none slows the sender; the warehouse rests, so that its loads do not fall
+into some turns and not into others. All people are known before; with `--newcomers` some events are of new ones, whom
+the pipeline writes to the store on the way.
 """
 
 import argparse
