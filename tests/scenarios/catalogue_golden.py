@@ -113,13 +113,13 @@ def slugs() -> list[str]:
 @cache
 def read(slug: str) -> Golden:
     """The file of a destination."""
-    return msgspec.convert(yaml.safe_load((FOLDER / f"{slug}.yaml").read_text()), Golden)
+    return msgspec.yaml.decode((FOLDER / f"{slug}.yaml").read_bytes(), type=Golden)
 
 
 @cache
 def visit() -> dict[str, dict[str, Any]]:
     """The events of the visit by their names in the file."""
-    found = yaml.safe_load((FOLDER / "_visit.yaml").read_text())
+    found = msgspec.yaml.decode((FOLDER / "_visit.yaml").read_bytes())
     common = found.pop("common")
     return {name: {**common, **own, "originalTimestamp": own["timestamp"]} for name, own in found.items()}
 
