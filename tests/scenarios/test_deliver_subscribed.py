@@ -128,6 +128,26 @@ def test_one_way_that_fails_waits_by_itself_and_a_filter_made_meanwhile_does_not
     asyncio.run(scenario())
 
 
+def test_a_trigger_that_changes_does_not_touch_what_waits(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        bench = Bench(tmp_path)
+        async with Recorder() as tool:
+            there = webhook(bench)
+            ill = subscribe(bench, there, tool.url("/ill"))
+            tool.script("/ill", Answer(503))
+            await bench.put(2, there)
+            async with bench.delivering(PATIENT):
+                await bench.until_committed()
+                change = partial(subscriptions.update, destination_id=there, subscription_id=ill, trigger=PAGE)
+                bench.store.run(change)
+                tool.script("/ill", Answer(200))
+                await bench.until(lambda: "waiting" not in bench.states())
+            assert bench.states() == {"delivered": 2}
+            assert (await bench.books())[there] == {("matched", ""): 2, ("delivered", ""): 2}
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("how", ["removed", "switched off"])
 def test_a_subscription_that_goes_while_its_deliveries_wait_fails_them_and_they_can_be_found(
     tmp_path: Path, how: str

@@ -20,6 +20,7 @@ from headwater.deliver.ways import Run
 from headwater.destinations import HORIZON_HOURS
 from headwater.spec.destination import Action, Exchange, Item, NoAnswer, Request, Response
 from headwater.spec.errors import SetupError, Unavailable
+from headwater.spec.event import EVENT_TYPES
 from headwater.spec.outcome import Step
 from headwater.spec.workspace import Destination, Subscription
 from headwater.store.parked import REFUSED
@@ -33,6 +34,9 @@ _REJECTED = frozenset(("PAYLOAD_VALIDATION_FAILED", "TOO_LARGE"))
 _HOUSE = frozenset(("WORKER_ENDED", "WORKER_AWAY"))
 _BUGS = frozenset(("CRASH", "KILLED_WORKERS"))
 _STATUSES = {400: "BAD_REQUEST", 404: "NOT_FOUND"}
+_EVERY_EVENT = " or ".join(f'type = "{kind}"' for kind in sorted(EVENT_TYPES))
+"""What the worker takes for the trigger: whether an event takes this way was decided when it came."""
+
 _HANDED_BACK = "This destination hands its events back to the platform; use the destination Headwater instead."
 
 
@@ -61,7 +65,7 @@ def catalogued(
     call = Call(
         destination=destination.definition,
         action=action.slug,
-        trigger=subscription.trigger,
+        trigger=_EVERY_EVENT,
         mapping=_with_hooks(subscription),
         settings={key: value for key, value in settings.items() if key != HORIZON_HOURS.key},
         events=(),

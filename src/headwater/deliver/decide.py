@@ -6,6 +6,7 @@ event alone can tell was decided by the pipeline. An event takes as many ways as
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,12 +35,26 @@ class Decision(msgspec.Struct, frozen=True):
 Decide = Callable[[Item, Event], Decision]
 
 
+_log = logging.getLogger("headwater.deliver")
+
+
 def decider(ways: Sequence[Way], filters: Callable[[Event], Filtered] | None) -> Decide | None:
-    """How a destination decides; None when it takes every event as it is, so that nobody has to read it."""
+    """How a destination decides; None when it takes every event as it is, so that nobody has to read it.
+
+    Where filters or triggers break, which they promise not to, the event is kept back (contract: connections 6.5).
+    """
     if filters is None and all(way.holds is None for way in ways) and len(ways) == 1:
         return None
 
     def decide(item: Item, event: Event) -> Decision:
+        try:
+            return decided(item, event)
+        except Exception as error:
+            _log.exception("The filters and triggers of a destination cannot be applied to an event")
+            why = f"The filters and triggers cannot be applied to it: {type(error).__name__}."
+            return Decision(item, event, reason="FILTERED_BY_RULES", detail=why)
+
+    def decided(item: Item, event: Event) -> Decision:
         if filters is not None:
             left = filters(event)
             if left.dropped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, cast
 
 import msgspec
@@ -9,16 +10,18 @@ import msgspec
 from headwater.deliver.backoff import horizon_ms
 from headwater.deliver.decide import Decide, decider
 from headwater.deliver.performing import Perform
-from headwater.deliver.redact import forms
+from headwater.deliver.redact import forms, redact
 from headwater.deliver.subscribed import broken_ways, subscribed_ways
 from headwater.deliver.ways import Way, idle_way, whole_way
-from headwater.destinations import HORIZON_HOURS, definition
+from headwater.destinations import HORIZON_HOURS, absent, definition
 from headwater.spec.destination import DestinationDefinition
 from headwater.spec.errors import SetupError
 from headwater.spec.filters import compile_filters
 from headwater.spec.settings import DeliverSettings
 from headwater.spec.workspace import Destination, Subscription
 from headwater.store.secrets import Secrets
+
+_log = logging.getLogger("headwater.deliver")
 
 
 class LanePlan(msgspec.Struct, frozen=True):
@@ -47,7 +50,8 @@ def compile_lane(
 ) -> LanePlan | None:
     """Compile a destination; None when it is switched off or the catalogue no longer has its definition.
 
-    `perform` gives whoever performs what is no generator of requests; without it such actions are broken.
+    `perform` gives whoever performs what is no generator of requests; without it such actions are broken. So is a
+    destination that cannot be compiled for whatever reason: it is nobody's trouble but its own.
     """
     if not destination.enabled:
         return None
@@ -55,11 +59,15 @@ def compile_lane(
         declared = definition(destination.definition)
     except SetupError:
         return None
+    except Exception as error:
+        declared = absent(destination.definition, _unexpected(destination, error))
     broken = ""
     ways: tuple[Way, ...] = ()
     settings: dict[str, Any] = {}
     opened = destination
+    filters = None
     try:
+        filters = compile_filters(destination.filters) if destination.filters else None
         settings = complete(declared, destination.settings, secrets)
         declared.check(settings)
         performer = perform(destination) if perform is not None else None
@@ -68,21 +76,28 @@ def compile_lane(
         else:
             opened = open_mappings(destination, declared, secrets)
             ways = subscribed_ways(opened, declared, settings, performer)
-    except SetupError as error:
-        broken = str(error)
-        ways = (idle_way(),) if declared.action is not None else broken_ways(destination, broken)
+    except Exception as error:
+        broken = str(error) if isinstance(error, SetupError) else _unexpected(destination, error)
+        whole = not declared.actions and (declared.action is not None or not destination.subscriptions)
+        ways = (idle_way(),) if whole else broken_ways(destination, broken)
+    hidden = (*hidden_forms(declared, settings), *hidden_in_mappings(opened, declared))
     own = destination.settings.get(HORIZON_HOURS.key)
     horizon = horizon_ms(own, house.horizon_hours)
     return LanePlan(
         destination,
         declared,
         settings,
-        (*hidden_forms(declared, settings), *hidden_in_mappings(opened, declared)),
-        {way.id: way for way in ways},
-        decider(ways, compile_filters(destination.filters) if destination.filters else None),
+        hidden,
+        {way.id: msgspec.structs.replace(way, broken=redact(way.broken, hidden)) for way in ways},
+        decider(ways, filters),
         horizon,
-        broken,
+        redact(broken, hidden),
     )
+
+
+def _unexpected(destination: Destination, error: Exception) -> str:
+    _log.error("The destination %s cannot be compiled", destination.id, exc_info=error)
+    return f"The destination cannot be used: {type(error).__name__}. The log of the house says more."
 
 
 def complete(declared: DestinationDefinition, settings: dict[str, Any], secrets: Secrets) -> dict[str, Any]:

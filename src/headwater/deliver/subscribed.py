@@ -39,6 +39,9 @@ def subscribed_ways(
                 ways.append(_way(subscription, definition, settings, performer))
             except (SetupError, FqlError, MappingError) as error:
                 ways.append(_broken(subscription, str(error)))
+            except Exception as error:
+                _log.exception("The subscription %s cannot be compiled", subscription.id)
+                ways.append(_broken(subscription, f"It cannot be used: {type(error).__name__}."))
     return tuple(ways)
 
 
@@ -74,7 +77,7 @@ def _broken(subscription: Subscription, why: str) -> Way:
     """A subscription that cannot work takes what its trigger says, if that can be read, and else everything."""
     try:
         holds = compile_trigger(parse(subscription.trigger))
-    except FqlError:
+    except Exception:
         holds = None
     return Way(subscription.id, Batch(), never, holds, broken=f"{subscription.name}: {why}")
 

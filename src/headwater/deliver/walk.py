@@ -171,34 +171,32 @@ class Walk:
         passage = Passage(self._partition, chunk.first, chunk.next, time.monotonic())
         at = int(time.time() * 1000)
         known = self._take_known(chunk, shares) if self._known else {}
-        for (_, destination_id, way_id), row in known.items():
-            key = (row.source_id, destination_id)
-            passage.count(*key, at, Step.MATCHED, "", events=1, way_id=way_id)
-            passage.count(*key, row.at, Step.PENDING, row.reason, events=1, way_id=way_id)
+        for destination_id, rows in known.items():
+            for (_, way_id), row in rows.items():
+                key = (row.source_id, destination_id)
+                passage.count(*key, at, Step.MATCHED, "", events=1, way_id=way_id)
+                passage.count(*key, row.at, Step.PENDING, row.reason, events=1, way_id=way_id)
         passage.open = sum(len(share.items) for share in shares)
         self._window.take(len(chunk.records))
         self._passages.append(passage)
         self._arrived.set()
         reader = _Reader()
         for number, share in enumerate(shares, 1):
-            there = {
-                (place, way_id) for place, destination_id, way_id in known if destination_id == share.destination_id
-            }
-            self._give(passage, share, at, reader, there)
+            self._give(passage, share, at, reader, set(known.get(share.destination_id, ())))
             if number % _AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
 
-    def _take_known(self, chunk: Chunk, shares: list[Share]) -> dict[tuple[int, str, str], _Beginning]:
-        """The deliveries of a chunk that have a row already, by position, destination and way."""
+    def _take_known(self, chunk: Chunk, shares: list[Share]) -> dict[str, dict[tuple[int, str], _Beginning]]:
+        """The deliveries of a chunk that have a row already: by destination, and there by position and way."""
         messages = {item.position: item.message_id for share in shares for item in share.items}
-        found: dict[tuple[int, str, str], _Beginning] = {}
+        found: dict[str, dict[tuple[int, str], _Beginning]] = {}
         for position in range(chunk.first, chunk.next):
             for (destination_id, way_id), row in self._known.pop(position, {}).items():
                 if row.message_id != messages.get(position):
                     raise SetupError(
                         "The store's parked deliveries belong to another log: put back the log they are of."
                     )
-                found[position, destination_id, way_id] = row
+                found.setdefault(destination_id, {})[position, way_id] = row
         return found
 
     def _give(self, passage: Passage, share: Share, at: int, reader: _Reader, known: set[tuple[int, str]]) -> None:
@@ -216,7 +214,10 @@ class Walk:
             items = [item for item in items if item.type in types]
         decide = lane.plan.decide
         if decide is None:
-            taken = {(way_id, ""): _new(items, known) for way_id in lane.plan.ways}
+            taken = {
+                (way_id, ""): [item for item in items if (item.position, way_id) not in known] if known else items
+                for way_id in lane.plan.ways
+            }
         else:
             found = sort(items, decide, reader.read, known)
             self._keep(passage, share, at, found.kept)

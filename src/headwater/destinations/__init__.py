@@ -57,7 +57,7 @@ def definition(slug: str) -> DestinationDefinition:
     if slug in own_names():
         return _own(slug)
     if missing := catalogue.missing():
-        return _absent(slug, missing)
+        return absent(slug, missing)
     return catalogue.definition(slug)
 
 
@@ -87,13 +87,15 @@ def _summary(slug: str) -> Summary:
     )
 
 
-def _absent(slug: str, why: str) -> DestinationDefinition:
+def absent(slug: str, why: str) -> DestinationDefinition:
+    """The declaration of a destination that cannot be read, whose settings cannot work: `why` says what it lacks."""
+
     def check(settings: dict[str, Any]) -> None:
         raise SetupError(why)
 
     return DestinationDefinition(
         name=slug,
-        description="This destination is of the catalogue, which is not built here.",
+        description="This destination cannot be read here.",
         website="",
         categories=(),
         fields=(),

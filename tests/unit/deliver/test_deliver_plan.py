@@ -1,0 +1,85 @@
+"""Compiling destinations: whatever is wrong with one, it is the trouble of nobody else."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from headwater.deliver import plan as plans
+from headwater.deliver.plan import LanePlan, compile_lane
+from headwater.destinations import definition
+from headwater.spec.destination import Action, Batch, DestinationDefinition, Field
+from headwater.spec.errors import SetupError
+from headwater.spec.settings import DeliverSettings
+from headwater.spec.workspace import Destination, DestinationFilter, Subscription
+from headwater.store.secrets import Secrets
+
+SECRETS = Secrets([b"0" * 32])
+WEBHOOK = Destination(
+    id="d", source_id="s", definition="webhook", name="Hook", settings={"url": "https://example.com/hook"}
+)
+
+
+def compiled(destination: Destination = WEBHOOK) -> LanePlan:
+    plan = compile_lane(destination, SECRETS, DeliverSettings())
+    assert plan is not None
+    return plan
+
+
+def declare(monkeypatch: pytest.MonkeyPatch, **columns: Any) -> None:
+    declared = msgspec.structs.replace(definition("webhook"), **columns)
+    named: dict[str, DestinationDefinition] = {"webhook": declared}
+    monkeypatch.setattr(plans, "definition", named.__getitem__)
+
+
+def test_a_definition_that_breaks_keeps_the_events_of_its_destination_as_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(slug: str) -> DestinationDefinition:
+        raise ImportError("its library is missing")
+
+    monkeypatch.setattr(plans, "definition", breaks)
+    plan = compiled()
+    assert "ImportError" in plan.broken
+    assert plan.decide is None
+    assert set(plan.ways) == {""}
+
+
+def test_a_check_that_breaks_breaks_its_destination_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(settings: dict[str, Any]) -> None:
+        raise TypeError("no number")
+
+    declare(monkeypatch, check=check)
+    assert "TypeError" in compiled().broken
+
+
+def test_a_filter_that_is_no_filter_breaks_its_destination_and_lets_nothing_through() -> None:
+    odd: Any = ("DROP",)
+    kept = DestinationFilter(id="f", title="Odd", condition="all", actions=odd)
+    assert compiled(msgspec.structs.replace(WEBHOOK, filters=(kept,))).broken
+
+
+def test_what_is_wrong_with_settings_is_said_without_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(settings: dict[str, Any]) -> None:
+        raise SetupError(f"The address {settings['sharedSecret']} cannot be used.")
+
+    declare(monkeypatch, check=check)
+    sealed = {"url": "https://example.com/", "sharedSecret": SECRETS.seal("pa55word")}
+    plan = compiled(msgspec.structs.replace(WEBHOOK, settings=sealed))
+    assert plan.broken == "The address [redacted] cannot be used."
+
+
+def test_a_subscription_that_breaks_leaves_the_others_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    def batch(settings: dict[str, Any], mapping: dict[str, Any]) -> Batch:
+        return Batch(items=mapping["size"] + 1)
+
+    field = Field(key="size", label="Size", description="How many.")
+    action = Action(slug="send", name="Send", description="Sends.", fields=(field,), batch=batch)
+    declare(monkeypatch, action=None, actions=(action,))
+    made = [
+        Subscription(id=id, name=id, action="send", trigger='type = "track"', mapping={"size": size})
+        for id, size in (("well", 3), ("ill", "many"))
+    ]
+    plan = compiled(msgspec.structs.replace(WEBHOOK, subscriptions=tuple(made)))
+    assert (plan.broken, plan.ways["well"].broken, plan.ways["well"].batch.items) == ("", "", 4)
+    assert "TypeError" in plan.ways["ill"].broken
