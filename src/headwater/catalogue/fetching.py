@@ -9,11 +9,21 @@ from headwater.spec.destination import NoAnswer, Request, Response
 
 MOST_ANSWER_BYTES = 8_000_000
 _REDIRECTS = 20
+_UNFINISHED = "https://www.example.com/oauth/"
+"""Where the template for new destinations of OAuth refreshes tokens; one of the catalogue still does."""
+
 _CODES = {"UNREACHABLE": "ECONNREFUSED", "TIMEOUT": "ETIMEDOUT"}
 
 
 def request(fetch: frames.Fetch, seconds: float, secrets: tuple[str, ...] = ()) -> Request:
-    """The request to make, which may take so many seconds at most."""
+    """The request to make, which may take so many seconds at most.
+
+    Raises NoAnswer for an address that the destination's author never filled in: one would give an app's secret away.
+    """
+    if fetch.url.startswith(_UNFINISHED):
+        raise NoAnswer(
+            "INVALID_SETTINGS", f"The destination asks {fetch.url}, which stands for nothing: it is unfinished."
+        )
     headers: dict[str, str] = {}
     for name, value in fetch.headers:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
