@@ -246,3 +246,20 @@ def test_a_crash_makes_no_delivery_of_two_ways_wrong_in_the_books(tmp_path: Path
             assert books[hanging] == {("matched", ""): 4, ("delivered", ""): 4}
 
     asyncio.run(scenario())
+
+
+def test_a_destination_that_nobody_has_authorised_keeps_its_events_and_asks_nobody(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        bench = Bench(tmp_path)
+        there = bench.connect("actions-hubspot-cloud")
+        make = partial(subscriptions.create, destination_id=there, name="Contacts", action="upsertContact")
+        mapping = {"email": "ada@example.test"}
+        bench.store.run(partial(make, trigger=TRACK, mapping=mapping, enabled=True))
+        await bench.put(2, there)
+        async with bench.delivering(PATIENT):
+            await bench.until_committed()
+            await bench.until(lambda: bench.destination(there).paused)
+        assert {(row.state, row.reason) for row in bench.rows()} == {("waiting", "PAUSED")}
+        assert any("Nobody has authorised it yet" in row.detail for row in bench.rows())
+
+    asyncio.run(scenario())

@@ -22,6 +22,7 @@ from headwater.spec.destination import Action, Exchange, Item, NoAnswer, Request
 from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.event import EVENT_TYPES
 from headwater.spec.outcome import Step
+from headwater.spec.vendors import VENDORS
 from headwater.spec.workspace import Destination, Subscription
 from headwater.store.parked import REFUSED
 
@@ -104,11 +105,17 @@ def _with_hooks(subscription: Subscription) -> dict[str, Any]:
 async def _ask(
     workers: Workers, call: Call, exchange: Exchange, destination: Destination, tokens: Tokens | None
 ) -> Answer:
-    """Ask the worker, with the destination's tokens if it has any; a refresh that is refused is noted with them."""
+    """Ask the worker, with the destination's tokens if it has any; a refresh that is refused is noted with them.
+
+    Raises NoAnswer for a destination that somebody has yet to authorise: its vendor would only hear of no token.
+    """
     if tokens is None:
         return await workers.deliver(call, exchange)
+    held = await tokens.current(destination)
+    if destination.definition in VENDORS and not held.get("access_token"):
+        raise NoAnswer("UNAUTHORIZED", "Nobody has authorised it yet; do so in its settings.")
     answer = await workers.deliver(
-        msgspec.structs.replace(call, tokens=await tokens.current(destination)),
+        msgspec.structs.replace(call, tokens=held),
         exchange,
         save_tokens=lambda new: tokens.save(destination.id, new),
         hold_tokens=lambda: tokens.locked(destination.id),
