@@ -361,10 +361,10 @@ class Lane:
 
     def _ripe(self) -> bool:
         """May a request start, as far as what waits is concerned? If not yet, there will be a look in time."""
-        wait = self._queues.ripen(time.monotonic())
-        if wait is not None:
+        queues = self._queues
+        if queues.ripening and (wait := queues.ripen(time.monotonic())) is not None:
             self._later(wait)
-        return self._queues.ready
+        return bool(queues.ready)
 
     def _take(self) -> Work | None:
         """What the next request carries, of the queue whose turn it is, or None when it is nobody's yet."""

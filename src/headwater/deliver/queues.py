@@ -39,11 +39,12 @@ class Returned(msgspec.Struct):
 class Queue:
     """What waits to share requests. `waiting` live events have not been taken yet."""
 
-    __slots__ = ("back", "key", "live", "ready", "ripening", "waiting", "way")
+    __slots__ = ("back", "key", "live", "ready", "ripening", "single", "waiting", "way")
 
     def __init__(self, way: Way, key: str) -> None:
         self.way = way
         self.key = key
+        self.single = way.batch.items == 1
         self.live: deque[Portion] = deque()
         self.back: deque[Returned] = deque()
         self.waiting = 0
@@ -53,7 +54,7 @@ class Queue:
     def ripe_at(self) -> float:
         """When its live events have waited long enough for others; they need not when there are enough of them."""
         batch = self.way.batch
-        if batch.items == 1 or self.waiting >= batch.items:
+        if self.waiting >= batch.items:
             return 0.0
         return self.live[0].passage.entered + batch.wait
 
@@ -66,7 +67,7 @@ class Queue:
 class Queues:
     """The queues of a lane: `live` events wait in them, and `returned` deliveries that came back.
 
-    `hurried`: no batch waits for others any more.
+    Of the `ready` ones the first has its turn; `ripening` are the others that are not empty.
     """
 
     def __init__(self) -> None:
@@ -74,15 +75,14 @@ class Queues:
         self.returned = 0
         self._hurried = False
         self._all: dict[tuple[str, str], Queue] = {}
-        self._ready: deque[Queue] = deque()
-        self._ripening: list[tuple[float, int, Queue]] = []
+        self.ready: deque[Queue] = deque()
+        self.ripening: list[tuple[float, int, Queue]] = []
         self._number = 0
 
     def enter(self, portion: Portion, way: Way, now: float) -> None:
         """Take live events in."""
         rest = len(portion.items) - portion.taken
         queue = self._find(way, portion.key)
-        queue.trim()
         queue.live.append(portion)
         queue.waiting += rest
         self.live += rest
@@ -118,8 +118,8 @@ class Queues:
         found = list(self._all.values())
         self.live = self.returned = 0
         self._all.clear()
-        self._ready.clear()
-        self._ripening.clear()
+        self.ready.clear()
+        self.ripening.clear()
         return found
 
     def hurry(self, now: float) -> None:
@@ -130,28 +130,23 @@ class Queues:
 
     def ripen(self, now: float) -> float | None:
         """Make those ready whose time has come. Returns the seconds until it comes for another, if there is one."""
-        while self._ripening:
-            at, _, queue = self._ripening[0]
+        while self.ripening:
+            at, _, queue = self.ripening[0]
             if at > now:
                 return at - now
-            heappop(self._ripening)
+            heappop(self.ripening)
             queue.ripening = False
             self._place(queue, now)
         return None
 
-    @property
-    def ready(self) -> bool:
-        """May a request start?"""
-        return bool(self._ready)
-
     def behind(self, now: float) -> bool:
         """Do live events wait that no longer wait for others?"""
-        return any(queue.waiting and self._ripe(queue, now) for queue in self._ready)
+        return any(queue.waiting and self._ripe(queue, now) for queue in self.ready)
 
     def next(self, now: float) -> Queue | None:
         """The queue whose turn it is; `done` says when something was taken of it."""
-        while self._ready:
-            queue = self._ready.popleft()
+        while self.ready:
+            queue = self.ready.popleft()
             queue.ready = False
             queue.trim()
             if queue.back or (queue.live and self._ripe(queue, now)):
@@ -161,7 +156,6 @@ class Queues:
 
     def done(self, queue: Queue, now: float) -> None:
         """Let a queue that had its turn stand in line again, if something is left."""
-        queue.trim()
         self._place(queue, now)
 
     def take(self, queue: Queue, now: float) -> tuple[list[Item], list[Piece]]:
@@ -207,7 +201,7 @@ class Queues:
         return queue
 
     def _ripe(self, queue: Queue, now: float) -> bool:
-        return self._hurried or queue.ripe_at() <= now
+        return queue.single or self._hurried or queue.ripe_at() <= now
 
     def _place(self, queue: Queue, now: float) -> None:
         """Let a queue stand where it belongs; one that is empty goes."""
@@ -220,14 +214,14 @@ class Queues:
             if not queue.ripening:
                 queue.ripening = True
                 self._number += 1
-                heappush(self._ripening, (queue.ripe_at(), self._number, queue))
+                heappush(self.ripening, (queue.ripe_at(), self._number, queue))
         elif self._all.get((queue.way.id, queue.key)) is queue:
             del self._all[queue.way.id, queue.key]
 
     def _make_ready(self, queue: Queue) -> None:
         if not queue.ready:
             queue.ready = True
-            self._ready.append(queue)
+            self.ready.append(queue)
 
 
 def _fitting(items: Sequence[Item], start: int, count: int, size: int, *, at_least: int) -> tuple[int, int]:
