@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -35,6 +36,7 @@ _REJECTED = frozenset(("PAYLOAD_VALIDATION_FAILED", "TOO_LARGE"))
 _HOUSE = frozenset(("WORKER_ENDED", "WORKER_AWAY"))
 _BUGS = frozenset(("CRASH", "KILLED_WORKERS"))
 _STATUSES = {400: "BAD_REQUEST", 404: "NOT_FOUND"}
+_TOKENS = ("access_token", "refresh_token", "clientSecret")
 _EVERY_EVENT = " or ".join(f'type = "{kind}"' for kind in sorted(EVENT_TYPES))
 """What the worker takes for the trigger: whether an event takes this way was decided when it came."""
 
@@ -42,10 +44,15 @@ _HANDED_BACK = "This destination hands its events back to the platform; use the 
 
 
 class Kept(msgspec.Struct):
-    """The last request of a call and its answer."""
+    """The last request of a call and its answer. `secrets` are tokens that came during the call."""
 
     request: Request | None = None
     response: Response | None = None
+    secrets: tuple[str, ...] = ()
+
+    def learn(self, tokens: Mapping[str, str]) -> None:
+        """Have tokens hidden from now on, which the call did not have when it began."""
+        self.secrets += tuple(text for name in _TOKENS if (text := tokens.get(name)))
 
 
 def catalogued(
@@ -77,6 +84,8 @@ def catalogued(
         kept = Kept()
 
         async def keep(request: Request) -> Response:
+            if kept.secrets:
+                request = msgspec.structs.replace(request, secrets=(*request.secrets, *kept.secrets))
             kept.request, kept.response = request, None
             kept.response = await exchange(request)
             return kept.response
@@ -84,7 +93,7 @@ def catalogued(
         started = time.perf_counter()
         wanted = msgspec.structs.replace(call, events=[item.body for item in items])
         try:
-            answer = await _ask(workers, wanted, keep, destination, tokens)
+            answer = await _ask(workers, wanted, keep, destination, _Learning(tokens, kept) if tokens else None)
             verdict = judge(answer, asked=kept.request is not None, credentials=credentials)
         except Unavailable as error:
             verdict = Verdict(Step.PENDING, "RETRY", str(error))
@@ -102,27 +111,46 @@ def _with_hooks(subscription: Subscription) -> dict[str, Any]:
     return {**subscription.mapping, **{hook: {"outputs": said} for hook, said in subscription.hooks.items()}}
 
 
+class _Learning(msgspec.Struct, frozen=True):
+    """The tokens of a call, whose exchange learns of those that come meanwhile."""
+
+    tokens: Tokens
+    kept: Kept
+
+    async def save(self, destination_id: str, new: dict[str, str]) -> None:
+        self.kept.learn(new)
+        await self.tokens.save(destination_id, new)
+
+    @asynccontextmanager
+    async def locked(self, destination_id: str) -> AsyncGenerator[dict[str, str]]:
+        async with self.tokens.locked(destination_id) as held:
+            self.kept.learn(held)
+            yield held
+
+
 async def _ask(
-    workers: Workers, call: Call, exchange: Exchange, destination: Destination, tokens: Tokens | None
+    workers: Workers, call: Call, exchange: Exchange, destination: Destination, learning: _Learning | None
 ) -> Answer:
     """Ask the worker, with the destination's tokens if it has any; a refresh that is refused is noted with them.
 
     Raises NoAnswer for a destination that somebody has yet to authorise: its vendor would only hear of no token.
     """
-    if tokens is None:
+    if learning is None:
         return await workers.deliver(call, exchange)
+    tokens = learning.tokens
     held = await tokens.current(destination)
     if destination.definition in VENDORS and not held.get("access_token"):
         raise NoAnswer("UNAUTHORIZED", "Nobody has authorised it yet; do so in its settings.")
     answer = await workers.deliver(
         msgspec.structs.replace(call, tokens=held),
         exchange,
-        save_tokens=lambda new: tokens.save(destination.id, new),
-        hold_tokens=lambda: tokens.locked(destination.id),
+        save_tokens=lambda new: learning.save(destination.id, new),
+        hold_tokens=lambda: learning.locked(destination.id),
     )
     refused = next((each for each in answer.items if each.code == "OAUTH_REFRESH_FAILED"), None)
     if refused is not None and refused.kind == "auth":
-        await tokens.refuse(destination.id, refused.message)
+        with suppress(Unavailable):  # the answer counts all the same, and pauses the destination
+            await tokens.refuse(destination.id, refused.message)
     return answer
 
 

@@ -47,7 +47,7 @@ class Performer:
             subscription,
             settings=settings,
             credentials=definition.credentials,
-            tokens=self._tokens,
+            tokens=self._tokens if definition.authentication.startswith("oauth") else None,
         )
 
     def writing(self, definition: DestinationDefinition, action: Action, settings: dict[str, Any]) -> Run:

@@ -1,9 +1,19 @@
 """What the catalogue's worker says of events becomes a verdict, in the words of every other answer."""
 
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
 import pytest
 
-from headwater.catalogue import Answer, Ended
-from headwater.deliver.catalogued import judge, verdict
+from headwater.catalogue import Answer, Call, Ended, Workers
+from headwater.deliver.attempt import Attempted
+from headwater.deliver.catalogued import catalogued, judge, verdict
+from headwater.deliver.tokens import Tokens
+from headwater.spec.destination import Action, Exchange, Item, Request, Response
+from headwater.spec.errors import Unavailable
+from headwater.spec.workspace import Destination, Subscription
 
 
 @pytest.mark.parametrize(
@@ -60,3 +70,64 @@ def test_credentials_refused_for_one_event_of_a_batch_are_refused_for_the_destin
 def test_who_has_no_credentials_cannot_be_refused_any() -> None:
     found = verdict(Ended("auth", 403, message="no"), asked=True, credentials=False)
     assert (found.step, found.reason, found.refused) == ("failed_delivery", "UNAUTHORIZED", False)
+
+
+class Keys:
+    """Tokens of a vendor who gives new ones, in a house whose store is away when a refusal is to be noted."""
+
+    async def current(self, destination: Destination) -> dict[str, str]:
+        return {"access_token": "old-token"}
+
+    async def save(self, destination_id: str, new: dict[str, str]) -> None:
+        assert destination_id == "d"
+
+    @asynccontextmanager
+    async def locked(self, destination_id: str) -> AsyncGenerator[dict[str, str]]:
+        yield {"access_token": "others-token", "clientSecret": "shared"}
+
+    async def refuse(self, destination_id: str, detail: str) -> None:
+        raise Unavailable("The store is away.")
+
+
+class Refreshing:
+    """Workers whose destination refreshes its tokens before it makes its request."""
+
+    def __init__(self, *ended: Ended) -> None:
+        self._ended = ended
+
+    async def deliver(self, call: Call, exchange: Exchange, **keys: Any) -> Answer:
+        async with keys["hold_tokens"]():
+            await keys["save_tokens"]({"access_token": "new-token"})
+        await exchange(Request("POST", "https://example.com/", body=b"new-token", secrets=("old-token",)))
+        return Answer(self._ended)
+
+
+def tried(*ended: Ended) -> Attempted:
+    run = catalogued(
+        cast("Workers", Refreshing(*ended)),
+        Destination(id="d", source_id="s", definition="actions-tool", name="Tool"),
+        Action(slug="send", name="Send", description="Sends."),
+        Subscription(id="w", name="Send", action="send", trigger='type = "page"'),
+        settings={},
+        tokens=cast("Tokens", Keys()),
+    )
+    items: Sequence[Item] = [Item(b"{}", "track", "A", f"m{number}", number, 0) for number in range(len(ended))]
+
+    async def exchange(request: Request) -> Response:
+        return Response(200)
+
+    async def attempt() -> Attempted:
+        return await run(items, exchange)
+
+    return asyncio.run(attempt())
+
+
+def test_tokens_that_come_during_a_call_are_hidden_like_those_it_began_with() -> None:
+    request = tried(Ended("ok", 200)).request
+    assert request is not None
+    assert {"old-token", "others-token", "shared", "new-token"} <= set(request.secrets)
+
+
+def test_a_refusal_that_cannot_be_noted_leaves_the_answer_as_it_is() -> None:
+    found = tried(Ended("ok", 200), Ended("auth", 401, "OAUTH_REFRESH_FAILED", "no")).verdict
+    assert (found.of(0).step, found.of(1).reason, found.refuses) == ("delivered", "PAUSED", True)
