@@ -21,30 +21,31 @@ _SOON = 0.2
 
 class SimulatedTime:
     """Stands in for the module `time`. `stride` is the least that a jump takes, in seconds: what is due sooner is late.
+    `jumped` is how many seconds were jumped over so far, because everybody waited.
 
     Waits shorter than a fifth of a second are jumped over exactly all the same: whatever goes step by step is on time.
     """
 
     def __init__(self) -> None:
         self.stride = 0.0
-        self._ahead = 0.0
+        self.jumped = 0.0
         self._held = 0
 
     def time(self) -> float:
         """Seconds since 1970."""
-        return time.time() + self._ahead
+        return time.time() + self.jumped
 
     def time_ns(self) -> int:
         """The same in nanoseconds."""
-        return time.time_ns() + int(self._ahead * 1e9)
+        return time.time_ns() + int(self.jumped * 1e9)
 
     def monotonic(self) -> float:
         """Seconds that only go forward."""
-        return time.monotonic() + self._ahead
+        return time.monotonic() + self.jumped
 
     def perf_counter(self) -> float:
         """Seconds that a piece of work took, if it did not wait."""
-        return time.perf_counter() + self._ahead
+        return time.perf_counter() + self.jumped
 
     @property
     def still(self) -> bool:
@@ -62,7 +63,7 @@ class SimulatedTime:
 
     def jump(self, seconds: float) -> None:
         """Go on to what is due in so many seconds, or further."""
-        self._ahead += seconds if seconds < _SOON else max(seconds, self.stride)
+        self.jumped += seconds if seconds < _SOON else max(seconds, self.stride)
 
 
 class _Jumping(selectors.DefaultSelector):
