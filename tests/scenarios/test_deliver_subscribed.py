@@ -85,9 +85,12 @@ def test_what_filters_and_triggers_keep_back_is_counted_once_with_its_reason(tmp
             there = webhook(bench)
             subscribe(bench, there, tool.url("/one"), PAGE)
             keep_back(bench, there, "type = 'track'", type="DROP")
+            typeless = webhook(bench)
+            subscribe(bench, typeless, tool.url("/typeless"), 'event = "Order Completed"')
+            keep_back(bench, typeless, "all", type="DROP_PROPERTIES", fields={"": ["type"]})
             trimmed = bench.connect(url=tool.url("/plain"))
             keep_back(bench, trimmed, "all", type="DROP_PROPERTIES", fields={"properties": ["revenue"]})
-            await bench.put(3, there, trimmed)
+            await bench.put(3, there, trimmed, typeless)
             await bench.put(2, there, first=3, kind="group")
             async with bench.delivering(PATIENT):
                 await bench.until_committed()
@@ -100,6 +103,7 @@ def test_what_filters_and_triggers_keep_back_is_counted_once_with_its_reason(tmp
             aside = [each for batch in await bench.outcomes() for each in batch.set_aside]
             assert {each.detail for each in aside if each.reason == "FILTERED_BY_RULES"} == {"Kept back"}
             assert [request.json()["properties"] for request in tool.at("/plain")] == [{}] * 3
+            assert ["type" in request.json() for request in tool.at("/typeless")] == [False] * 3
 
     asyncio.run(scenario())
 

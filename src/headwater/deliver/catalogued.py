@@ -21,7 +21,6 @@ from headwater.deliver.ways import Run
 from headwater.destinations import HORIZON_HOURS
 from headwater.spec.destination import Action, Exchange, Item, NoAnswer, Request, Response
 from headwater.spec.errors import SetupError, Unavailable
-from headwater.spec.event import EVENT_TYPES
 from headwater.spec.outcome import Step
 from headwater.spec.vendors import VENDORS
 from headwater.spec.workspace import Destination, Subscription
@@ -37,8 +36,8 @@ _HOUSE = frozenset(("WORKER_ENDED", "WORKER_AWAY"))
 _BUGS = frozenset(("CRASH", "KILLED_WORKERS"))
 _STATUSES = {400: "BAD_REQUEST", 404: "NOT_FOUND"}
 _TOKENS = ("access_token", "refresh_token", "clientSecret")
-_EVERY_EVENT = " or ".join(f'type = "{kind}"' for kind in sorted(EVENT_TYPES))
-"""What the worker takes for the trigger: whether an event takes this way was decided when it came."""
+_EVERY_EVENT = 'type != "-"'
+"""What the worker takes for the trigger, also of an event without a type: whether it takes this way is decided."""
 
 _HANDED_BACK = "This destination hands its events back to the platform; use the destination Headwater instead."
 

@@ -110,11 +110,17 @@ class Lane:
         self.pump()
 
     def offer(self, rows: Sequence[ParkedDelivery]) -> None:
-        """Take deliveries that came back from the store, claimed for LEASE_SECONDS."""
+        """Take deliveries that came back from the store, claimed for LEASE_SECONDS.
+
+        Those that a request is still under way for, as it has outlived its lease, end with that request.
+        """
         claimed = time.monotonic()
+        flying = {row.id for row in self._flying_rows()}
         parts: dict[tuple[str, str], Returned] = {}
         lost: list[ParkedDelivery] = []
         for row in rows:
+            if row.id in flying:
+                continue
             way = self.plan.ways.get(row.subscription_id)
             if way is None or way.broken:
                 lost.append(row)
@@ -197,10 +203,13 @@ class Lane:
 
     def abandon(self) -> None:
         """The requests under way are cut off: have what is parked of them tried again soon."""
-        rows = [row for work in self._works for row in work.rows]
-        rows += [row for work in self._works for piece in work.pieces for row in piece.rows]
-        if rows:
+        if rows := self._flying_rows():
             self._ports.backlog.release([row.id for row in rows], _now_ms())
+
+    def _flying_rows(self) -> list[ParkedDelivery]:
+        """The rows of requests that are under way."""
+        rows = [row for work in self._works for row in work.rows]
+        return rows + [row for work in self._works for piece in work.pieces for row in piece.rows]
 
     def pump(self) -> None:
         """Start requests as far as there is something to send and the destination may be asked."""

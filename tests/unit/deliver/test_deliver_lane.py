@@ -213,6 +213,30 @@ def test_what_came_back_too_long_ago_is_given_back_and_strands_nobody(monkeypatc
     asyncio.run(scenario())
 
 
+def test_what_is_still_under_way_is_not_sent_again_beside_itself() -> None:
+    async def scenario() -> None:
+        held = asyncio.Event()
+
+        async def waits(items: Sequence[Item], exchange: Exchange) -> Attempted:
+            dock.sent.append(("w", [item.message_id for item in items]))
+            await held.wait()
+            return Attempted(DELIVERED, 0.0)
+
+        dock = bay(lambda it: [Way("w", Batch(), waits)])
+        dock.lane.offer([row(event(1), "w")])
+        live = dock.enter("w", event(2))
+        await asyncio.sleep(0)
+        dock.lane.park_rest(live)
+        dock.lane.offer([row(event(1), "w"), row(event(2), "w")])
+        held.set()
+        await dock.settled()
+        assert dock.sent == [("w", ["m1"]), ("w", ["m2"])]
+        assert [change.id for change in dock.notebook.changes] == ["d.0.1.w", "d.0.2.w"]
+        assert dock.passage.open == 0
+
+    asyncio.run(scenario())
+
+
 def test_what_comes_back_while_the_house_stops_is_given_back() -> None:
     async def scenario() -> None:
         dock = bay(lambda it: [it.way("w", Batch())])
