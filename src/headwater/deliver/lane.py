@@ -187,8 +187,20 @@ class Lane:
     def park_rest(self, portion: Portion) -> None:
         """Park what a portion still has open. What is under way goes on, and ends its rows when it ends."""
         if rest := self._queues.leave(portion):
-            self._books.park(self.plan, portion, rest, Fate("waiting", "OVERFLOW", due_at=_now_ms()), _now_ms())
+            at = _now_ms()
+            self._books.park(self.plan, portion, rest, Fate("waiting", "OVERFLOW", due_at=self._due(portion, at)), at)
         self._park_flying(portion, float("inf"))
+
+    def _due(self, portion: Portion, at: int) -> int:
+        """When what is parked at an instant (milliseconds) comes back: at once, or together with what it waited for.
+
+        Those whose batch had not waited long enough come back at the next multiple of its time, to share requests.
+        """
+        way = self.plan.ways.get(portion.way_id)
+        wait = int(way.batch.wait * 1000) if way is not None and way.batch.items > 1 else 0
+        if (time.monotonic() - portion.passage.entered) * 1000 >= wait:
+            return at
+        return (at // wait + 1) * wait
 
     def park_late(self, portion: Portion, now: float) -> None:
         """Park what of a portion is late at an instant of the monotonic clock."""

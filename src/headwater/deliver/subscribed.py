@@ -90,6 +90,9 @@ def _prepare(action: Action, mapped: Mapped) -> Prepare:
             payload, problems = check(mapped(item.read()), False)
         except MappingFailed as error:
             return Failed(str(error))
+        except Exception as error:
+            _log.exception("The payload of an event cannot be made")
+            return Failed(f"The payload cannot be made: {type(error).__name__}.")
         if problems:
             return Failed(" ".join(problems))
         return msgspec.structs.replace(item, payload=payload)

@@ -213,6 +213,23 @@ def test_what_came_back_too_long_ago_is_given_back_and_strands_nobody(monkeypatc
     asyncio.run(scenario())
 
 
+def test_what_makes_way_before_its_batch_is_full_comes_back_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        at = 1_000_000_123
+        monkeypatch.setattr(lanes, "_now_ms", lambda: at)
+        dock = bay(lambda it: [it.way("slow", Batch(items=9, wait=600.0))])
+        dock.lane.flying = 2
+        portions = [dock.enter("slow", event(1)), dock.enter("slow", event(2)), dock.enter("slow", event(3), key="k")]
+        for portion in portions:
+            dock.lane.park_rest(portion)
+        assert {one.due_at for one in dock.notebook.parked} == {at - at % 600_000 + 600_000}
+        dock.passage.entered -= 601
+        dock.lane.park_rest(dock.enter("slow", event(4)))
+        assert dock.notebook.parked[-1].due_at == at
+
+    asyncio.run(scenario())
+
+
 def test_what_is_still_under_way_is_not_sent_again_beside_itself() -> None:
     async def scenario() -> None:
         held = asyncio.Event()
