@@ -1,7 +1,9 @@
 """A lane by itself: what shares a request, whose turn it is, and what becomes of what cannot be sent."""
 
 import asyncio
+import random
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
@@ -28,6 +30,12 @@ from headwater.spec.workspace import Destination
 from headwater.store.parked import Change, ParkedDelivery
 
 DELIVERED = Verdict(Step.DELIVERED, status=200)
+ENDS = (
+    DELIVERED,
+    DELIVERED,
+    Verdict(Step.PENDING, "RETRY", "busy", 503, retry_after=3.0),
+    Verdict(Step.FAILED_DELIVERY, "BAD_REQUEST", "bad", 400),
+)
 Answering = Callable[[Sequence[Item]], Verdict]
 
 
@@ -381,5 +389,58 @@ def test_many_keys_are_told_apart_without_looking_at_each_for_each(monkeypatch: 
         await dock.settled()
         assert len(dock.sent) == 300
         assert looks < 10 * 300
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_happens_each_delivery_is_counted_once(seed: int) -> None:
+    async def scenario() -> None:
+        chance = random.Random(seed)
+
+        def answer(items: Sequence[Item]) -> Verdict:
+            found = {index: chance.choice(ENDS) for index in range(len(items)) if chance.random() < 0.3}
+            return msgspec.structs.replace(chance.choice(ENDS), items=found)
+
+        def ways(it: Bay) -> list[Way]:
+            wait = chance.choice((0.0, 600.0))
+            made = [it.way(id, Batch(items=chance.choice((1, 3, 8)), wait=wait, body_bytes=40), answer) for id in "abc"]
+            return [
+                msgspec.structs.replace(way, key=by_url) if chance.random() < 0.5 else way
+                for way in made
+                if chance.random() < 0.9
+            ]
+
+        dock = bay(ways)
+        portions: list[Portion] = []
+        number = 0
+        for _ in range(60):
+            way = dock.lane.plan.ways.get(chance.choice("abc"))
+            if way is not None:
+                items = [event(number + more, url=f"/{chance.randrange(3)}") for more in range(chance.randrange(1, 6))]
+                number += len(items)
+                parts: dict[str, list[Item]] = {}
+                for item in items:
+                    parts.setdefault(way.key(item.read()) if way.key else "", []).append(item)
+                portions += [dock.enter(way.id, *part, key=key) for key, part in parts.items()]
+            if chance.random() < 0.2:
+                dock.lane.offer(
+                    [row(event(10_000 + number + more, url="/1"), chance.choice("abc")) for more in range(3)]
+                )
+            if chance.random() < 0.2 and portions:
+                dock.lane.park_rest(chance.choice(portions))
+            if chance.random() < 0.1:
+                dock.lane.change(plan(*ways(dock)))
+            await asyncio.sleep(0)
+        dock.lane.hurry()
+        await dock.settled()
+        assert (dock.passage.open, dock.lane.queued, dock.lane.flying) == (0, 0, 0)
+        assert dock.lane.in_window == len(dock.passage.portions)
+        sums = Counter[str]()
+        for count in dock.passage.outcomes(0).counts:
+            sums[count.step] += count.events
+        assert sums["delivered"] + sums["pending"] == number
+        ids = [each.id for each in dock.notebook.parked]
+        assert len(ids) == len(set(ids)) == sums["pending"]
 
     asyncio.run(scenario())

@@ -1,14 +1,27 @@
 """Compiling destinations: whatever is wrong with one, it is the trouble of nobody else."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
 from headwater.deliver import plan as plans
+from headwater.deliver.attempt import Attempted
 from headwater.deliver.plan import LanePlan, compile_lane
 from headwater.destinations import definition
-from headwater.spec.destination import Action, Batch, DestinationDefinition, Field
+from headwater.spec.destination import (
+    Action,
+    Batch,
+    DestinationDefinition,
+    Failed,
+    Field,
+    Item,
+    Request,
+    Response,
+    Steps,
+)
 from headwater.spec.errors import SetupError
 from headwater.spec.settings import DeliverSettings
 from headwater.spec.workspace import Destination, DestinationFilter, Subscription
@@ -83,3 +96,36 @@ def test_a_subscription_that_breaks_leaves_the_others_be(monkeypatch: pytest.Mon
     plan = compiled(msgspec.structs.replace(WEBHOOK, subscriptions=tuple(made)))
     assert (plan.broken, plan.ways["well"].broken, plan.ways["well"].batch.items) == ("", "", 4)
     assert "TypeError" in plan.ways["ill"].broken
+
+
+@pytest.mark.parametrize(
+    ("bad", "fares"),
+    [
+        ([], ["delivered", "failed_delivery", "delivered", "pending", "delivered"]),
+        ([4], ["delivered", "failed_delivery", "delivered", "failed_delivery", "failed_delivery"]),
+    ],
+)
+def test_what_cannot_be_mapped_fails_alone_and_the_others_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch, bad: list[int], fares: list[str]
+) -> None:
+    def steps(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
+        yield Request("POST", "https://example.com/", body=bytes(item.position for item in items))
+        return {index: Failed("later", again=True) for index, item in enumerate(items) if item.position == 3}
+
+    async def exchange(request: Request) -> Response:
+        return Response(400 if set(request.body) & set(bad) else 200)
+
+    field = Field(key="name", label="Name", description="Who.", required=True)
+    action = Action(slug="send", name="Send", description="Sends.", fields=(field,), steps=steps)
+    declare(monkeypatch, action=None, actions=(action,))
+    mapping = {"name": {"@path": "$.name"}}
+    one = Subscription(id="w", name="w", action="send", trigger='type = "track"', mapping=mapping)
+    way = compiled(msgspec.structs.replace(WEBHOOK, subscriptions=(one,))).ways["w"]
+    bodies = [b'{"name":"n"}', b"{}", b'{"name":"n"}', b'{"name":"n"}', b'{"name":"n"}']
+    items = [Item(body, "track", "A", f"m{number}", number, 0) for number, body in enumerate(bodies)]
+
+    async def attempt() -> Attempted:
+        return await way.run(items, exchange)
+
+    verdict = asyncio.run(attempt()).verdict
+    assert [verdict.of(index).step for index in range(5)] == fares
