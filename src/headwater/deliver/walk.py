@@ -41,6 +41,11 @@ _LEAST_TICK = 0.005
 _BUSY = 0.1
 """A loop that is so many seconds late was too busy for its requests; nothing then speaks against a destination."""
 _AT_A_STRETCH = 50
+"""So many destinations get their part of a chunk before others have a turn at the loop."""
+
+_READ_AT_ONCE = 10
+"""To look into so many events counts like one destination more that takes its part as it is."""
+
 _COMMIT_EVERY = 0.05
 """Chunks that end within so many seconds are committed together: who appends to the same files waits for fewer."""
 _PATIENCE = 10
@@ -181,9 +186,13 @@ class Walk:
         self._passages.append(passage)
         self._arrived.set()
         reader = _Reader()
-        for number, share in enumerate(shares, 1):
+        worked = 0
+        for share in shares:
             self._give(passage, share, at, reader, set(known.get(share.destination_id, ())))
-            if number % _AT_A_STRETCH == 0:
+            worked += 1 + reader.asked // _READ_AT_ONCE
+            reader.asked %= _READ_AT_ONCE
+            if worked >= _AT_A_STRETCH:
+                worked = 0
                 await asyncio.sleep(0)
 
     def _take_known(self, chunk: Chunk, shares: list[Share]) -> dict[str, dict[tuple[int, str], _Beginning]]:
@@ -316,12 +325,14 @@ class Walk:
 
 
 class _Reader:
-    """Reads each event of a chunk once, however many destinations want to look into it."""
+    """Reads each event of a chunk once, however many destinations want to look into it. `asked` counts the looks."""
 
     def __init__(self) -> None:
+        self.asked = 0
         self._read: dict[int, Event] = {}
 
     def read(self, item: Item) -> Event:
+        self.asked += 1
         found = self._read.get(item.position)
         if found is None:
             found = self._read[item.position] = item.read()
