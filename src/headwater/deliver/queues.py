@@ -125,7 +125,7 @@ class Queues:
     def hurry(self, now: float) -> None:
         """Let no batch wait for others any more."""
         self._hurried = True
-        for queue in self._all.values():
+        for queue in list(self._all.values()):
             self._place(queue, now)
 
     def ripen(self, now: float) -> float | None:

@@ -234,6 +234,8 @@ def test_what_makes_way_before_its_batch_is_full_comes_back_together(monkeypatch
         dock.passage.entered -= 601
         dock.lane.park_rest(dock.enter("slow", event(4)))
         assert dock.notebook.parked[-1].due_at == at
+        dock.lane.hurry()
+        assert (dock.passage.open, dock.lane.queued) == (0, 0)
 
     asyncio.run(scenario())
 
