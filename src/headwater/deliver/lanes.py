@@ -49,7 +49,7 @@ class Lanes:
         """Change lanes with their destinations, and close those that have none any more."""
         for destination_id, lane in list(lanes.items()):
             destination = destinations.get(destination_id)
-            if destination == lane.plan.destination:
+            if alike(destination, lane.plan.destination):
                 continue
             plan = self._compile(destination) if destination else None
             if plan is None:
@@ -98,6 +98,11 @@ class Lanes:
     def somebody_hungry(self, but: Lane) -> bool:
         """Is there another lane that could do with more events than the chunks at hand hold?"""
         return any(lane.hungry() for lane in self._lanes.values() if lane is not but)
+
+
+def alike(one: Destination | None, other: Destination) -> bool:
+    """Is nothing changed? To Python true is 1 and 1.0; settings tell them apart, and versions do for all else."""
+    return one is not None and one == other and repr(one.settings) == repr(other.settings)
 
 
 def _on(destination: Destination) -> Destination:

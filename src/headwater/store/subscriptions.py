@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import sqlalchemy as sa
 
 from headwater.spec.errors import SenderError
@@ -60,13 +61,18 @@ def find(connection: Connection, destination_id: str, subscription_id: str) -> S
 def update(connection: Connection, destination_id: str, subscription_id: str, **columns: Any) -> Subscription:
     """Change columns and return the subscription as it is then."""
     before = find(connection, destination_id, subscription_id)
-    changed = {name: value for name, value in columns.items() if getattr(before, name) != value}
+    changed = {name: value for name, value in columns.items() if _written(getattr(before, name)) != _written(value)}
     if changed:
         moved = before.version + 1 if _MEANING & changed.keys() else before.version
         values = {**changed, "version": moved, "updated_at": workspaces.now()}
         connection.execute(subscriptions.update().where(subscriptions.c.id == subscription_id).values(**values))
         workspaces.touch(connection)
     return find(connection, destination_id, subscription_id)
+
+
+def _written(value: Any) -> bytes:
+    """A value as it is told apart: to Python true is 1 and 1.0, to a mapping they are three."""
+    return msgspec.json.encode(value, order="deterministic")
 
 
 def delete(connection: Connection, destination_id: str, subscription_id: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from headwater.deliver import plan as plans
 from headwater.deliver.attempt import Attempted
+from headwater.deliver.lanes import alike
 from headwater.deliver.plan import LanePlan, compile_lane
 from headwater.destinations import definition
 from headwater.spec.destination import (
@@ -129,3 +130,11 @@ def test_what_cannot_be_mapped_fails_alone_and_the_others_are_told_apart(
 
     verdict = asyncio.run(attempt()).verdict
     assert [verdict.of(index).step for index in range(5)] == fares
+
+
+def test_a_setting_that_is_true_and_no_longer_1_is_a_change() -> None:
+    one, other = (msgspec.structs.replace(WEBHOOK, settings={"batch_size": value}) for value in (1, True))
+    assert one == other
+    assert not alike(one, other)
+    assert alike(one, msgspec.structs.replace(one))
+    assert not alike(None, one)
