@@ -87,7 +87,7 @@ def page_with(lines: str) -> str:
 def connect(page: Page, name: str, source: str, receiver: Receiver) -> None:
     page.get_by_role("link", name="Destinations").first.click()
     page.get_by_role("link", name="Connect a destination").first.click()
-    page.get_by_role("link", name=re.compile("Webhook")).first.click()
+    page.get_by_role("link", name=re.compile("Webhook Sends events as JSON")).click()
     page.get_by_label("Events of *").click()
     page.get_by_role("option", name=source).click()
     page.get_by_label("URL").fill(receiver.url)

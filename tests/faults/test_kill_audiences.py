@@ -25,7 +25,7 @@ from headwater.contracts.house import RunningHouse, healthy, until
 from headwater.contracts.space import RunningSpace
 from headwater.eventlog import Record
 from headwater.eventlog.backends.sqlite import SqliteLog
-from headwater.eventlog.streams import PROCESSED
+from headwater.eventlog.streams import COLLECTED, PROCESSED
 from headwater.profiles.computing.items import item_of
 from headwater.profiles.computing.standing import decode as decode_standing
 from headwater.profiles.computing.standing import holds, values
@@ -179,15 +179,23 @@ async def processed(folder: Path) -> list[Record]:
     return found
 
 
+async def to_be_processed(folder: Path) -> int:
+    """How many records of what was collected wait for the pipeline."""
+    log = SqliteLog(folder / "log")
+    _, end = await log.bounds(COLLECTED, 0)
+    left = end - await log.committed("pipeline", COLLECTED, 0)
+    await log.close()
+    return left
+
+
 def settle(folder: Path, acknowledged: set[str], definitions: int, seed: int) -> None:
     """Wait until all is processed, folded, told and delivered, and nobody is due within the hour."""
     store = Store.in_folder(folder)
     state: Any = None
 
     def settled() -> bool:
+        """The store is looked at first, and then the log: what was told before has then been processed, or is seen."""
         nonlocal state
-        records = asyncio.run(processed(folder))
-        ids = {decode_processed(record.header).message_id for record in records}
 
         def look(connection: Any) -> tuple[int, int, int, int]:
             soon = time.time_ns() // 1_000_000 + HOUR // 2
@@ -195,16 +203,21 @@ def settle(folder: Path, acknowledged: set[str], definitions: int, seed: int) ->
             runs = computations.read_runs(connection).values()
             live = sum(run.phase == "LIVE" for run in runs)
             folded = ledger.cursor(connection, "profiles", 0)
-            return len(due), len(standing.waiting(connection, 0, 10)), definitions - live, len(records) - folded
+            return len(due), len(standing.waiting(connection, 0, 10)), definitions - live, folded
 
+        *stand, folded = store.run(look)
+        collected = asyncio.run(to_be_processed(folder))
+        records = asyncio.run(processed(folder))
+        ids = {decode_processed(record.header).message_id for record in records}
         calls = {id for id in ids if id.startswith("personas_")}
-        state = len(acknowledged - ids), *store.run(look), len(calls - Hook.seen.keys())
+        left = len(records) - folded, len(calls - Hook.seen.keys())
+        state = len(acknowledged - ids), collected, *stand, *left
         return not any(state)
 
     try:
         until(settled, seconds=90)
     except AssertionError as error:
-        names = "processed, due, to be told, not live, to be folded, to be delivered"
+        names = "not processed, collected, due, to be told, not live, to be folded, to be delivered"
         raise AssertionError(f"with --chance {seed} there is left: {names} = {state}") from error
     finally:
         store.close()

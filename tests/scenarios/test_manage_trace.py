@@ -179,7 +179,7 @@ def test_failed_deliveries_are_counted_sent_again_and_audited(tmp_path: Path) ->
             assert [one["messageId"] for one in (await house.ask("GET", rest)).data["deliveries"]] == ["m1", "m0"]
             body = {"destinationId": destination, "reason": "UNAUTHORIZED"}
             counted = await house.ask("POST", "/headwater/redrive", {**body, "dryRun": True})
-            assert counted.data == {"deliveries": 5, "dryRun": True}
+            assert (counted.data["deliveries"], counted.data["dryRun"], counted.data["remaining"]) == (5, True, 0)
             assert (await house.ask("POST", "/headwater/redrive", body)).data["deliveries"] == 5
             assert (await house.ask("POST", "/headwater/redrive", body)).data["deliveries"] == 0
             waiting = (await house.ask("GET", "/headwater/parked?state=waiting")).data["deliveries"]

@@ -189,6 +189,12 @@ def test_a_replay_follows_todays_rules_and_reaches_what_is_switched_off(tmp_path
     asyncio.run(scenario())
 
 
+def _read_and_kept(connection: Any, replay_id: str) -> int:
+    """How far what a replay read is from the rows that it made, in one look: a write may still be on its way."""
+    rows = parked.find(connection, parked.Filter(replay_id=replay_id), limit=1_000)
+    return replays.find(connection, replay_id).read - len(rows)
+
+
 def test_a_replay_that_is_killed_again_and_again_neither_loses_nor_repeats_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +211,7 @@ def test_a_replay_that_is_killed_again_and_again_neither_loses_nor_repeats_anyth
                 async with bench.delivering() as role:
                     await bench.until(lambda step=step: house.replay(replay_id).read >= step)
                     role.cancel()
-                assert house.replay(replay_id).read == len(bench.rows(replay_id=replay_id))
+                assert bench.store.run(partial(_read_and_kept, replay_id=replay_id)) == 0
             bench.store.run(partial(parked.release, ids=[row.id for row in bench.rows(state="waiting")], due_at=0))
             async with bench.delivering():
                 done = await house.over(replay_id)
