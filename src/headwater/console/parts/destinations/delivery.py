@@ -101,7 +101,8 @@ class Delivery:
             return
         self._steps = sums(books.accounts)
         self._funnel.show(funnel(self._steps, as_percent=self._as_percent))
-        self._reasons.show([reason for account in books.accounts for reason in account.reasons], self._steps)
+        reasons = [one for account in books.accounts for one in account.reasons if one.step != Step.MATCHED]
+        self._reasons.show(reasons, self._steps)
         options = chart_of(series.points)
         if options["series"] != self._chart.options["series"]:
             self._chart.options.update(options)
