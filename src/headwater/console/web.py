@@ -31,7 +31,8 @@ for _module in pkgutil.iter_modules(pages.__path__):
 
 @asynccontextmanager
 async def console(front: Front) -> AsyncGenerator[Application]:
-    """The console over the operations of one house. There is one in a process, because the page framework is one."""
+    """The console over the operations of one house. There is one at a time in a process: the page framework is one."""
+    stood = list(pages_app.user_middleware)
     web = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
 
     @web.get(SIGN_IN)
@@ -66,8 +67,13 @@ async def console(front: Front) -> AsyncGenerator[Application]:
     logging.getLogger("nicegui").addFilter(_in_one_line)
     # The framework's own answer is a live page, which is kept for a minute for everybody who asks for nothing.
     pages_app.add_exception_handler(404, _nothing_here)
-    async with web.router.lifespan_context(web):
-        yield GZipMiddleware(Guard(web, front), minimum_size=1_000)
+    try:
+        async with web.router.lifespan_context(web):
+            yield GZipMiddleware(Guard(web, front), minimum_size=1_000)
+    finally:
+        # The framework's application outlives this one, and takes nothing more once it has answered.
+        pages_app.user_middleware[:] = stood
+        pages_app.middleware_stack = None
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY = 1.0
 _PAUSE = 0.02
+_TOGETHER = 0.2
+"""What becomes due within so many seconds is claimed together: retries are spread, and each claim is a transaction."""
+
 _TEND_EVERY = 15.0
 _TENDING_SECONDS = 2.0
 _GONE = "The destination was removed or switched off."
@@ -99,7 +102,7 @@ class Comeback:
                 limits[destination_id] = room
         if limits:
             await self._claim(limits, now)
-        return max(next_due - now, 0) / 1000
+        return 0.0 if next_due <= now else max((next_due - now) / 1000, _TOGETHER)
 
     async def _claim(self, limits: dict[str, int], now: int) -> None:
         for part in bounded(limits, PER_TRANSACTION):
