@@ -123,6 +123,7 @@ def test_a_mapping_is_made_tried_and_saved_and_its_events_arrive(
     expect(page.get_by_text(re.compile("At character"))).to_be_visible()
     page.get_by_label("Trigger, as a query").fill('type = "track"')
     page.get_by_role("button", name="Add a condition").click()
+    expect(page.get_by_label("Value", exact=True)).to_have_count(2)
     page.get_by_label("Value", exact=True).last.fill("Order Completed")
     page.get_by_label("Value", exact=True).last.press("Enter")
     expect(page.get_by_label("Trigger, as a query")).to_have_value('type = "track" and event = "Order Completed"')
