@@ -31,15 +31,15 @@ def test_outcomes_that_are_read_again_are_counted_once(tmp_path: Path) -> None:
         for _ in range(3):
             await house.outcome("pipeline", chunk(10, 1))
         books = Books(house.log, house.store)
-        await books.open()
+        await books.open(0)
         assert await books.fold(0) == 3
         await house.log.commit(GROUP, OUTCOMES, 0, 0)  # the log forgot how far the books were
         again = Books(house.log, house.store)
-        await again.open()
+        await again.open(0)
         assert await again.fold(0) == 0
         assert sums(house) == {"received": 30, "duplicate": 3, "processed": 27}
         assert await house.log.committed(GROUP, OUTCOMES, 0) == 3
-        assert again.balance.events() == 0
+        assert (await again.balance()).events() == 0
         house.store.close()
 
     asyncio.run(scenario())
@@ -49,14 +49,14 @@ def test_two_processes_that_fold_the_same_outcomes_count_them_once(tmp_path: Pat
     async def scenario() -> None:
         house = ManageHouse(tmp_path)
         one, other = Books(house.log, house.store), Books(house.log, house.store)
-        await one.open()
-        await other.open()
+        await one.open(0)
+        await other.open(0)
         for _ in range(5):
             await house.outcome("pipeline", chunk(10))
             await asyncio.gather(one.fold(0), other.fold(0))
         await asyncio.gather(one.fold(0), other.fold(0))
         assert sums(house) == {"received": 50, "processed": 50}
-        assert (one.balance.events(), other.balance.events()) == (0, 0)
+        assert (await one.balance()).events() == (await other.balance()).events() == 0
         house.store.close()
 
     asyncio.run(scenario())
@@ -66,7 +66,7 @@ def test_a_fold_whose_store_fails_counts_nothing_and_goes_on_later(tmp_path: Pat
     async def scenario() -> None:
         house = ManageHouse(tmp_path)
         books = Books(house.log, house.store)
-        await books.open()
+        await books.open(0)
         await house.outcome("pipeline", chunk(10))
         house.store.run(lambda connection: connection.exec_driver_sql("ALTER TABLE ledger RENAME TO elsewhere"))
         try:

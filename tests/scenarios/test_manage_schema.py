@@ -80,7 +80,7 @@ def test_names_are_counted_once_whatever_is_read_twice(tmp_path: Path) -> None:
             await send(house, source.id, track("A"), track("B"), track("A"))
         for _ in range(2):
             books = Books(house.log, house.store)
-            await books.open()
+            await books.open(0)
             await asyncio.gather(books.fold(0), Books.fold(books, 0))
             await house.log.commit(GROUP, OUTCOMES, 0, 0)
         async with running(house):

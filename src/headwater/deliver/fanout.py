@@ -24,7 +24,7 @@ class Share(msgspec.Struct, frozen=True):
 def fan_out(chunk: Chunk) -> list[Share]:
     """Put a chunk's events together by destination."""
     groups: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
-    for position, record in enumerate(chunk.records, chunk.first):
+    for position, record in chunk.placed():
         header = decode_processed(record.header)
         ids = header.destinations
         if not ids:

@@ -1,4 +1,4 @@
-"""The role: wires the lanes up, walks every partition, and stops in order."""
+"""The role: wires the lanes up, walks the partitions that fall to this process, and stops in order."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from headwater.deliver.slots import SLOTS, Slots
 from headwater.deliver.tally import Tally
 from headwater.deliver.tokens import Tokens
 from headwater.deliver.transport import Transport
-from headwater.deliver.walk import Walk, Window
+from headwater.deliver.walk import GROUP, Walk, Window
 from headwater.deliver.writers import Writers, address_guard
+from headwater.eventlog.sharing import work
 from headwater.eventlog.streams import PROCESSED
 
 if TYPE_CHECKING:
@@ -74,8 +75,9 @@ async def deliver(
         )
         lanes.follow()
         window = Window(settings.chunk_events * settings.chunks_in_flight)
-        walks = [
-            Walk(
+
+        async def walk(partition: int, leaving: asyncio.Event) -> None:
+            one = Walk(
                 log,
                 store,
                 lanes,
@@ -86,12 +88,11 @@ async def deliver(
                 tally=tally,
                 committed=committed,
             )
-            for partition in log.partitions(PROCESSED)
-        ]
-        for walk in walks:
-            await walk.begin()
+            await one.begin()
+            await one.run(leaving)
+
         writing = tasks.create_task(backlog.keep_writing(), name="deliver-backlog")
-        walking = [tasks.create_task(walk.run(stopping), name="deliver-walk") for walk in walks]
+        walking = [tasks.create_task(work(log, GROUP, PROCESSED, walk, stopping), name="deliver-walks")]
         coming = tasks.create_task(
             Comeback(store, lanes, backlog, settings, tally=tally, committed=committed).run(stopping)
         )

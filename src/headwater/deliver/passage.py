@@ -27,6 +27,7 @@ class Passage:
         "_counts",
         "_done",
         "entered",
+        "events",
         "first",
         "mark",
         "next",
@@ -37,10 +38,11 @@ class Passage:
         "set_aside",
     )
 
-    def __init__(self, partition: int, first: int, next_position: int, entered: float) -> None:
+    def __init__(self, partition: int, first: int, next_position: int, entered: float, *, events: int = 0) -> None:
         self.partition = partition
         self.first = first
         self.next = next_position
+        self.events = events
         self.entered = entered
         self.open = 0
         self.mark = 0

@@ -145,10 +145,18 @@ class Walk:
         self._committed[self._partition] = position
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Work until told to stop, and then until everything that was read is committed."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read(stopping), name=f"deliver-read-{self._partition}")
-            tasks.create_task(self._commit(stopping), name=f"deliver-commit-{self._partition}")
+        """Work until told to stop, and then until everything that was read is committed.
+
+        Raises Moved when the partition is another's by now. What was brought to the lanes is delivered there again.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read(stopping), name=f"deliver-read-{self._partition}")
+                tasks.create_task(self._commit(stopping), name=f"deliver-commit-{self._partition}")
+        finally:
+            del self._committed[self._partition]
+            for passage in self._passages:
+                self._let_go(passage)
 
     async def _read(self, stopping: asyncio.Event) -> None:
         position = self._committed[self._partition]
@@ -173,7 +181,7 @@ class Walk:
         shares = fan_out(chunk)
         self._lanes.follow()
         await self._lanes.look_again({share.destination_id for share in shares})
-        passage = Passage(self._partition, chunk.first, chunk.next, time.monotonic())
+        passage = Passage(self._partition, chunk.first, chunk.next, time.monotonic(), events=len(chunk.records))
         at = int(time.time() * 1000)
         known = self._take_known(chunk, shares) if self._known else {}
         for destination_id, rows in known.items():
@@ -199,7 +207,7 @@ class Walk:
         """The deliveries of a chunk that have a row already: by destination, and there by position and way."""
         messages = {item.position: item.message_id for share in shares for item in share.items}
         found: dict[str, dict[tuple[int, str], _Beginning]] = {}
-        for position in range(chunk.first, chunk.next):
+        for position in [place for place in self._known if place < chunk.next]:
             for (destination_id, way_id), row in self._known.pop(position, {}).items():
                 if row.message_id != messages.get(position):
                     raise SetupError(
@@ -315,13 +323,16 @@ class Walk:
         await _patiently(lambda: self._log.transact(self._partition, appends, [commit]))
         self._committed[self._partition] = position
         for passage in passages:
-            self._window.give(passage.next - passage.first)
-            for portion in passage.portions:
-                portion.lane.in_window -= 1
+            self._let_go(passage)
         for batch in batches:
             for count in batch.counts:
                 self._tally.add(count.destination_id, count.step, count.reason, count.events)
         self._tally.tell(time.monotonic())
+
+    def _let_go(self, passage: Passage) -> None:
+        self._window.give(passage.events)
+        for portion in passage.portions:
+            portion.lane.in_window -= 1
 
 
 class _Reader:

@@ -1,14 +1,18 @@
 """The corridor: the only way from one flow room to another, even inside one process.
 
-A stream is a named sequence of records in one or more partitions. A partition numbers its records from 0 without a
-gap; the number is the record's position. A reader is a *group* with a cursor for each stream and partition: the
-position of the next record that it has not dealt with.
+A stream is a named sequence of records in one or more partitions. A partition numbers its records upwards; the number
+is the record's position. Some backends count from 0 without a gap, others leave gaps, so positions are compared and not
+counted with. A reader is a *group* with a cursor for each stream and partition: the position of the next record that it
+has not dealt with.
+
+Several processes that work for one group share the partitions out among them (`eventlog/sharing.py`): each partition
+has one worker at a time, and a worker that lost it cannot commit any more (`Moved`).
 
 What every backend promises (proved by `headwater.contracts.eventlog`):
 
 - `append` and `transact` return when the records would survive the loss of power, and never before.
 - Records of one partition are read in the order of their positions, which is the order in which appends returned to
-  one writer; the records of one append stay together.
+  one writer; the records of one append keep their order.
 - `transact` is all or nothing, over the streams and cursors that it names, which must share a volume and partition
   (cursors may be on any stream).
 - A torn tail (a process or machine that died while writing) costs only what was never acknowledged.
@@ -20,12 +24,14 @@ Backends live in `eventlog/backends/`, one file each, opened by `app/house.py` a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import bisect
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import msgspec
 
 from headwater.eventlog.streams import Stream
+from headwater.spec.errors import HeadwaterError
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -37,17 +43,33 @@ class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """Consecutive records read from a partition: `records[i]` stands at position `first + i`.
+    """Consecutive records read from a partition, the first of them at position `first`.
 
-    `next` is the position to read from afterwards; with no records it equals `first`.
+    `next` is the position to read from afterwards; with no records it equals `first`. `standing` tells where each
+    record stands when there are gaps between them; None when there are none.
     """
 
     first: int
     records: list[Record]
+    standing: Sequence[int] | None = None
+
+    @property
+    def positions(self) -> Sequence[int]:
+        """Where each record stands."""
+        return range(self.first, self.first + len(self.records)) if self.standing is None else self.standing
 
     @property
     def next(self) -> int:
-        return self.first + len(self.records)
+        return self.first + len(self.records) if not self.standing else self.standing[-1] + 1
+
+    def placed(self) -> Iterator[tuple[int, Record]]:
+        """Each record with where it stands."""
+        return zip(self.positions, self.records, strict=True)
+
+    def before(self, position: int) -> Chunk:
+        """The part of it that stands before a position."""
+        count = bisect.bisect_left(self.positions, position)
+        return Chunk(self.first, self.records[:count], None if self.standing is None else self.standing[:count])
 
 
 class Append(msgspec.Struct, frozen=True):
@@ -71,6 +93,30 @@ class Commit(msgspec.Struct, frozen=True):
     position: int
 
 
+class Holder(Protocol):
+    """Who works on the partitions that fall to a process. Both verbs are awaited one after the other."""
+
+    async def take(self, partitions: Sequence[int]) -> None:
+        """These fall to this process from now on."""
+        ...
+
+    async def give_back(self, partitions: Sequence[int]) -> None:
+        """These go to another: returns when nobody here works on them any more, the sooner the better."""
+        ...
+
+
+class Membership(Protocol):
+    """That a process works for a group."""
+
+    async def leave(self) -> None:
+        """Give back what it holds (`Holder.give_back` is awaited), and work for the group no longer."""
+        ...
+
+
+class Moved(HeadwaterError):
+    """The partition belongs to another worker by now; what this one was about to commit is for them to do."""
+
+
 class EventLog(Protocol):
     """A backend. All verbs may wait on the disk or network and are called a batch at a time.
 
@@ -86,7 +132,14 @@ class EventLog(Protocol):
         ...
 
     async def transact(self, partition: int, appends: Sequence[Append], commits: Sequence[Commit]) -> list[int]:
-        """Append to several streams and set cursors, all or nothing. Returns the first position of each append."""
+        """Append to several streams and set cursors, all or nothing. Returns the first position of each append.
+
+        Raises Moved when another worker of the group that commits has the partition now; nothing was then written.
+        """
+        ...
+
+    async def join(self, group: str, stream: Stream, holder: Holder) -> Membership:
+        """Work for a group in this process: `holder` is told which partitions of the stream fall to it."""
         ...
 
     async def read(
@@ -123,11 +176,11 @@ class EventLog(Protocol):
         ...
 
     async def bounds(self, stream: Stream, partition: int) -> tuple[int, int]:
-        """The position of the oldest record kept, and the position that the next append will get."""
+        """The position of the oldest record kept, and the one after the newest; an append gets that or a later."""
         ...
 
     async def lag(self, group: str, stream: Stream, partition: int) -> int:
-        """How many records the group has not dealt with."""
+        """How many records the group has not dealt with. Gaps count as records; it is 0 when nothing is left."""
         ...
 
     async def position_at(self, stream: Stream, partition: int, at: int) -> int:

@@ -31,6 +31,6 @@ async def span(log: EventLog, stream: Stream, partition: int, start: int, stop: 
         chunk = await log.read(stream, partition, start, max_records=stop - start, max_bytes=_BYTES)
         if not chunk.records:
             break
-        found += [(place, record) for place, record in enumerate(chunk.records, chunk.first) if place < stop]
+        found += [(place, record) for place, record in chunk.placed() if place < stop]
         start = chunk.next
     return found

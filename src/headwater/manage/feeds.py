@@ -31,10 +31,9 @@ class Look:
     def __init__(self, partition: int, chunk: Chunk) -> None:
         self.partition = partition
         self.first = chunk.first
-        self.next = chunk.next
+        self.events = len(chunk.records)
         self._seen = [
-            Seen(partition, place, decode_processed(record.header), record.value)
-            for place, record in enumerate(chunk.records, chunk.first)
+            Seen(partition, place, decode_processed(record.header), record.value) for place, record in chunk.placed()
         ]
         self._picked: dict[Wanted, list[Seen]] = {Wanted(): self._seen}
 
@@ -69,7 +68,7 @@ class Reader:
         """Give it something, in the place of the oldest if it has not taken what it has."""
         if self.full:
             oldest = self._held.popleft()
-            self._missed[oldest.partition] += oldest.next - oldest.first
+            self._missed[oldest.partition] += oldest.events
         self._held.append(look)
         self._arrived.set()
 
@@ -252,5 +251,4 @@ class Feeds:
         if place - start > _CHUNK:
             return [Missed(partition, place - start)]
         chunk = await self._feeds[partition].chunk(start, most=place - start)
-        kept = Chunk(chunk.first, chunk.records[: max(0, place - chunk.first)])
-        return reader.chosen(Look(partition, kept))
+        return reader.chosen(Look(partition, chunk.before(place)))

@@ -108,22 +108,19 @@ class Balance:
 
 
 class Books:
-    """The fold of one house. `balance` knows what this process has counted and what it found."""
+    """The fold of the partitions that fall to this process."""
 
     def __init__(self, log: EventLog, store: Store) -> None:
         self._log = log
         self._store = store
         self._sampler = Sampler(log, store)
         self._seen: dict[int, list[Named]] = {}
-        self.balance = Balance()
         self._places: dict[int, int] = {}
 
-    async def open(self) -> None:
-        """Read the balance, and tell the log where each partition stands, so that it keeps what is not counted."""
-        self.balance = await self._stand()
-        for partition in self._log.partitions(OUTCOMES):
-            self._places[partition] = await self._place(partition)
-            await self._log.commit(GROUP, OUTCOMES, partition, self._places[partition])
+    async def open(self, partition: int) -> None:
+        """Tell the log where a partition stands, so that it keeps what is not counted."""
+        self._places[partition] = await self._place(partition)
+        await self._log.commit(GROUP, OUTCOMES, partition, self._places[partition])
 
     async def fold(self, partition: int, *, wait: float = 0.0) -> int:
         """Count what has come, and return how many records that were."""
@@ -142,19 +139,21 @@ class Books:
             return True
 
         if await self._store.write(write):
-            self.balance.add(found.counts)
             self._seen[partition] = found.seen
             self._places[partition] = chunk.next
         else:
-            self.balance = await self._stand()
             self._places[partition] = await self._place(partition)
         await self._log.commit(GROUP, OUTCOMES, partition, self._places[partition])
         return len(chunk.records)
 
     async def keep(self, partition: int, stopping: asyncio.Event) -> None:
         """Fold a partition until told to stop, in batches of about half a second, and once more at the end."""
+        opened = False
         while not stopping.is_set():
             try:
+                if not opened:
+                    await self.open(partition)
+                    opened = True
                 folded = await self.fold(partition, wait=_WAIT)
                 await self._sampler.look(partition, self._seen.pop(partition, ()))
             except Unavailable as away:
@@ -162,11 +161,12 @@ class Books:
                 continue
             if folded < _RECORDS:
                 await _rest(stopping, _PAUSE)
-        with suppress(Unavailable):
-            await self.fold(partition)
+        if opened:
+            with suppress(Unavailable):
+                await self.fold(partition)
 
-    async def _stand(self) -> Balance:
-        """The balance of all that was ever counted."""
+    async def balance(self) -> Balance:
+        """The balance of all that was ever counted, by whomever."""
         standing = await self._store.read(ledger.standing)
         return Balance(Count(one.source_id, one.destination_id, 0, one.step, "", one.events) for one in standing)
 

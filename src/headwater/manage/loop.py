@@ -14,12 +14,14 @@ from granian.server.embed import Server
 
 from headwater import telemetry
 from headwater.eventlog import EventLog
+from headwater.eventlog.sharing import work
 from headwater.eventlog.streams import OUTCOMES, PROCESSED
 from headwater.manage.desk import Desk
 from headwater.manage.faces import NO_FACES, Face, Faces, beside
 from headwater.manage.front import Front
 from headwater.manage.http import application
 from headwater.manage.lags import READERS
+from headwater.manage.ledger import GROUP as LEDGER_GROUP
 from headwater.manage.ledger import Books
 from headwater.manage.operations import OPERATIONS
 from headwater.manage.profile_api.events import Histories
@@ -72,12 +74,10 @@ async def manage(
         trials=trials,
     )
     books = Books(log, store)
-    await books.open()
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_serve(desk, settings.manage, faces, stopping), name="http")
-            for partition in log.partitions(OUTCOMES):
-                tasks.create_task(books.keep(partition, stopping), name=f"ledger-{partition}")
+            tasks.create_task(work(log, LEDGER_GROUP, OUTCOMES, books.keep, stopping), name="ledger")
             tasks.create_task(_measure(log, books, stopping), name="measure")
             tasks.create_task(_forget(log, store, settings.log.retention_hours, stopping), name="trim")
     finally:
@@ -120,7 +120,7 @@ async def _measure(log: EventLog, books: Books, stopping: asyncio.Event) -> None
                 for partition in log.partitions(stream):
                     lag = await log.lag(group, stream, partition)
                     telemetry.LOG_LAG.labels(group, stream.name, str(partition)).set(lag)
-        telemetry.LEDGER_IMBALANCE.set(books.balance.events())
+            telemetry.LEDGER_IMBALANCE.set((await books.balance()).events())
         await _rest(stopping, _MEASURE_SECONDS)
 
 

@@ -61,7 +61,7 @@ def matches(header: ProcessedHeader, wanted: Wanted) -> bool:
 
 def pick(partition: int, chunk: Chunk, wanted: Wanted) -> list[Seen]:
     """The wanted events of a chunk. Bodies are not opened; text is looked for in their bytes, whatever its case."""
-    picked = (pick_one(partition, place, record, wanted) for place, record in enumerate(chunk.records, chunk.first))
+    picked = (pick_one(partition, at, record, wanted) for at, record in chunk.placed())
     return [seen for seen in picked if seen is not None]
 
 

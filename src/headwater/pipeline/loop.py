@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from headwater import telemetry
 from headwater.eventlog import Append, Chunk, Commit, Record
+from headwater.eventlog.sharing import work
 from headwater.eventlog.streams import COLLECTED, OUTCOMES, PROCESSED
 from headwater.pipeline.graphs import StoredGraph, write
 from headwater.pipeline.plan import Enrichment, Plan, compile_plan
@@ -44,19 +45,20 @@ async def pipeline(
     keep_seconds: int,
     stopping: asyncio.Event,
 ) -> None:
-    """Process every partition until told to stop; then finish the chunk at hand and return.
+    """Process the partitions that fall to this process until told to stop; then finish the chunk at hand and return.
 
     `folder` is the data folder, for the index of messageIds, whose entries are kept for `keep_seconds`.
     """
-    async with asyncio.TaskGroup() as tasks:
-        for partition in log.partitions(COLLECTED):
-            seen = Seen(
-                index_folder(folder, partition),
-                keep_seconds=keep_seconds,
-                window_ms=settings.dedup_window_hours * 3_600_000,
-            )
-            walk = Walk(log, snapshot, settings, enrichments, store=store, partition=partition, seen=seen)
-            tasks.create_task(walk.run(stopping), name=f"pipeline-{partition}")
+
+    async def walk(partition: int, leaving: asyncio.Event) -> None:
+        seen = Seen(
+            index_folder(folder, partition),
+            keep_seconds=keep_seconds,
+            window_ms=settings.dedup_window_hours * 3_600_000,
+        )
+        await Walk(log, snapshot, settings, enrichments, store=store, partition=partition, seen=seen).run(leaving)
+
+    await work(log, GROUP, COLLECTED, walk, stopping)
 
 
 class Walk:
@@ -176,7 +178,7 @@ class Walk:
         firsts = await self._log.transact(self._partition, appends, [Commit(GROUP, COLLECTED, position)])
         if work.records:
             self._place = firsts[0] + len(work.records)
-            self._seen.remember(work.message_ids, work.moments, firsts[0])
+            self._seen.remember(work.message_ids, work.moments, range(firsts[0], self._place))
 
 
 def _count(work: Work, seconds: float) -> None:

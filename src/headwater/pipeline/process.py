@@ -106,8 +106,8 @@ def name_counts(published: Sequence[tuple[str, str, str]], place: int) -> list[N
 def _slices(chunk: Chunk, plan: Plan, partition: int, account: Account) -> Iterator[list[Event]]:
     """The events of a chunk, some at a time; what cannot be an event is put down in the account."""
     events: list[Event] = []
-    for offset, record in enumerate(chunk.records):
-        _read(record, plan, events, account, partition=partition, position=chunk.first + offset)
+    for position, record in chunk.placed():
+        _read(record, plan, events, account, partition=partition, position=position)
         if len(events) >= SLICE:
             yield events
             events = []

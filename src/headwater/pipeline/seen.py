@@ -68,12 +68,12 @@ class Seen:
 
         return duplicates
 
-    def remember(self, message_ids: Sequence[str], moments: Sequence[int], first: int) -> None:
-        """Add events that stand at consecutive positions of `processed` from `first` on."""
+    def remember(self, message_ids: Sequence[str], moments: Sequence[int], positions: Sequence[int]) -> None:
+        """Add events that stand at these positions of `processed`, at least one; nothing is between them."""
         batch = WriteBatch(raw_mode=True)
         for index, message_id in enumerate(message_ids):
-            batch.put(_key(message_id), _ENTRY.pack(moments[index], first + index))
-        batch.put(_KNOWN_TO, _PLACE.pack(first + len(message_ids)))
+            batch.put(_key(message_id), _ENTRY.pack(moments[index], positions[index]))
+        batch.put(_KNOWN_TO, _PLACE.pack(positions[-1] + 1))
         self._db.write(batch)
 
     async def catch_up(self, log: EventLog, partition: int) -> int:
@@ -85,7 +85,7 @@ class Seen:
             if not chunk.records:
                 return added
             headers = [decode_processed(record.header) for record in chunk.records]
-            self.remember([h.message_id for h in headers], [h.received_at for h in headers], chunk.first)
+            self.remember([h.message_id for h in headers], [h.received_at for h in headers], chunk.positions)
             added += len(headers)
             position = chunk.next
 

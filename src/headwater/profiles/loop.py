@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from headwater import telemetry
+from headwater.eventlog.sharing import work
 from headwater.eventlog.streams import PROCESSED
 from headwater.profiles.computing.findings import OWNER
 from headwater.profiles.computing.outbox import send_waiting
@@ -59,22 +60,21 @@ async def profiles(
     snapshot: Snapshot | None = None,
     past: Past | None = None,
 ) -> None:
-    """Fold every partition until told to stop; then write what is folded and return.
+    """Fold the partitions that fall to this process until told to stop; then write what is folded and return.
 
     `folder` is the data folder, for the index of events by profile. With a `snapshot` the workspace's audiences and
     computed traits are worked out; `past` counts for them what was before.
     """
-    held: list[History] = []
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            for partition in log.partitions(PROCESSED):
-                history = History(index_folder(folder, partition), keep_seconds=settings.history_days * 86_400)
-                held.append(history)
-                folding = Folding(log, store, settings, partition, history=history, snapshot=snapshot, past=past)
-                tasks.create_task(folding.run(stopping), name=f"profiles-{partition}")
-    finally:
-        for history in held:
+
+    async def fold_one(partition: int, leaving: asyncio.Event) -> None:
+        history = History(index_folder(folder, partition), keep_seconds=settings.history_days * 86_400)
+        try:
+            folding = Folding(log, store, settings, partition, history=history, snapshot=snapshot, past=past)
+            await folding.run(leaving)
+        finally:
             history.close()
+
+    await work(log, GROUP, PROCESSED, fold_one, stopping)
 
 
 def _now() -> int:
@@ -156,7 +156,7 @@ class Folding:
             chunk = await self._log.read(PROCESSED, self._partition, position, max_bytes=_BYTES)
             if not chunk.records:
                 return
-            told = [each for place, record in enumerate(chunk.records, chunk.first) for each in tell(record, place)]
+            told = [each for place, record in chunk.placed() for each in tell(record, place)]
             history.remember(told, chunk.next)
             position = chunk.next
 
@@ -235,9 +235,10 @@ class Folding:
         """Fold a chunk; now and then the other tasks of the process get their turn."""
         for start in range(0, len(chunk.records), _SLICE):
             some = chunk.records[start : start + _SLICE]
+            places = chunk.positions[start : start + _SLICE]
             told = [
                 (id, each, record)
-                for place, record in enumerate(some, chunk.first + start)
+                for place, record in zip(places, some, strict=True)
                 for id, each in self._told(record, place)
             ]
             ids = {id for id, _, _ in told}
@@ -246,7 +247,7 @@ class Folding:
                 await asyncio.sleep(0)
             self._tell(told)
             if self._history is not None:
-                self._history.remember(((id, each) for id, each, _ in told), chunk.first + start + len(some))
+                self._history.remember(((id, each) for id, each, _ in told), places[-1] + 1)
         self._events += len(chunk.records)
         self._next = chunk.next
 

@@ -19,7 +19,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headwater.eventlog import Record
+from headwater.eventlog import Chunk, Record
 from headwater.spec.event import ProcessedHeader, decode_processed
 from headwater.spec.timestamps import format_moment, parse_moment
 from headwater.warehouse.casting import ArrowArray, ArrowTable
@@ -209,19 +209,19 @@ class Archive:
     def _parts(self, partition: int) -> list[Part]:
         return [part for parts in self._shelves.values() for part in parts if part.partition == partition]
 
-    def write(self, partition: int, first: int, records: Sequence[Record]) -> int:
-        """Write consecutive records, the first of which stands at `first`. Returns the number of events."""
+    def write(self, partition: int, chunk: Chunk) -> int:
+        """Write a chunk that has records. Returns the number of events."""
         groups: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
-        for position, record in enumerate(records, first):
+        for position, record in chunk.placed():
             header, cells = row(record, partition, position)
             groups[format_moment(header.received_at)[:10], header.source_id].append(cells)
         for (day, source_id), rows in groups.items():
-            part = Part(day, source_id, partition, first, first + len(records) - 1)
+            part = Part(day, source_id, partition, chunk.first, chunk.next - 1)
             stored = self._store(part, table(rows))
             shelf = self._shelves[part.shelf]
             if not shelf or shelf[-1].first != part.first:
                 shelf.append(stored)
-        return len(records)
+        return len(chunk.records)
 
     def tidy(self) -> None:
         """Put small files together where there are many. The small ones remain, covered, for those who read them."""

@@ -145,7 +145,7 @@ class ArchiveKeeper:
         begun = archive.unfinished(partition, cursor)
         if begun is not None:
             chunk = await self._reader.read(partition, last=begun)
-        events = await asyncio.to_thread(archive.write, partition, chunk.first, chunk.records)
+        events = await asyncio.to_thread(archive.write, partition, chunk)
         await self._reader.commit(partition, chunk.next)
         telemetry.ARCHIVE_EVENTS.inc(events)
         return True

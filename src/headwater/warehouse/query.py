@@ -208,7 +208,7 @@ async def _events(folder: Path, log: EventLog, settings: WarehouseSettings) -> t
                 raise Unavailable(
                     "Too many events wait for the archive to be asked for; try again later.", retry_after=15
                 )
-            rows += [row(record, partition, at)[1] for at, record in enumerate(chunk.records, chunk.first)]
+            rows += [row(record, partition, at)[1] for at, record in chunk.placed()]
             position = chunk.next
     paths = names if settings.archive_url else [str((folder / "archive" / name).absolute()) for name in names]
     return paths, await asyncio.to_thread(_as_stream, table(rows))

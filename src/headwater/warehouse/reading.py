@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from headwater import telemetry
-from headwater.eventlog import Chunk, EventLog, Record
+from headwater.eventlog import Chunk, EventLog
 from headwater.eventlog.streams import PROCESSED
 
 ARCHIVE_GROUP: Final = "archive"
@@ -44,15 +45,16 @@ class Reader:
     async def read(self, partition: int, *, last: int | None = None) -> Chunk:
         """The next records: about a load's worth, or exactly those up to position `last`."""
         start = await self.cursor(partition)
-        first, records = start, list[Record]()
+        chunks: list[Chunk] = []
         while True:
             most = _CHUNK_RECORDS if last is None else last + 1 - start
             chunk = await self._log.read(PROCESSED, partition, start, max_records=most, max_bytes=_CHUNK_BYTES)
-            first = first if records else chunk.first
-            records += chunk.records
+            if last is not None:
+                chunk = chunk.before(last + 1)
+            chunks.append(chunk)
             start = chunk.next
             if last is None or start > last or not chunk.records:
-                return Chunk(first, records)
+                return _joined([each for each in chunks if each.records] or chunks)
 
     async def end(self, partition: int) -> int:
         """The position that the next record will get."""
@@ -68,6 +70,13 @@ class Reader:
         for partition in self.partitions:
             lag = await self._log.lag(self._group, PROCESSED, partition)
             telemetry.LOG_LAG.labels(self._group, PROCESSED.name, str(partition)).set(lag)
+
+
+def _joined(chunks: Sequence[Chunk]) -> Chunk:
+    if len(chunks) == 1:
+        return chunks[0]
+    records = [record for chunk in chunks for record in chunk.records]
+    return Chunk(chunks[0].first, records, [place for chunk in chunks for place in chunk.positions])
 
 
 class Pace:

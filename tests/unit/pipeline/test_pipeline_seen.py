@@ -18,7 +18,7 @@ def opened(folder: Path) -> Seen:
 
 def test_an_id_is_a_duplicate_within_the_window_and_new_again_after_it(tmp_path: Path) -> None:
     seen = opened(tmp_path)
-    seen.remember(["a"], [0], 0)
+    seen.remember(["a"], [0], [0])
     assert seen.screen()(["a", "b"], [24 * HOUR - 1, 0]) == {0}
     assert seen.screen()(["a"], [24 * HOUR]) == set()
     seen.close()
@@ -33,7 +33,7 @@ def test_the_second_of_two_in_one_chunk_is_the_duplicate(tmp_path: Path) -> None
 
 def test_an_old_entry_does_not_hide_a_repetition_inside_the_chunk(tmp_path: Path) -> None:
     seen = opened(tmp_path)
-    seen.remember(["a"], [0], 0)
+    seen.remember(["a"], [0], [0])
     assert seen.screen()(["a", "a"], [30 * HOUR, 30 * HOUR]) == {1}
     seen.close()
 
@@ -50,7 +50,7 @@ def test_what_was_asked_about_earlier_in_the_same_chunk_is_a_duplicate(tmp_path:
 def test_ids_of_any_kind_are_keys(tmp_path: Path) -> None:
     seen = opened(tmp_path)
     ids = ["", "\0position", "position", "é", "\ud800", "x" * 100]
-    seen.remember(ids, [0] * 6, 0)
+    seen.remember(ids, [0] * 6, range(6))
     assert seen.known_to == 6
     assert seen.screen()(ids, [1] * 6) == {0, 1, 2, 3, 4, 5}
     seen.close()
@@ -58,7 +58,7 @@ def test_ids_of_any_kind_are_keys(tmp_path: Path) -> None:
 
 def test_another_process_may_look_an_id_up_while_the_index_is_open(tmp_path: Path) -> None:
     seen = opened(tmp_path)
-    seen.remember(["a", "b"], [5, 5], 41)
+    seen.remember(["a", "b"], [5, 5], [41, 42])
     assert lookup(tmp_path / "seen", "b") == 42
     assert lookup(tmp_path / "seen", "c") is None
     assert lookup(tmp_path / "nothing", "b") is None
@@ -74,7 +74,7 @@ def test_the_index_catches_up_with_what_was_processed_without_it(tmp_path: Path)
         ]
         await log.transact(0, [Append(PROCESSED, records)], [Commit("pipeline", COLLECTED, 1)])
         seen = opened(tmp_path)
-        seen.remember(["m0", "m1"], [1_000, 1_000], 0)
+        seen.remember(["m0", "m1"], [1_000, 1_000], [0, 1])
         assert await seen.catch_up(log, 0) == 3
         assert seen.screen()(["m4", "m5"], [2_000, 2_000]) == {0}
         assert await seen.catch_up(log, 0) == 0
@@ -89,5 +89,9 @@ def test_an_index_that_is_opened_again_and_again_forgets_nothing(tmp_path: Path)
         seen = Seen(tmp_path, keep_seconds=1_000_000, window_ms=1_000_000)
         assert len(seen.screen()(ids, [5] * 10)) == (10 if opening else 0)
         assert seen.known_to == 10 * opening
-        seen.remember(ids if opening == 0 else [f"{opening}-{one}" for one in ids], [5] * 10, 10 * opening)
+        seen.remember(
+            ids if opening == 0 else [f"{opening}-{one}" for one in ids],
+            [5] * 10,
+            range(10 * opening, 10 * opening + 10),
+        )
         seen.close()

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from language_strategies import HOUR, history, query
 
-from headwater.eventlog import Record
+from headwater.eventlog import Chunk, Record
 from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import PROCESSED
 from headwater.profiles.computing.items import NAME_FIELDS, item_of, person_in
@@ -119,7 +119,7 @@ def house(folder: Path, records: Sequence[Record], *, partitions: int = 1) -> tu
     """A past of an archive that holds these records, all of partition 0."""
     log = MemoryLog(partitions)
     if records:
-        Archive(LocalFiles(folder / "archive")).write(0, 0, records)
+        Archive(LocalFiles(folder / "archive")).write(0, Chunk(0, records))
     asyncio.run(log.commit(ARCHIVE_GROUP, PROCESSED, 0, len(records)))
     return ArchivedPast(log, WarehouseSettings(), folder), log
 
@@ -225,7 +225,7 @@ def test_files_older_than_a_column_are_counted_with_those_that_have_it(tmp_path:
     asyncio.run(past.forget("job:1"))
     later = plain(3)
     header = msgspec.structs.replace(decode_processed(later.header), profiles=(("spc_9", "p1"), ("spc_1", "p5")))
-    Archive(LocalFiles(tmp_path / "archive")).write(0, 2, [Record(b"", encode_header(header), later.value)])
+    Archive(LocalFiles(tmp_path / "archive")).write(0, Chunk(2, [Record(b"", encode_header(header), later.value)]))
     asyncio.run(log.commit(ARCHIVE_GROUP, PROCESSED, 0, 3))
     assert asyncio.run(ask(past, {0: 3}, COUNT)) == {"p1": {COUNT: [2]}, "p5": {COUNT: [1]}}
 
@@ -233,7 +233,7 @@ def test_files_older_than_a_column_are_counted_with_those_that_have_it(tmp_path:
 def test_a_body_that_is_no_json_counts_without_its_properties(tmp_path: Path) -> None:
     broken = Record(b"", plain(1).header, b'{"event": "A", "properties": {"total": 1e999')
     files = LocalFiles(tmp_path)
-    Archive(files).write(0, 0, [plain(2), broken])
+    Archive(files).write(0, Chunk(0, [plain(2), broken]))
     [name] = files.sizes()
     path = tmp_path / "answer"
     wanted = [Wanted("sum", "event('A').sum(property('total'))", "USERS")]
@@ -245,7 +245,7 @@ def test_a_body_that_is_no_json_counts_without_its_properties(tmp_path: Path) ->
 
 def test_two_processes_share_the_profiles(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
-    Archive(files).write(0, 0, [plain(number, f"p{number % 10}") for number in range(50)])
+    Archive(files).write(0, Chunk(0, [plain(number, f"p{number % 10}") for number in range(50)]))
     [name] = files.sizes()
     answers: list[dict[str, Any]] = []
     for worker in range(2):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from headwater.eventlog import Record
+from headwater.eventlog import Chunk, Record
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.warehouse.archive import Archive, Part, read_name, standing
 from headwater.warehouse.files import LocalFiles, RemoteFiles
@@ -33,7 +33,7 @@ def test_a_part_can_be_told_by_its_name() -> None:
 
 def test_events_are_filed_by_day_and_source(tmp_path: Path) -> None:
     archive = Archive(LocalFiles(tmp_path))
-    archive.write(0, 5, [record(1), record(2, source_id="s2"), record(3, received_at=DAY)])
+    archive.write(0, Chunk(5, [record(1), record(2, source_id="s2"), record(3, received_at=DAY)]))
     assert sorted(LocalFiles(tmp_path).sizes()) == [
         "day=1970-01-01/source=s1/part-0-5-7.parquet",
         "day=1970-01-01/source=s2/part-0-5-7.parquet",
@@ -44,7 +44,7 @@ def test_events_are_filed_by_day_and_source(tmp_path: Path) -> None:
 
 
 def test_a_record_that_is_not_json_is_archived_all_the_same(tmp_path: Path) -> None:
-    Archive(LocalFiles(tmp_path)).write(0, 0, [record(1, value=b"\xff not json")])
+    Archive(LocalFiles(tmp_path)).write(0, Chunk(0, [record(1, value=b"\xff not json")]))
     [name] = LocalFiles(tmp_path).sizes()
     assert pq.read_table(tmp_path / name, partitioning=None)["body"].to_pylist() == ["\ufffd not json"]
 
@@ -53,13 +53,13 @@ def test_many_small_files_become_one_and_no_event_shows_twice(tmp_path: Path) ->
     files = LocalFiles(tmp_path)
     archive = Archive(files)
     for number in range(20):
-        archive.write(0, number, [record(number)])
+        archive.write(0, Chunk(number, [record(number)]))
     archive.tidy()
     assert ids(files, tmp_path) == [f"m{number}" for number in range(20)]
     assert len(files.sizes()) == 21
     archive.drop_covered(archive.covered)
     assert list(files.sizes()) == ["day=1970-01-01/source=s1/part-0-0-19.parquet"]
-    archive.write(0, 20, [record(20)])
+    archive.write(0, Chunk(20, [record(20)]))
     assert ids(files, tmp_path) == [f"m{number}" for number in range(21)]
 
 
@@ -67,7 +67,7 @@ def test_covered_files_of_a_process_that_died_are_found_again(tmp_path: Path) ->
     files = LocalFiles(tmp_path)
     archive = Archive(files)
     for number in range(16):
-        archive.write(0, number, [record(number)])
+        archive.write(0, Chunk(number, [record(number)]))
     archive.tidy()
     later = Archive(files)
     later.look([0])
@@ -77,8 +77,8 @@ def test_covered_files_of_a_process_that_died_are_found_again(tmp_path: Path) ->
 
 def test_a_range_that_was_begun_is_known_until_the_cursor_passes_it(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
-    Archive(files).write(0, 0, [record(0), record(1)])
-    Archive(files).write(0, 2, [record(2), record(3)])
+    Archive(files).write(0, Chunk(0, [record(0), record(1)]))
+    Archive(files).write(0, Chunk(2, [record(2), record(3)]))
     archive = Archive(files)
     archive.look([0])
     assert archive.unfinished(0, 2) == 3
@@ -98,7 +98,7 @@ def test_fsspec_keeps_the_same_files(tmp_path: Path) -> None:
     assert files.sizes() == {}
     archive = Archive(files)
     for number in range(16):
-        archive.write(0, number, [record(number)])
+        archive.write(0, Chunk(number, [record(number)]))
     archive.tidy()
     archive.drop_covered(archive.covered)
     files.remove("day=1970-01-01/source=s1/part-0-0-0.parquet")
@@ -110,7 +110,7 @@ def test_files_older_than_a_column_are_put_together_with_those_that_have_it(tmp_
     files = LocalFiles(tmp_path)
     archive = Archive(files)
     for number in range(16):
-        archive.write(0, number, [record(number)])
+        archive.write(0, Chunk(number, [record(number)]))
     for name in list(files.sizes())[:8]:
         old = pq.read_table(tmp_path / name, partitioning=None).drop_columns(["profiles"])
         pq.write_table(old, tmp_path / name)
@@ -121,7 +121,7 @@ def test_files_older_than_a_column_are_put_together_with_those_that_have_it(tmp_
 def test_the_profiles_of_several_spaces_are_archived(tmp_path: Path) -> None:
     found = (("spc_1", "p1"), ("spc_2", "p2"))
     header = ProcessedHeader("s1", "track", "E", "m1", "u1", "", 0, "p1", profiles=found)
-    Archive(LocalFiles(tmp_path)).write(0, 0, [Record(b"", encode_header(header), b"{}"), record(2)])
+    Archive(LocalFiles(tmp_path)).write(0, Chunk(0, [Record(b"", encode_header(header), b"{}"), record(2)]))
     [name] = LocalFiles(tmp_path).sizes()
     told = pq.read_table(tmp_path / name, partitioning=None)["profiles"].to_pylist()
     assert told == ['{"spc_1":"p1","spc_2":"p2"}', None]

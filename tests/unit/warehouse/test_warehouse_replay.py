@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from headwater.eventlog import Record
+from headwater.eventlog import Chunk, Record
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.replay import PastPage, Wanted
 from headwater.warehouse.archive import Archive, Part, read_name, standing
@@ -57,9 +57,9 @@ def ids(found: list[PastPage]) -> list[str]:
 
 def test_events_come_by_partition_and_position_whatever_day_they_are_of(tmp_path: Path) -> None:
     archive = Archive(LocalFiles(tmp_path))
-    archive.write(1, 0, [record(100), record(101)])
-    archive.write(0, 0, [record(0), record(1, at=DAY), record(2), record(3, source="s2"), record(4, at=DAY)])
-    archive.write(0, 5, [record(5, at=DAY)])
+    archive.write(1, Chunk(0, [record(100), record(101)]))
+    archive.write(0, Chunk(0, [record(0), record(1, at=DAY), record(2), record(3, source="s2"), record(4, at=DAY)]))
+    archive.write(0, Chunk(5, [record(5, at=DAY)]))
     found = pages(tmp_path)
     assert ids(found) == ["m0", "m1", "m2", "m4", "m5", "m100", "m101"]
     first = found[0].items[1]
@@ -71,16 +71,16 @@ def test_events_come_by_partition_and_position_whatever_day_they_are_of(tmp_path
 def test_every_place_leads_to_exactly_what_comes_after_it(tmp_path: Path, files: int) -> None:
     archive = Archive(LocalFiles(tmp_path))
     for number in range(20):
-        archive.write(0, number, [record(number, at=DAY * (number % 3))])
+        archive.write(0, Chunk(number, [record(number, at=DAY * (number % 3))]))
     archive.tidy()
-    archive.write(0, 20, [record(number) for number in range(20, 25)])
+    archive.write(0, Chunk(20, [record(number) for number in range(20, 25)]))
     for place in (0, 1, 15, 16, 19, 20, 23, 24, 25):
         found = pages(tmp_path, place={0: place}, until={0: 24}, files=files)
         assert ids(found) == [f"m{number}" for number in range(place, 24)]
 
 
 def test_pages_are_small_and_each_says_how_far_it_goes(tmp_path: Path) -> None:
-    Archive(LocalFiles(tmp_path)).write(0, 0, [record(number) for number in range(1_200)])
+    Archive(LocalFiles(tmp_path)).write(0, Chunk(0, [record(number) for number in range(1_200)]))
     found = pages(tmp_path, until={0: 1_200})
     assert [(len(page.items), page.next) for page in found] == [(500, 500), (500, 1_000), (200, 1_200)]
 
@@ -103,14 +103,14 @@ def test_what_is_wanted_narrows(tmp_path: Path, narrowed: dict[str, Any], expect
     other: dict[int, dict[str, Any]] = {3: {"userId": "u2"}, 7: {"event": "Other"}}
     records = [record(number, at=number, **other.get(number, {})) for number in range(10)]
     records[8] = record(8, at=8, kind="page", name="Home", event=None)
-    Archive(LocalFiles(tmp_path)).write(0, 0, records)
+    Archive(LocalFiles(tmp_path)).write(0, Chunk(0, records))
     found = pages(tmp_path, msgspec.structs.replace(ALL, **narrowed))
     assert ids(found) == [f"m{number}" for number in expected]
 
 
 def test_a_body_that_cannot_be_read_meets_no_condition(tmp_path: Path) -> None:
     broken = Record(b"", record(0).header, b"\xff not json")
-    Archive(LocalFiles(tmp_path)).write(0, 0, [broken, record(1)])
+    Archive(LocalFiles(tmp_path)).write(0, Chunk(0, [broken, record(1)]))
     assert ids(pages(tmp_path)) == ["m0", "m1"]
     assert ids(pages(tmp_path, msgspec.structs.replace(ALL, condition="all"))) == ["m1"]
 
@@ -119,7 +119,7 @@ def test_an_archive_elsewhere_is_read_in_order_too(tmp_path: Path) -> None:
     url = f"file://{tmp_path / 'elsewhere'}"
     archive = Archive(RemoteFiles(url))
     for number in range(3):
-        archive.write(0, 2 * number, [record(2 * number, at=DAY * number), record(2 * number + 1)])
+        archive.write(0, Chunk(2 * number, [record(2 * number, at=DAY * number), record(2 * number + 1)]))
     parts = [part for name in RemoteFiles(url).sizes() if (part := read_name(name)) is not None]
     said: list[Frame] = []
     found = stretches(parts, ALL, {0: 1}, {0: 6})

@@ -7,9 +7,10 @@ import bisect
 import time
 from collections.abc import Callable, Sequence
 
-from headwater.eventlog import FORGOTTEN, Append, Chunk, Commit, Record
+from headwater.eventlog import FORGOTTEN, Append, Chunk, Commit, Holder, Membership, Record
 from headwater.eventlog.refusals import check_partition, volume_of
 from headwater.eventlog.retention import Place, passed_by_all
+from headwater.eventlog.sharing import join_alone
 from headwater.eventlog.streams import STREAMS, Stream
 from headwater.eventlog.waiting import Sleepers
 from headwater.spec.errors import Unavailable
@@ -79,6 +80,10 @@ class MemoryLog:
         firsts = [lane.add(append.records, now) for lane, append in zip(lanes, appends, strict=True)]
         self._sleepers.wake(partition, {append.stream.name for append in appends})
         return firsts
+
+    async def join(self, group: str, stream: Stream, holder: Holder) -> Membership:
+        """Every partition falls to whoever joins: one process at a time works for a group."""
+        return await join_alone(holder, self._partitions)
 
     async def commit(self, group: str, stream: Stream, partition: int, position: int) -> None:
         await self.transact(partition, (), (Commit(group, stream, position),))

@@ -23,11 +23,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from headwater.eventlog import FORGOTTEN, Append, Chunk, Commit, Record
+from headwater.eventlog import FORGOTTEN, Append, Chunk, Commit, Holder, Membership, Record
 from headwater.eventlog.folder import Strands, open_strands
 from headwater.eventlog.groupcommit import Job, Limits, Writer
 from headwater.eventlog.refusals import CURSORS_VOLUME, check_partition, volume_of
 from headwater.eventlog.segments import fold
+from headwater.eventlog.sharing import join_alone
 from headwater.eventlog.strand import Strand
 from headwater.eventlog.streams import Stream
 from headwater.eventlog.waiting import SHORTEST_PAUSE, Sleepers
@@ -76,6 +77,10 @@ class SqliteLog:
 
     async def transact(self, partition: int, appends: Sequence[Append], commits: Sequence[Commit]) -> list[int]:
         return await self._submit(volume_of(appends, commits), partition, appends, commits)
+
+    async def join(self, group: str, stream: Stream, holder: Holder) -> Membership:
+        """Every partition falls to whoever joins: one process at a time works for a group."""
+        return await join_alone(holder, self._partitions)
 
     async def commit(self, group: str, stream: Stream, partition: int, position: int) -> None:
         await self.transact(partition, (), (Commit(group, stream, position),))

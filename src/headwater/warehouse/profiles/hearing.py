@@ -50,7 +50,7 @@ def hear(chunk: Chunk, space: Space, takes: Callable[[str], bool]) -> list[Heard
     Of an event that only one space took the log does not say which; its profile is then perhaps another space's.
     """
     found: list[Heard] = []
-    for position, record in enumerate(chunk.records, chunk.first):
+    for position, record in chunk.placed():
         header = decode_processed(record.header)
         of_spaces = dict(header.profiles) if header.profiles else {space.id: header.profile_id}
         if space.id in of_spaces and takes(header.source_id):

@@ -116,7 +116,7 @@ class ProfilesKeeper:
         """The next records, as far as their traits are known."""
         place = await self._store.read(lambda connection: ledger.cursor(connection, FOLD_GROUP, partition))
         chunk = await self._reader.read(partition)
-        return Chunk(chunk.first, chunk.records[: max(0, place - chunk.first)])
+        return chunk.before(place)
 
     async def _events(self, target: ProfilesWarehouse, space: Space, partition: int, chunk: Chunk) -> None:
         from headwater.warehouse.profiles.hearing import hear

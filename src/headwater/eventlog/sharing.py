@@ -1,0 +1,79 @@
+"""Sharing out the partitions of a stream among the processes that work for a group.
+
+`work` runs a job for each partition that falls to this process, and ends it when the partition goes to another. A log
+that one machine has to itself gives every partition to whoever joins (`Whole`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from headwater.eventlog import EventLog, Holder, Moved
+from headwater.eventlog.streams import Stream
+
+Job = Callable[[int, asyncio.Event], Coroutine[Any, Any, None]]
+"""Works on a partition until it is told to stop, and returns when nothing of its work is under way any more."""
+
+
+class Whole:
+    """The membership of the only worker there is; a `Membership`."""
+
+    def __init__(self, holder: Holder, partitions: Sequence[int]) -> None:
+        self._holder = holder
+        self._partitions = partitions
+
+    async def leave(self) -> None:
+        """Give back every partition."""
+        await self._holder.give_back(self._partitions)
+
+
+async def join_alone(holder: Holder, partitions: Sequence[int]) -> Whole:
+    """Give a holder every partition."""
+    await holder.take(partitions)
+    return Whole(holder, partitions)
+
+
+async def work(log: EventLog, group: str, stream: Stream, job: Job, stopping: asyncio.Event) -> None:
+    """Run a job for each partition of a stream that falls to this process, until told to stop.
+
+    A job that finds its partition `Moved` ends; it is begun anew when the partition comes back. What else a job raises
+    ends all of them and is raised here.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        share = _Share(job, tasks, group)
+        membership = await log.join(group, stream, share)
+        try:
+            await stopping.wait()
+        finally:
+            await membership.leave()
+
+
+class _Share:
+    """The jobs of this process, by partition; a `Holder`."""
+
+    def __init__(self, job: Job, tasks: asyncio.TaskGroup, group: str) -> None:
+        self._job = job
+        self._tasks = tasks
+        self._group = group
+        self._held: dict[int, tuple[asyncio.Event, asyncio.Task[None]]] = {}
+
+    async def take(self, partitions: Sequence[int]) -> None:
+        for partition in partitions:
+            stopping = asyncio.Event()
+            job = self._tasks.create_task(self._run(partition, stopping), name=f"{self._group}-{partition}")
+            self._held[partition] = (stopping, job)
+
+    async def give_back(self, partitions: Sequence[int]) -> None:
+        held = [self._held.pop(partition) for partition in partitions if partition in self._held]
+        for stopping, _ in held:
+            stopping.set()
+        if held:
+            await asyncio.wait([job for _, job in held])
+
+    async def _run(self, partition: int, stopping: asyncio.Event) -> None:
+        try:
+            await self._job(partition, stopping)
+        except* Moved:
+            return
