@@ -112,7 +112,7 @@ def _folder(settings: Settings) -> Path:
 
 def key_file(settings: Settings) -> Path:
     """Where the keys are that seal secrets at rest."""
-    return _folder(settings) / "secret.key"
+    return Path(settings.key_file).absolute() if settings.key_file else _folder(settings) / "secret.key"
 
 
 def _first_start(connection: Connection, settings: Settings) -> FirstStart | None:

@@ -7,11 +7,14 @@ that one machine has to itself gives every partition to whoever joins (`Whole`).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from headwater.eventlog import EventLog, Holder, Moved
 from headwater.eventlog.streams import Stream
+
+_log = logging.getLogger("headwater.eventlog")
 
 Job = Callable[[int, asyncio.Event], Coroutine[Any, Any, None]]
 """Works on a partition until it is told to stop, and returns when nothing of its work is under way any more."""
@@ -76,4 +79,4 @@ class _Share:
         try:
             await self._job(partition, stopping)
         except* Moved:
-            return
+            _log.info("Partition %d of %s went to another worker.", partition, self._group)

@@ -37,8 +37,35 @@ class CollectSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    url: Annotated[str, _says("Where the event log is: empty for SQLite files in the data folder, or memory://.")] = ""
+    url: Annotated[
+        str,
+        _says(
+            "Where the event log is: empty for SQLite files in the data folder, memory://, or "
+            "kafka://host:9092,host:9092/prefix, where topics are named prefix.stream."
+        ),
+    ] = ""
     partitions: Annotated[int, _says("Partitions of each stream; fixed once the log exists.")] = 1
+    replication: Annotated[
+        int, _says("Kafka: brokers that keep each record; 0 is three, or as many as there are if fewer.")
+    ] = 0
+    kafka: Annotated[
+        tuple[str, ...],
+        _says("Kafka: properties of the client, librdkafka's names, such as security.protocol=SASL_SSL."),
+    ] = ()
+    stream_settings: Annotated[
+        tuple[str, ...], _says("Kafka: settings of topics that are made at the first start, such as retention.ms=-1.")
+    ] = ()
+    instance: Annotated[
+        str,
+        _says(
+            "Kafka: a name of this process, unique and kept over restarts, so that its partitions wait for it; "
+            "empty: they go to others as soon as it stops."
+        ),
+    ] = ""
+    spill_bytes: Annotated[
+        int,
+        _says("Kafka: while it is away, collect keeps up to this many bytes on its own disk; 0 answers 503 at once."),
+    ] = 1_000_000_000
     segment_bytes: Annotated[int, _says("A segment file is sealed at about this size.")] = 256_000_000
     segment_seconds: Annotated[int, _says("A segment file is sealed at this age.")] = 3_600
     retention_hours: Annotated[int, _says("How long processed records stay in the log, for traces and replays.")] = 168
@@ -150,6 +177,12 @@ class ManageSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data: Annotated[str, _says("Folder for everything that is kept on disk.")] = "./data"
+    key_file: Annotated[
+        str, _says("File of the keys that seal secrets at rest, the same on every machine; empty: in the data folder.")
+    ] = ""
+    health_port: Annotated[
+        int, _says("Port of /health, /ready and /metrics of a process that runs some of the roles; 0 is none.")
+    ] = 0
     log_level: Annotated[str, _says("debug, info, warning or error.")] = "info"
     admin_token: Annotated[str, _says("Presets the first admin token; empty: made and printed on first start.")] = ""
     write_key: Annotated[
