@@ -38,12 +38,16 @@ _LOST_A_RACE = {"40001", "40P01", "CR000"}
 
 
 class Store:
-    """A database of the house. Safe to use from several threads and, for the same URL, several processes."""
+    """A database of the house. Safe to use from several threads and, for the same URL, several processes.
+
+    `shared` says that processes of other machines, and several of one role, may use it too.
+    """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         """`url` is an SQLAlchemy URL: `sqlite:////path/store.sqlite` or `postgresql+psycopg://user@host/name`."""
         self.url = url
-        if url.startswith("sqlite"):
+        self.shared = not url.startswith("sqlite")
+        if not self.shared:
             connect = {"timeout": 30.0}
             self._engine = sa.create_engine(url, pool_size=pool_size, pool_use_lifo=True, connect_args=connect)
             event.listen(self._engine, "connect", _prepare_sqlite)

@@ -242,6 +242,23 @@ def advance(connection: Connection, name: str, partition: int, expected: int, po
     return moved.first() is not None
 
 
+def next_epoch(connection: Connection, name: str, partition: int) -> int:
+    """Begin the next epoch of a partition: what was begun in one before stands no more. The first is 1."""
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(cursors)
+    begun = insert.values(name=name, partition=partition, position=1)
+    moved = begun.on_conflict_do_update(
+        index_elements=("name", "partition"), set_={"position": cursors.c.position + 1}
+    ).returning(cursors.c.position)
+    return int(connection.execute(moved).scalar_one())
+
+
+def epochs(connection: Connection, name: str, partitions: Iterable[int]) -> dict[int, int]:
+    """The epochs of partitions, which stand until the transaction ends: who begins the next one waits for it."""
+    chosen = (cursors.c.name == name, cursors.c.partition.in_(sorted(partitions)))
+    query = sa.select(cursors.c.partition, cursors.c.position).where(*chosen).order_by(cursors.c.partition)
+    return {row[0]: int(row[1]) for row in connection.execute(query.with_for_update(read=True))}
+
+
 def _within(table: sa.Table, span: int, since_minute: int, until_minute: int) -> list[sa.ColumnElement[bool]]:
     where = [table.c.minute >= since_minute, table.c.minute < until_minute]
     return where if span == 1 else [table.c.span == span, *where]

@@ -14,9 +14,17 @@ from headwater.contracts.store.attempts import Promise
 from headwater.contracts.store.books import OF_BOOKS
 from headwater.contracts.store.companies import OF_COMPANIES
 from headwater.contracts.store.identity import OF_IDENTITY
+from headwater.contracts.store.leasing import OF_LEASES
 from headwater.contracts.store.workspace import OF_WORKSPACE
 
 __all__ = ["PROMISES", "Promise"]
 
-PROMISES: Final[tuple[Promise, ...]] = (*OF_WORKSPACE, *OF_BOOKS, *OF_ACCESS, *OF_IDENTITY, *OF_COMPANIES)
+PROMISES: Final[tuple[Promise, ...]] = (
+    *OF_WORKSPACE,
+    *OF_BOOKS,
+    *OF_ACCESS,
+    *OF_IDENTITY,
+    *OF_COMPANIES,
+    *OF_LEASES,
+)
 """Every promise."""

@@ -34,6 +34,7 @@ from headwater.store.schema.destinations import (
     replays,
     subscriptions,
 )
+from headwater.store.schema.leases import leases
 from headwater.store.schema.metadata import metadata
 from headwater.store.schema.profiles import (
     account_parents,
@@ -82,6 +83,7 @@ __all__ = [
     "kept_apart",
     "known_profiles",
     "labels",
+    "leases",
     "ledger",
     "ledger_spans",
     "loads",

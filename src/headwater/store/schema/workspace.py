@@ -15,7 +15,9 @@ workspaces = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("locked", sa.Boolean, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False, server_default=""),
 )
+"""`key_id` names the key that seals the workspace's secrets (store/secrets.py); empty before that was noted."""
 
 sources = sa.Table(
     "sources",
