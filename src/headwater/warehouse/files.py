@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -78,29 +80,44 @@ class RemoteFiles:
     def write(self, name: str, content: bytes) -> None:
         """See Files."""
         path = f"{self.root}/{name}"
-        self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
-        self.filesystem.pipe_file(path, content)
+        with _reaching():
+            self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self.filesystem.pipe_file(path, content)
 
     def read(self, name: str) -> bytes:
         """See Files."""
-        content: bytes = self.filesystem.cat_file(f"{self.root}/{name}")
+        with _reaching():
+            content: bytes = self.filesystem.cat_file(f"{self.root}/{name}")
         return content
 
     def sizes(self) -> dict[str, int]:
         """See Files."""
-        self.filesystem.invalidate_cache()
-        if not self.filesystem.exists(self.root):
-            return {}
-        found: dict[str, dict[str, Any]] = self.filesystem.find(self.root, detail=True)
+        with _reaching():
+            self.filesystem.invalidate_cache()
+            if not self.filesystem.exists(self.root):
+                return {}
+            found: dict[str, dict[str, Any]] = self.filesystem.find(self.root, detail=True)
         start = len(self.root) + 1
         return {path[start:]: int(about["size"] or 0) for path, about in found.items() if path.endswith(".parquet")}
 
     def remove(self, name: str) -> None:
         """See Files."""
         try:
-            self.filesystem.rm_file(f"{self.root}/{name}")
+            with _reaching():
+                self.filesystem.rm_file(f"{self.root}/{name}")
         except FileNotFoundError:
             return
+
+
+@contextmanager
+def _reaching() -> Generator[None]:
+    """Errors of a file system's own library, such as botocore's when S3 is away, are an OSError to everybody else."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) or type(error).__module__ == "builtins":
+            raise
+        raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 def _sync_folder(folder: Path) -> None:
