@@ -1,10 +1,10 @@
-# Few words: run test lint fix types docs browser bench. Everything is installed into .venv from the locks.
+# Few words: run test lint fix types docs browser engines bench. Everything is installed into .venv from the locks.
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: run test lint fix types docs browser catalogue screenshots bench lock clean
+.PHONY: run test lint fix types docs browser catalogue engines screenshots bench lock clean
 
 # The catalogue is built beside the first start; the house takes it up once it is there.
 run: .venv/.runtime
@@ -34,6 +34,10 @@ browser: .venv/.dev
 # Segment's destinations, when they are missing or out of date. Without npm's registry all else works.
 catalogue: .venv/.runtime
 	@$(BIN)/python -m headwater.catalogue.build || true
+
+# Kafka's jars for tests, by Maven into its local repository. Tests that lack an engine are skipped and say so.
+engines: .venv/.dev
+	@$(BIN)/python -m headwater.contracts.kafka_artefacts
 
 screenshots: .venv/.dev
 	$(BIN)/python docs/screenshots.py
