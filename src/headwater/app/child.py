@@ -1,7 +1,8 @@
 """A process that the supervisor starts: `python -m headwater.app.child ROLE...`, with the settings on standard input.
 
 They come that way because they may hold secrets, which the list of processes would show. `prepare` instead of roles
-makes what the first start needs and writes what it made to standard output.
+makes what the first start needs and writes what it made to standard output; its status is AWAY when an engine of the
+house is away.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import sys
 
 import msgspec
 
-from headwater.spec.errors import HeadwaterError
+from headwater.app.shapes import AWAY
+from headwater.spec.errors import HeadwaterError, Unavailable
 from headwater.spec.settings import Settings
 
 PREPARE = "prepare"
@@ -28,10 +30,13 @@ def main() -> int:
 
 
 def _prepare(settings: Settings) -> int:
-    from headwater.app.house import prepare
+    from headwater.app.waiting import prepared
 
     try:
-        made = prepare(settings)
+        made = prepared(settings)
+    except Unavailable as error:
+        sys.stderr.write(f"{error}\n")
+        return AWAY
     except HeadwaterError as error:
         sys.stderr.write(f"{error}\n")
         return 1

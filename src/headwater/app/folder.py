@@ -1,10 +1,11 @@
-"""The data folder: made for its owner, and held by one house at a time."""
+"""The data folder: made for its owner, and held by one house at a time, or by roles of which none runs there twice."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from headwater.spec.errors import SetupError
@@ -37,25 +38,42 @@ def hold(folder: Path, *, patience: float = _PATIENCE_SECONDS) -> int | None:
     waited for, so many seconds. Raises SetupError when a house is running there. None where there are no such locks.
     """
     make(folder)
+    return _lock(folder, _LOCK, "A house", patience=patience)
+
+
+def hold_roles(folder: Path, roles: Sequence[str], *, patience: float = _PATIENCE_SECONDS) -> list[int]:
+    """Make the folder and lock it for roles of this process, until it has ended.
+
+    A role keeps what is its own there: the index of messageIds, work that a machine left unfinished. Processes of
+    different roles may share a folder; a second one of the same role needs a folder of its own. Raises SetupError when
+    a whole house or another process with one of the roles is running there. Empty where there are no such locks.
+    """
+    make(folder)
+    handles = [_lock(folder, _LOCK, "A house", patience=patience, shared=True)]
+    handles += [_lock(folder, f"{_LOCK}-{role}", f"The role {role}", patience=patience) for role in roles]
+    return [handle for handle in handles if handle is not None]
+
+
+def _lock(folder: Path, name: str, what: str, *, patience: float, shared: bool = False) -> int | None:
     if sys.platform == "win32":
         return None
     import fcntl
 
     try:
-        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        handle = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise SetupError(f"The data folder {folder.absolute()} cannot be locked: {error.strerror}.") from error
     until = time.monotonic() + patience
     while True:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             break
         except BlockingIOError:
             holder = _holder(handle)
             if time.monotonic() > until or _runs(holder):
                 os.close(handle)
                 raise SetupError(
-                    f"A house is running on the data folder {folder.absolute()} already (process {holder}). "
+                    f"{what} is running on the data folder {folder.absolute()} already (process {holder}). "
                     "Stop it, or choose another folder with --data or HEADWATER_DATA."
                 ) from None
             time.sleep(0.1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import secrets
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from sqlalchemy.exc import ArgumentError
 
 from headwater.app.folder import make
 from headwater.app.shapes import FirstStart
@@ -21,6 +23,9 @@ from headwater.store.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
+
+
+_OPEN_SECRETS = ("deliver", "warehouse", "manage")
 
 
 class House(msgspec.Struct, frozen=True):
@@ -42,7 +47,12 @@ def open_store(settings: Settings) -> Store:
     for short in ("postgresql://", "postgres://"):
         if url.startswith(short):
             url = "postgresql+psycopg://" + url.removeprefix(short)
-    return Store(url, pool_size=settings.store.pool_size)
+    try:
+        return Store(url, pool_size=settings.store.pool_size)
+    except (ArgumentError, ImportError) as error:
+        raise SetupError(
+            "store.url is none of a store: leave it empty, or give postgresql://user@host/name."
+        ) from error
 
 
 def open_log(settings: Settings) -> EventLog:
@@ -72,11 +82,12 @@ def prepare(settings: Settings) -> FirstStart | None:
     data folder cannot be used.
     """
     make(Path(settings.data))
-    Secrets.from_file(key_file(settings))
     store = open_store(settings)
     try:
         store.migrate()
-        return store.run(lambda connection: _first_start(connection, settings))
+        first = store.run(lambda connection: _first_start(connection, settings))
+        _secrets(settings)
+        return first
     finally:
         store.close()
 
@@ -97,7 +108,7 @@ async def open_house(settings: Settings) -> AsyncGenerator[House]:
                 _folder(settings),
                 store,
                 log,
-                Secrets.from_file(key_file(settings)),
+                _secrets(settings),
                 await Snapshot.take(store),
             )
         finally:
@@ -115,6 +126,32 @@ def key_file(settings: Settings) -> Path:
     return Path(settings.key_file).absolute() if settings.key_file else _folder(settings) / "secret.key"
 
 
+def require_keys(settings: Settings, roles: Iterable[str]) -> None:
+    """Raises SetupError when a role that opens secrets would run without the keys that sealed them elsewhere."""
+    needing = [role for role in roles if role in _OPEN_SECRETS]
+    if needing and _shared(settings) and not key_file(settings).exists():
+        raise SetupError(
+            f"The role {needing[0]} needs the keys that seal secrets, and {key_file(settings)} does not exist. Copy "
+            "secret.key from the data folder of the machine that made it at the first start, and name it with key_file."
+        )
+
+
+def _shared(settings: Settings) -> bool:
+    """May other machines use this store?"""
+    return bool(settings.store.url) and not settings.store.url.startswith("sqlite")
+
+
+def _secrets(settings: Settings) -> Secrets:
+    """The keys of this house. Where a store has many machines, only the first start makes some.
+
+    A role that needs none runs with a key that opens nothing.
+    """
+    path = key_file(settings)
+    if _shared(settings) and not path.exists():
+        return Secrets([secrets.token_bytes(32)])
+    return Secrets.from_file(path)
+
+
 def _first_start(connection: Connection, settings: Settings) -> FirstStart | None:
     if workspaces.version(connection) >= 0:
         return None
@@ -123,6 +160,7 @@ def _first_start(connection: Connection, settings: Settings) -> FirstStart | Non
         settings.admin_token or tokens.new_token(),
     )
     workspaces.create_workspace(connection, slug="headwater", name="Headwater")
+    Secrets.from_file(key_file(settings))
     workspaces.create_source(connection, slug="first_source", name="First source", write_key=made.write_key)
     workspaces.create_space(connection, slug="default", name="Default")
     if settings.warehouse.default_duckdb:

@@ -13,12 +13,20 @@ from headwater.app.house import House
 from headwater.app.settings import environment_of_destinations
 
 Role = Callable[[House, asyncio.Event], Coroutine[Any, Any, None]]
+Begun = Callable[[str], None]
+"""Told the name of each role once its work has begun."""
 
 
-async def _collect(house: House, stopping: asyncio.Event) -> None:
+async def _collect(house: House, stopping: asyncio.Event, begun: Callable[[], None] = lambda: None) -> None:
     from headwater.collect.loop import collect
 
-    await collect(log=house.log, snapshot=house.snapshot, settings=house.settings.collect, stopping=stopping)
+    await collect(
+        log=house.log,
+        snapshot=house.snapshot,
+        settings=house.settings.collect,
+        stopping=stopping,
+        ready=lambda _port: begun(),
+    )
 
 
 async def _pipeline(house: House, stopping: asyncio.Event) -> None:
@@ -112,10 +120,15 @@ ROLES: dict[str, Role] = {
 """In walking order, as app/shapes.py has them."""
 
 
-async def run(house: House, roles: Sequence[str], stopping: asyncio.Event) -> None:
+async def run(house: House, roles: Sequence[str], stopping: asyncio.Event, begun: Begun = lambda role: None) -> None:
     """Run roles in this process until told to stop. The first that fails ends them all."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(house.snapshot.keep_fresh(stopping), name="snapshot")
         for role in ROLES:
-            if role in roles:
+            if role not in roles:
+                continue
+            if role == "collect":
+                tasks.create_task(_collect(house, stopping, lambda: begun("collect")), name=role)
+            else:
                 tasks.create_task(ROLES[role](house, stopping), name=role)
+                begun(role)

@@ -26,6 +26,10 @@ SPREAD: Final[tuple[tuple[str, ...], ...]] = tuple((role,) for role in ROLE_NAME
 """One process a role."""
 
 
+AWAY: Final = 75
+"""The status of a process that could not prepare the house for now (sysexits.h: try again later)."""
+
+
 class FirstStart(msgspec.Struct, frozen=True):
     """What the first start made, to be shown once."""
 

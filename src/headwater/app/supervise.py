@@ -2,8 +2,8 @@
 
 A process that ends by itself (status 0) is started again at once: it rested. One that dies young again and again is
 started ever more rarely, while the others go on; after eight times in a row all are stopped, so that whoever started
-the house sees it. SIGTERM and SIGINT let all finish in walking order. The supervisor imports next to nothing, because
-it stays for as long as the house runs.
+the house sees it. SIGTERM and SIGINT let all finish in walking order; a second one ends all at once. The supervisor
+imports next to nothing, because it stays for as long as the house runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from headwater.app.settings import child_environment
-from headwater.app.shapes import FirstStart
+from headwater.app.shapes import AWAY, FirstStart
 from headwater.spec.errors import SetupError
 from headwater.spec.settings import Settings
 
@@ -99,50 +99,72 @@ class Child:
     def pid(self) -> int:
         return self._process.pid if self._process else 0
 
-    def stop(self) -> None:
-        """Let it finish what it holds; end it when that takes too long."""
+    def stop(self, impatient: Callable[[], bool]) -> None:
+        """Let it finish what it holds; end it when that takes too long, or whoever waits is `impatient`."""
         if self._process is None or self._process.poll() is not None:
             return
-        self._process.terminate()
-        try:
-            self._process.wait(_DRAIN_SECONDS)
-        except subprocess.TimeoutExpired:
-            _log.warning("%s did not finish within %.0f s; ending it.", self.name, _DRAIN_SECONDS)
-            self._process.kill()
-            self._process.wait()
+        if not impatient():
+            self._process.terminate()
+        until = time.monotonic() + _DRAIN_SECONDS
+        while self._process.poll() is None:
+            if impatient() or time.monotonic() > until:
+                _log.warning("%s did not finish in time; ending it.", self.name)
+                self._process.kill()
+                self._process.wait()
+                return
+            time.sleep(0.05)
 
 
 def prepare_apart(settings: Settings) -> FirstStart | None:
     """Make what the first start needs, in a process of its own, so that this one stays small.
 
-    Raises SetupError with the reason when the house cannot be prepared.
+    A store on a server that is away is waited for. Raises SetupError with the reason when the house cannot be prepared.
     """
-    done = subprocess.run(  # noqa: S603 - our own program
-        [*COMMAND, "prepare"],
-        input=msgspec.json.encode(settings),
-        env=child_environment(),
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SetupError(done.stderr.decode(errors="replace").strip() or "The house could not be prepared.")
-    return msgspec.json.decode(done.stdout, type=FirstStart | None)
+    configure_logging(settings.log_level)
+    said = ""
+    while True:
+        done = subprocess.run(  # noqa: S603 - our own program
+            [*COMMAND, "prepare"],
+            input=msgspec.json.encode(settings),
+            env=child_environment(),
+            capture_output=True,
+            check=False,
+        )
+        if not done.returncode:
+            return msgspec.json.decode(done.stdout, type=FirstStart | None)
+        reason = done.stderr.decode(errors="replace").strip()
+        if done.returncode != AWAY or not settings.store.url:
+            raise SetupError(reason or "The house could not be prepared.")
+        if reason != said:
+            said = reason
+            _log.warning("Waiting: %s", reason)
+        time.sleep(1.0)
 
 
 def supervise(
-    settings: Settings, groups: Sequence[Sequence[str]], *, started: Callable[[], None], lock: int | None = None
+    settings: Settings,
+    groups: Sequence[Sequence[str]],
+    *,
+    started: Callable[[], None],
+    lock: int | None = None,
+    collectors: int = 1,
 ) -> int:
     """Run groups of roles, a process each, until SIGTERM or SIGINT. Returns the exit status.
 
-    `started` is called once all processes were started. They all inherit `lock`, so that the data folder is not free
-    before the last of them has ended, however this one ends.
+    That of collect runs in so many processes, which share its port. `started` is called once all processes were
+    started. They all inherit `lock`, so that the data folder is not free before the last of them has ended, however
+    this one ends.
     """
     configure_logging(settings.log_level)
     metrics = Path(settings.data) / "metrics"
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(parents=True)
     environment = child_environment(PROMETHEUS_MULTIPROC_DIR=str(metrics.absolute()))
-    children = [Child(roles, settings, environment, lock=lock) for roles in groups]
+    children = [
+        Child(roles, _of_its_own(settings, number), environment, lock=lock)
+        for roles in groups
+        for number in range(collectors if tuple(roles) == ("collect",) else 1)
+    ]
     stop_asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda signum, _frame: stop_asked.append(signum))
@@ -157,5 +179,19 @@ def supervise(
                 status = 1
         time.sleep(0.1)
     for child in children:
-        child.stop()
+        child.stop(lambda: len(stop_asked) > 1)
     return status
+
+
+def _of_its_own(settings: Settings, number: int) -> Settings:
+    """The settings of one of several collectors: what it keeps while Kafka is away is its own, and so is its name."""
+    if number == 0 or not settings.log.url:
+        return settings
+    data = Path(settings.data)
+    log = settings.log
+    return msgspec.structs.replace(
+        settings,
+        data=str(data / f"collect-{number}"),
+        key_file=settings.key_file or str((data / "secret.key").absolute()),
+        log=msgspec.structs.replace(log, instance=f"{log.instance}-{number}" if log.instance else ""),
+    )

@@ -41,6 +41,7 @@ def _table() -> dict[str, Route]:
         "/v1/b": Route("batch", "batch", direct=True),
         "/v1/m": Route("metrics"),
         "/health": Route("health"),
+        "/ready": Route("health"),
     }
     for letter, kind in _TYPES.items():
         table[f"/v1/{kind}"] = Route("single", kind)

@@ -66,12 +66,19 @@ def application(front: Front, operations: Mapping[str, Operation]) -> Litestar:
         report = await health(desk)
         return Response(encode(report), status_code=200 if report.ok else 503, media_type=MediaType.JSON)
 
+    @get("/ready", name="ready")
+    async def ready() -> Response[bytes]:
+        report = await health(desk)
+        well = report.ok and not desk.stopping.is_set()
+        return Response(encode(report), status_code=200 if well else 503, media_type=MediaType.JSON)
+
     return Litestar(
         route_handlers=[
             openapi,
             docs,
             metrics,
             healthy,
+            ready,
             *(_route(front, one, _template(one, operations)) for one in operations.values()),
             *(_socket(front, operation) for operation in operations.values() if operation.stream),
         ],

@@ -183,6 +183,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     health_port: Annotated[
         int, _says("Port of /health, /ready and /metrics of a process that runs some of the roles; 0 is none.")
     ] = 0
+    health_host: Annotated[str, _says("Address that health_port is served on; in a container 0.0.0.0.")] = "127.0.0.1"
     log_level: Annotated[str, _says("debug, info, warning or error.")] = "info"
     admin_token: Annotated[str, _says("Presets the first admin token; empty: made and printed on first start.")] = ""
     write_key: Annotated[

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.app.folder import hold
+from headwater.app.folder import hold, hold_roles
 from headwater.app.house import prepare
 from headwater.spec.errors import SetupError
 from headwater.spec.settings import Settings
@@ -67,3 +67,19 @@ def test_nothing_in_the_data_folder_is_for_everybody(tmp_path: Path) -> None:
     assert {"secret.key", "store.sqlite"} <= modes.keys()
     assert {name: mode for name, mode in modes.items() if mode & 0o007} == {}
     assert modes["secret.key"] == 0o600
+
+
+def test_roles_share_a_folder_but_none_runs_there_twice(tmp_path: Path) -> None:
+    code = "from headwater.app.folder import hold_roles; os = __import__('os'); os.close(fd);"
+    code += "fds = hold_roles(Path(sys.argv[1]), ['pipeline']); print('held', flush=True); input()"
+    running = _holder(tmp_path, code)
+    try:
+        with pytest.raises(SetupError, match=rf"role pipeline is running.*already \(process {running.pid}\)"):
+            hold_roles(tmp_path, ["pipeline", "deliver"])
+        with pytest.raises(SetupError, match="A house is running"):
+            hold(tmp_path, patience=3600)
+        for handle in hold_roles(tmp_path, ["deliver"]):
+            os.close(handle)
+    finally:
+        running.kill()
+        running.communicate()
