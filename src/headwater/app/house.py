@@ -72,7 +72,21 @@ def open_log(settings: Settings) -> EventLog:
         from headwater.eventlog.backends.memory import MemoryLog
 
         return MemoryLog(partitions=settings.log.partitions)
-    raise SetupError(f"There is no event log of the kind {kind}://; leave log.url empty for files in the data folder.")
+    if kind == "kafka":
+        from headwater.eventlog.backends.kafka import KafkaLog
+        from headwater.eventlog.kafka.reach import reach
+
+        log = settings.log
+        return KafkaLog(
+            reach(log.url, log.kafka, log.instance),
+            partitions=log.partitions,
+            replication=log.replication,
+            stream_settings=log.stream_settings,
+        )
+    raise SetupError(
+        f"There is no event log of the kind {kind}://; give kafka://, or leave log.url empty for files "
+        "in the data folder."
+    )
 
 
 def prepare(settings: Settings) -> FirstStart | None:

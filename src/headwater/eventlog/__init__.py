@@ -138,6 +138,10 @@ class EventLog(Protocol):
         """
         ...
 
+    async def fence(self, group: str, partition: int) -> None:
+        """From now on only this process commits for the group there, until another fences: others find it `Moved`."""
+        ...
+
     async def join(self, group: str, stream: Stream, holder: Holder) -> Membership:
         """Work for a group in this process: `holder` is told which partitions of the stream fall to it."""
         ...

@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 from headwater.eventlog import EventLog, Holder, Moved
 from headwater.eventlog.streams import Stream
+from headwater.spec.errors import Unavailable
 
 _log = logging.getLogger("headwater.eventlog")
+_AGAIN_SECONDS = 0.5
 
 Job = Callable[[int, asyncio.Event], Coroutine[Any, Any, None]]
 """Works on a partition until it is told to stop, and returns when nothing of its work is under way any more."""
@@ -41,11 +44,12 @@ async def join_alone(holder: Holder, partitions: Sequence[int]) -> Whole:
 async def work(log: EventLog, group: str, stream: Stream, job: Job, stopping: asyncio.Event) -> None:
     """Run a job for each partition of a stream that falls to this process, until told to stop.
 
-    A job that finds its partition `Moved` ends; it is begun anew when the partition comes back. What else a job raises
-    ends all of them and is raised here.
+    Before a job begins, all others are shut out from its partition (`fence`). One that finds it `Moved` nonetheless
+    ends, and is begun anew if the partition is this process's still; so is one that raises Unavailable. What else a job
+    raises ends all and is raised here.
     """
     async with asyncio.TaskGroup() as tasks:
-        share = _Share(job, tasks, group)
+        share = _Share(log, group, job, tasks)
         membership = await log.join(group, stream, share)
         try:
             await stopping.wait()
@@ -56,10 +60,11 @@ async def work(log: EventLog, group: str, stream: Stream, job: Job, stopping: as
 class _Share:
     """The jobs of this process, by partition; a `Holder`."""
 
-    def __init__(self, job: Job, tasks: asyncio.TaskGroup, group: str) -> None:
+    def __init__(self, log: EventLog, group: str, job: Job, tasks: asyncio.TaskGroup) -> None:
+        self._log = log
+        self._group = group
         self._job = job
         self._tasks = tasks
-        self._group = group
         self._held: dict[int, tuple[asyncio.Event, asyncio.Task[None]]] = {}
 
     async def take(self, partitions: Sequence[int]) -> None:
@@ -76,7 +81,17 @@ class _Share:
             await asyncio.wait([job for _, job in held])
 
     async def _run(self, partition: int, stopping: asyncio.Event) -> None:
+        """Work, and begin anew after a while, for as long as the partition is said to be this process's."""
+        while not stopping.is_set():
+            await self._once(partition, stopping)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), _AGAIN_SECONDS)
+
+    async def _once(self, partition: int, stopping: asyncio.Event) -> None:
         try:
+            await self._log.fence(self._group, partition)
             await self._job(partition, stopping)
         except* Moved:
             _log.info("Partition %d of %s went to another worker.", partition, self._group)
+        except* Unavailable as errors:
+            _log.info("Partition %d of %s waits: %s", partition, self._group, errors.exceptions[0])

@@ -17,41 +17,69 @@ from headwater.spec.errors import Unavailable
 
 
 class _Lane:
-    """The records of one stream and partition; `records[i]` stands at `base + i`."""
+    """The records of one stream and partition; `records[i]` stands at `places[i]`.
 
-    def __init__(self) -> None:
-        self.base = 0
+    `end` is the position after the newest record, and after an append `gap` positions stay unused.
+    """
+
+    def __init__(self, gap: int) -> None:
+        self._gap = gap
+        self._next = 0
+        self.end = 0
         self.records: list[Record] = []
+        self.places: list[int] = []
         self.appended_at: list[int] = []
 
     @property
-    def end(self) -> int:
-        return self.base + len(self.records)
+    def oldest(self) -> int:
+        return self.places[0] if self.places else self.end
 
     def add(self, records: Sequence[Record], now: int) -> int:
-        first = self.end
-        at = max(now, self.appended_at[-1]) if self.appended_at else now
-        self.records += records
-        self.appended_at += [at] * len(records)
+        first = self._next
+        if records:
+            at = max(now, self.appended_at[-1]) if self.appended_at else now
+            self.end = first + len(records)
+            self._next = self.end + self._gap
+            self.records += records
+            self.places += range(first, self.end)
+            self.appended_at += [at] * len(records)
         return first
+
+    def chunk(self, position: int, max_records: int, max_bytes: int) -> Chunk:
+        start = bisect.bisect_left(self.places, position)
+        found = _cut(self.records[start : start + max_records], max_bytes)
+        if not found:
+            return Chunk(max(position, self.oldest), found)
+        places = self.places[start : start + len(found)]
+        return Chunk(places[0], found, places if self._gap else None)
+
+    def appended(self, at: int) -> int:
+        """The position of the first record appended at or after an instant."""
+        index = bisect.bisect_left(self.appended_at, at)
+        return self.places[index] if index < len(self.places) else self.end
 
     def forget(self, before: int) -> int:
         """Drop what stands before a position. Returns the bytes."""
-        count = max(0, before - self.base)
+        count = bisect.bisect_left(self.places, before)
         freed = _size(self.records[:count])
-        del self.records[:count], self.appended_at[:count]
-        self.base += count
+        del self.records[:count], self.places[:count], self.appended_at[:count]
         return freed
 
 
 class MemoryLog:
     """A log that is forgotten with its process; an `EventLog`."""
 
-    def __init__(self, partitions: int = 1, *, clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
-        """`clock` tells milliseconds since 1970."""
+    def __init__(
+        self,
+        partitions: int = 1,
+        *,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        gaps: bool = False,
+    ) -> None:
+        """`clock` tells milliseconds since 1970. With `gaps` a position stays unused after each append."""
         self._partitions = range(partitions)
         self._clock = clock
-        self._lanes = {(name, number): _Lane() for name in STREAMS for number in self._partitions}
+        self._lanes = {(name, number): _Lane(int(gaps)) for name in STREAMS for number in self._partitions}
         self._cursors: dict[tuple[str, str, int], int] = {}
         self._sleepers = Sleepers()
         self._closed = False
@@ -81,6 +109,9 @@ class MemoryLog:
         self._sleepers.wake(partition, {append.stream.name for append in appends})
         return firsts
 
+    async def fence(self, group: str, partition: int) -> None:
+        """Nothing to do: one process at a time works for a group."""
+
     async def join(self, group: str, stream: Stream, holder: Holder) -> Membership:
         """Every partition falls to whoever joins: one process at a time works for a group."""
         return await join_alone(holder, self._partitions)
@@ -101,13 +132,10 @@ class MemoryLog:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
         while True:
-            lane = self._lane(stream, partition)
-            position = max(position, lane.base)
-            start = position - lane.base
-            found = lane.records[start : start + max_records]
+            found = self._lane(stream, partition).chunk(position, max_records, max_bytes)
             left = deadline - loop.time()
-            if found or left <= 0:
-                return Chunk(position, _cut(found, max_bytes))
+            if found.records or left <= 0:
+                return found
             await self._sleepers.sleep((stream.name, partition), left)
 
     async def committed(self, group: str, stream: Stream, partition: int) -> int:
@@ -122,15 +150,14 @@ class MemoryLog:
 
     async def bounds(self, stream: Stream, partition: int) -> tuple[int, int]:
         lane = self._lane(stream, partition)
-        return lane.base, lane.end
+        return lane.oldest, lane.end
 
     async def lag(self, group: str, stream: Stream, partition: int) -> int:
         lane = self._lane(stream, partition)
-        return max(0, lane.end - max(lane.base, await self.committed(group, stream, partition)))
+        return max(0, lane.end - max(lane.oldest, await self.committed(group, stream, partition)))
 
     async def position_at(self, stream: Stream, partition: int, at: int) -> int:
-        lane = self._lane(stream, partition)
-        return lane.base + bisect.bisect_left(lane.appended_at, at)
+        return self._lane(stream, partition).appended(at)
 
     async def trim(self, before: int) -> int:
         freed = 0
@@ -138,8 +165,7 @@ class MemoryLog:
             places = [
                 Place(group, name, at) for (group, name, number), at in self._cursors.items() if number == partition
             ]
-            old = lane.base + bisect.bisect_left(lane.appended_at, before)
-            freed += lane.forget(passed_by_all(stream, old, places))
+            freed += lane.forget(passed_by_all(stream, lane.appended(before), places))
         return freed
 
     async def size_bytes(self) -> int:

@@ -78,6 +78,9 @@ class SqliteLog:
     async def transact(self, partition: int, appends: Sequence[Append], commits: Sequence[Commit]) -> list[int]:
         return await self._submit(volume_of(appends, commits), partition, appends, commits)
 
+    async def fence(self, group: str, partition: int) -> None:
+        """Nothing to do: one process at a time works for a group."""
+
     async def join(self, group: str, stream: Stream, holder: Holder) -> Membership:
         """Every partition falls to whoever joins: one process at a time works for a group."""
         return await join_alone(holder, self._partitions)
