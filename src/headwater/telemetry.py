@@ -23,6 +23,19 @@ COLLECT_LOST_PIXELS = prom.Counter(
     "headwater_collect_lost_pixels_total",
     "Pixel calls not kept, as the log was away or the source's budget spent; a pixel cannot be asked to come again.",
 )
+COLLECT_SPILLED = prom.Counter(
+    "headwater_collect_spilled_records_total", "Records kept on collect's own disk, as the log was away."
+)
+COLLECT_SPILL_WAITING = prom.Gauge(
+    "headwater_collect_spill_waiting_records",
+    "Records on collect's own disk that are not in the log yet; it grows while the log is away.",
+    multiprocess_mode="mostrecent",
+)
+COLLECT_SPILL_BYTES = prom.Gauge(
+    "headwater_collect_spill_bytes",
+    "What the spill takes on collect's disk; at log.spill_bytes new requests are answered 503.",
+    multiprocess_mode="mostrecent",
+)
 PIPELINE_EVENTS = prom.Counter(
     "headwater_pipeline_events_total", "Events that met a step in the pipeline, by step and reason.", ["step", "reason"]
 )
