@@ -35,8 +35,7 @@ REFUSED = {
 }
 """Words that no identifier may hold, and the word to use."""
 
-ALLOWED = {
-}
+ALLOWED: dict[str, set[str]] = {}
 """Files that speak to somebody who has these words."""
 
 MACHINE = re.compile(
