@@ -44,7 +44,7 @@ async def at_desk(house: ManageHouse, **more: Any) -> AsyncGenerator[ManageDesk]
         secrets=house.secrets,
         settings=house.settings,
         folder=house.folder,
-        histories=Histories(house.log, house.folder, ""),
+        histories=Histories(house.log, house.folder),
         stopping=house.stopping,
         **more,
     )

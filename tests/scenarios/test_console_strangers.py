@@ -34,7 +34,7 @@ async def _console(folder: Path) -> AsyncGenerator[Ask]:
         secrets=house.secrets,
         settings=house.settings,
         folder=folder,
-        histories=Histories(house.log, folder, ""),
+        histories=Histories(house.log, folder),
         stopping=house.stopping,
     )
     async with console(Front(desk)) as application:

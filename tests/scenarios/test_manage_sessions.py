@@ -178,7 +178,7 @@ def test_whoever_is_asked_for_the_same_check_is_made(tmp_path: Path) -> None:
             secrets=house.secrets,
             settings=house.settings,
             folder=house.folder,
-            histories=Histories(house.log, house.folder, ""),
+            histories=Histories(house.log, house.folder),
             stopping=house.stopping,
             passwords=Counting(),
         )

@@ -99,7 +99,7 @@ async def office(folder: Path, *allowed: str) -> AsyncGenerator[Office]:
         secrets=house.secrets,
         settings=settings,
         folder=folder,
-        histories=Histories(house.log, folder, ""),
+        histories=Histories(house.log, folder),
         stopping=house.stopping,
     )
     front = Front(desk)

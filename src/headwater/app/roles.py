@@ -41,9 +41,16 @@ async def _pipeline(house: House, stopping: asyncio.Event) -> None:
         settings=settings,
         enrichments=prepare(settings),
         folder=house.folder,
-        keep_seconds=max(settings.dedup_window_hours, house.settings.log.retention_hours) * 3_600 * 2,
+        keep_seconds=_kept_hours(house) * 3_600 * 2,
         stopping=stopping,
+        traced=not house.settings.log.shared,
     )
+
+
+def _kept_hours(house: House) -> int:
+    """How long the pipeline's index of messageIds is of use: where it is not traced, to deduplication alone."""
+    log, window = house.settings.log, house.settings.pipeline.dedup_window_hours
+    return window if log.shared else max(window, log.retention_hours)
 
 
 async def _deliver(house: House, stopping: asyncio.Event) -> None:
@@ -85,7 +92,7 @@ async def _profiles(house: House, stopping: asyncio.Event) -> None:
         log=house.log,
         store=house.store,
         settings=house.settings.profiles,
-        folder=house.folder,
+        folder=None if house.settings.log.shared else house.folder,
         stopping=stopping,
         snapshot=house.snapshot,
         past=ArchivedPast(house.log, house.settings.warehouse, house.folder),

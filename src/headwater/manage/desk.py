@@ -10,6 +10,7 @@ import msgspec
 
 from headwater.eventlog import EventLog
 from headwater.manage.feeds import Feeds
+from headwater.manage.following import indexes
 from headwater.manage.foreseeing import Previews
 from headwater.manage.passwords import Passwords
 from headwater.manage.profile_api.events import Histories
@@ -89,6 +90,11 @@ class Desk:
     feeds: Feeds = field(default_factory=Feeds)
     previews: Previews | None = None
     trials: Trials | None = None
+
+    @property
+    def indexes(self) -> Path:
+        """The folder of the indexes of events."""
+        return indexes(self.settings, self.folder)
 
     async def workspace(self) -> Workspace:
         """The configuration as it is now, including what another process changed a moment ago."""

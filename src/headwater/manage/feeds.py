@@ -73,7 +73,7 @@ class Reader:
         self._arrived.set()
 
     def miss(self, partition: int, events: int) -> None:
-        """So many events are passed over."""
+        """About so many events are passed over; positions that the log leaves out count as well."""
         self._missed[partition] += events
         self._arrived.set()
 
@@ -167,7 +167,8 @@ class Feed:
             self._reading = None
 
     def _give(self, chunk: Chunk) -> None:
-        if chunk.first > self.place:
+        # A few positions without a record are gaps that the log left; more are events that it has forgotten.
+        if chunk.first - self.place > (0 if chunk.standing is None else _CHUNK):
             self._pass_over(chunk.first)
         look = Look(self._partition, chunk)
         self.place = chunk.next

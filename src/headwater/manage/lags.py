@@ -27,6 +27,7 @@ READERS: tuple[tuple[str, Stream], ...] = (
 class Lag(msgspec.Struct, frozen=True):
     """How far a group is behind, over all partitions: records, and how long the oldest of them has been there.
 
+    Of a log that leaves gaps between positions `records` is about as many; it is 0 when nothing waits.
     `seconds` is since it was received (of outcomes: since they were written), and None when nothing waits.
     """
 

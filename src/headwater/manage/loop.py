@@ -18,6 +18,7 @@ from headwater.eventlog.sharing import work
 from headwater.eventlog.streams import OUTCOMES, PROCESSED
 from headwater.manage.desk import Desk
 from headwater.manage.faces import NO_FACES, Face, Faces, beside
+from headwater.manage.following import follow_log, indexes
 from headwater.manage.front import Front
 from headwater.manage.http import application
 from headwater.manage.lags import READERS
@@ -67,7 +68,7 @@ async def manage(
         secrets=secrets,
         settings=settings,
         folder=folder,
-        histories=Histories(log, folder, settings.warehouse.archive_url),
+        histories=Histories(log, folder, settings.warehouse, indexes=indexes(settings, folder)),
         stopping=stopping,
         settle_seconds=1.5 * REFRESH_SECONDS,
         previews=previews,
@@ -79,6 +80,8 @@ async def manage(
             tasks.create_task(_serve(desk, settings.manage, faces, stopping), name="http")
             tasks.create_task(work(log, LEDGER_GROUP, OUTCOMES, books.keep, stopping), name="ledger")
             tasks.create_task(_measure(log, books, stopping), name="measure")
+            if settings.log.shared:
+                tasks.create_task(follow_log(log, settings, desk.indexes, stopping), name="follow")
             tasks.create_task(_forget(log, store, settings.log.retention_hours, stopping), name="trim")
     finally:
         await previews.close()

@@ -43,7 +43,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Missed(msgspec.Struct, frozen=True):
-    """How many events the reader was moved past."""
+    """About how many events the reader was moved past: exactly, unless the log leaves gaps between positions."""
 
     partition: int
     events: int

@@ -1,7 +1,7 @@
 """The trail of one event: what the pipeline made of it, and what each destination answered.
 
 Everything is read from the log and the store; nothing is kept for it. Searches are bounded: an event is found by the
-pipeline's index of message ids, or among the newest; its outcomes are sought from the moment it was received.
+index of message ids, or among the newest; its outcomes are sought from the moment it was received.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _NEWEST = 5_000
 _REQUESTS = 2_000
 _OUTCOMES = 20_000
 _CHUNK = 500
+_CLOCKS_MS = 5_000
+"""How far the clocks of hosts may be apart: what happened to an event may seem to have been before it was received."""
 
 
 class Processed(msgspec.Struct, frozen=True):
@@ -77,13 +79,16 @@ _decode_id = msgspec.json.Decoder(_Identified).decode
 
 
 async def follow(log: EventLog, folder: Path, message_id: str, since: int) -> Trail:
-    """Follow an event. `since` (ms) is where to begin looking when it is not among the processed events."""
+    """Follow an event. `since` (ms) is where to begin looking when it is not among the processed events.
+
+    `folder` is where the indexes of events are.
+    """
     wanted = message_id.encode("utf-8", "replace")
     processed = await find_processed(log, folder, message_id)
     start = processed.header.received_at if processed is not None else since
     kept: list[Kept] = []
     attempts: list[AttemptNote] = []
-    for batch in await _outcomes(log, wanted, start, processed):
+    for batch in await _outcomes(log, wanted, start - _CLOCKS_MS, processed):
         kept += [
             Kept(batch.room, batch.partition, batch.at, one) for one in batch.set_aside if _is_about(one, message_id)
         ]
@@ -103,7 +108,7 @@ def _is_about(event: SetAside, message_id: str) -> bool:
 
 
 async def find_processed(log: EventLog, folder: Path, message_id: str) -> Processed | None:
-    """An event as it was published: by the pipeline's index of message ids, or among the newest."""
+    """An event as it was published: by the index of message ids in a folder, or among the newest."""
     wanted = message_id.encode("utf-8", "replace")
     partitions = log.partitions(PROCESSED)
     for partition in partitions:
@@ -139,12 +144,13 @@ async def _find_received(log: EventLog, wanted: bytes, since: int, kept: list[Ke
             for position, record in await span(log, COLLECTED, one.partition, place, place + 1):
                 if position == place:
                     return Received(one.partition, position, decode_collected(record.header))
-    for partition in log.partitions(COLLECTED):
-        found = await _search(
-            log, COLLECTED, partition, since, lambda _, record: wanted in record.value, limit=_REQUESTS, most=1
-        )
-        for position, record in found:
-            return Received(partition, position, decode_collected(record.header))
+    for begin in (since, since - _CLOCKS_MS):
+        for partition in log.partitions(COLLECTED):
+            found = await _search(
+                log, COLLECTED, partition, begin, lambda _, record: wanted in record.value, limit=_REQUESTS, most=1
+            )
+            for position, record in found:
+                return Received(partition, position, decode_collected(record.header))
     return None
 
 
@@ -161,10 +167,12 @@ async def _search(
     """At most `most` matching records among the first `limit` that were appended since a moment."""
     place = await log.position_at(stream, partition, since)
     _, end = await log.bounds(stream, partition)
-    end = min(end, place + limit)
     found: list[tuple[int, Record]] = []
-    while place < end and len(found) < most:
-        stop = min(end, place + _CHUNK)
-        found += [pair for pair in await span(log, stream, partition, place, stop) if matches(*pair)]
-        place = stop
+    while place < end and limit > 0 and len(found) < most:
+        chunk = await log.read(stream, partition, place, max_records=min(_CHUNK, limit))
+        if not chunk.records:
+            break
+        found += [pair for pair in chunk.placed() if matches(*pair)]
+        limit -= len(chunk.records)
+        place = chunk.next
     return found[:most]

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 GROUP = "pipeline"
 _WAIT = 1.0
 _TRIES = 20
+_MARGIN_MS = 3_600_000
+"""How far moments of events may be from those of the log: clocks of hosts, and events that waited outside of it."""
 
 
 async def pipeline(
@@ -44,21 +46,24 @@ async def pipeline(
     folder: Path,
     keep_seconds: int,
     stopping: asyncio.Event,
+    traced: bool = True,
 ) -> None:
     """Process the partitions that fall to this process until told to stop; then finish the chunk at hand and return.
 
-    `folder` is the data folder, for the index of messageIds, whose entries are kept for `keep_seconds`.
+    `folder` is the data folder, for the index of messageIds, whose entries are kept for `keep_seconds`. Unless the
+    trace looks events up in it (`traced`), it need only know what deduplication asks for.
     """
 
-    async def walk(partition: int, leaving: asyncio.Event) -> None:
+    async def work_on(partition: int, leaving: asyncio.Event) -> None:
         seen = Seen(
             index_folder(folder, partition),
             keep_seconds=keep_seconds,
             window_ms=settings.dedup_window_hours * 3_600_000,
         )
-        await Walk(log, snapshot, settings, enrichments, store=store, partition=partition, seen=seen).run(leaving)
+        walk = Walk(log, snapshot, settings, enrichments, store=store, partition=partition, seen=seen, traced=traced)
+        await walk.run(leaving)
 
-    await work(log, GROUP, COLLECTED, walk, stopping)
+    await work(log, GROUP, COLLECTED, work_on, stopping)
 
 
 class Walk:
@@ -74,6 +79,7 @@ class Walk:
         store: Store,
         partition: int,
         seen: Seen,
+        traced: bool = True,
     ) -> None:
         self._log = log
         self._store = store
@@ -82,18 +88,22 @@ class Walk:
         self._enrichments = enrichments
         self._partition = partition
         self._seen = seen
+        self._traced = traced
         self._identities = Identities(
             lambda space: StoredGraph(store, space), remembered=settings.remembered_identifiers
         )
         self._plan: Plan | None = None
+        self._end = 0
         self._place = 0
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until told to stop. A log that is away is waited for; nothing is lost meanwhile."""
         try:
-            await self._seen.catch_up(self._log, self._partition)
             position = await self._log.committed(GROUP, COLLECTED, self._partition)
-            _, self._place = await self._log.bounds(PROCESSED, self._partition)
+            since = None if self._traced else await self._since(position)
+            await self._seen.catch_up(self._log, self._partition, since_ms=since)
+            _, self._end = await self._log.bounds(PROCESSED, self._partition)
+            self._place = self._end
             while not stopping.is_set():
                 try:
                     position = await self._step(position)
@@ -102,6 +112,12 @@ class Walk:
                     await asyncio.sleep(error.retry_after)
         finally:
             self._seen.close()
+
+    async def _since(self, position: int) -> int:
+        """From when on events can be what those that wait at a position repeat, in milliseconds."""
+        chunk = await self._log.read(COLLECTED, self._partition, position, max_records=1, max_bytes=1)
+        oldest = min([_now(), *(decode_collected(record.header).received_at for record in chunk.records)])
+        return oldest - self._settings.dedup_window_hours * 3_600_000 - _MARGIN_MS
 
     async def _step(self, position: int) -> int:
         chunk = await self._log.read(
@@ -134,7 +150,7 @@ class Walk:
                     chunk,
                     plan,
                     partition=self._partition,
-                    now=int(time.time() * 1000),
+                    now=_now(),
                     find_duplicates=self._seen.screen(),
                     resolve=self._identities.resolve,
                     place=self._place,
@@ -177,8 +193,14 @@ class Walk:
             appends.insert(0, Append(PROCESSED, work.records))
         firsts = await self._log.transact(self._partition, appends, [Commit(GROUP, COLLECTED, position)])
         if work.records:
-            self._place = firsts[0] + len(work.records)
-            self._seen.remember(work.message_ids, work.moments, range(firsts[0], self._place))
+            gap = firsts[0] - self._end
+            self._end = firsts[0] + len(work.records)
+            self._place = self._end + gap
+            self._seen.remember(work.message_ids, work.moments, range(firsts[0], self._end))
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _count(work: Work, seconds: float) -> None:

@@ -1,8 +1,8 @@
 """The index of messageIds: which were processed, when, and where they stand (contract: connections 1.10).
 
 One RocksDB a partition, derived from `processed`: it keeps the position up to which it knows the stream, in the same
-write as the ids, and catches up from there when it is opened. Entries outlive the deduplication window, because the
-trace finds events by messageId through them.
+write as the ids, and catches up from there when it is opened. Entries may outlive the deduplication window, because
+the trace finds events by messageId through them.
 """
 
 from __future__ import annotations
@@ -24,19 +24,27 @@ if TYPE_CHECKING:
 _ENTRY = struct.Struct(">qq")
 _PLACE = struct.Struct(">q")
 _KNOWN_TO = b"\0position"
+_BUFFER_BYTES = 16 << 20
 
 
 class Seen:
     """The open index of one partition. One process at a time may hold it."""
 
-    def __init__(self, folder: Path, *, keep_seconds: int, window_ms: int) -> None:
-        """Opens or makes the index in a folder; an entry is forgotten some time after `keep_seconds`."""
+    def __init__(
+        self, folder: Path, *, keep_seconds: int, window_ms: int = 0, buffer_bytes: int = _BUFFER_BYTES
+    ) -> None:
+        """Opens or makes the index in a folder; an entry is forgotten some time after `keep_seconds`.
+
+        About twice `buffer_bytes` of what is written last are kept in memory. Raises what RocksDB raises when another
+        process holds it.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self._window = window_ms
+        options = _options(buffer_bytes)
         # Unless its column family is named, one that is opened again forgets every entry when it is next compacted.
-        families = {"default": _options()}
+        families = {"default": options}
         keep = AccessType.with_ttl(keep_seconds)
-        self._db = Rdict(str(folder), _options(), column_families=families, access_type=keep)
+        self._db = Rdict(str(folder), options, column_families=families, access_type=keep)
 
     @property
     def known_to(self) -> int:
@@ -69,16 +77,21 @@ class Seen:
         return duplicates
 
     def remember(self, message_ids: Sequence[str], moments: Sequence[int], positions: Sequence[int]) -> None:
-        """Add events that stand at these positions of `processed`, at least one; nothing is between them."""
+        """Add events that stand at these positions of `processed`, at least one; no other event is between them."""
         batch = WriteBatch(raw_mode=True)
         for index, message_id in enumerate(message_ids):
             batch.put(_key(message_id), _ENTRY.pack(moments[index], positions[index]))
         batch.put(_KNOWN_TO, _PLACE.pack(positions[-1] + 1))
         self._db.write(batch)
 
-    async def catch_up(self, log: EventLog, partition: int) -> int:
-        """Read what `processed` holds beyond the index. Returns how many events were added."""
+    async def catch_up(self, log: EventLog, partition: int, *, since_ms: int | None = None) -> int:
+        """Read what `processed` holds beyond the index. Returns how many events were added.
+
+        With `since_ms` only what was appended at or after that moment is needed, and the rest is passed over.
+        """
         position = self.known_to
+        if since_ms is not None:
+            position = max(position, await log.position_at(PROCESSED, partition, since_ms))
         added = 0
         while True:
             chunk = await log.read(PROCESSED, partition, position, max_records=20_000, max_bytes=32_000_000)
@@ -121,10 +134,10 @@ def _key(message_id: str) -> bytes:
     return b"m" + message_id.encode("utf-8", "replace")
 
 
-def _options() -> Options:
+def _options(buffer_bytes: int = _BUFFER_BYTES) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
-    options.set_write_buffer_size(16 << 20)
+    options.set_write_buffer_size(buffer_bytes)
     options.set_keep_log_file_num(2)
     table = BlockBasedOptions()
     table.set_bloom_filter(10, False)

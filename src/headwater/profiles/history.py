@@ -24,6 +24,7 @@ _KEY = struct.Struct(">qq")
 _LENGTH = struct.Struct(">H")
 _KNOWN_TO = b"\0position"
 _LAST = 2**63 - 1
+_BUFFER_BYTES = 8 << 20
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True, order=True):
@@ -50,13 +51,17 @@ _decode = msgspec.msgpack.Decoder(_Value).decode
 class History:
     """The open index of one partition. One process at a time may hold it."""
 
-    def __init__(self, folder: Path, *, keep_seconds: int) -> None:
-        """Opens or makes the index in a folder; an entry is forgotten some time after `keep_seconds`."""
+    def __init__(self, folder: Path, *, keep_seconds: int, buffer_bytes: int = _BUFFER_BYTES) -> None:
+        """Opens or makes the index in a folder; an entry is forgotten some time after `keep_seconds`.
+
+        About twice `buffer_bytes` of what is written last are kept in memory.
+        """
         folder.mkdir(parents=True, exist_ok=True)
+        options = _options(buffer_bytes)
         # Unless its column family is named, one that is opened again forgets every entry when it is next compacted.
-        families = {"default": _options()}
+        families = {"default": options}
         keep = AccessType.with_ttl(keep_seconds)
-        self._db = Rdict(str(folder), _options(), column_families=families, access_type=keep)
+        self._db = Rdict(str(folder), options, column_families=families, access_type=keep)
 
     @property
     def known_to(self) -> int:
@@ -139,10 +144,10 @@ def _key(id: str, at: int, position: int) -> bytes:
     return _prefix(id) + _KEY.pack(max(0, at), position)
 
 
-def _options() -> Options:
+def _options(buffer_bytes: int = _BUFFER_BYTES) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
-    options.set_write_buffer_size(8 << 20)
+    options.set_write_buffer_size(buffer_bytes)
     options.set_keep_log_file_num(2)
     table = BlockBasedOptions()
     table.set_bloom_filter(10, False)

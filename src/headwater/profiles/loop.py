@@ -55,24 +55,26 @@ async def profiles(
     log: EventLog,
     store: Store,
     settings: ProfilesSettings,
-    folder: Path,
+    folder: Path | None,
     stopping: asyncio.Event,
     snapshot: Snapshot | None = None,
     past: Past | None = None,
 ) -> None:
     """Fold the partitions that fall to this process until told to stop; then write what is folded and return.
 
-    `folder` is the data folder, for the index of events by profile. With a `snapshot` the workspace's audiences and
-    computed traits are worked out; `past` counts for them what was before.
+    `folder` is the data folder, for the index of events by profile; None where nobody would look into it. With a
+    `snapshot` the workspace's audiences and computed traits are worked out; `past` counts for them what was before.
     """
 
     async def fold_one(partition: int, leaving: asyncio.Event) -> None:
-        history = History(index_folder(folder, partition), keep_seconds=settings.history_days * 86_400)
+        days = settings.history_days * 86_400
+        history = None if folder is None else History(index_folder(folder, partition), keep_seconds=days)
         try:
             folding = Folding(log, store, settings, partition, history=history, snapshot=snapshot, past=past)
             await folding.run(leaving)
         finally:
-            history.close()
+            if history is not None:
+                history.close()
 
     await work(log, GROUP, PROCESSED, fold_one, stopping)
 

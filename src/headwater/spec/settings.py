@@ -73,6 +73,11 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, _says("With less free disk than this, new events are refused (503) until there is room again.")
     ] = 200_000_000
 
+    @property
+    def shared(self) -> bool:
+        """May several hosts work on this log? Then what one role keeps in its data folder is not there for another."""
+        return self.url.startswith("kafka://")
+
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     url: Annotated[str, _says("Where the store is: empty for SQLite under the data folder, or postgresql://...")] = ""

@@ -95,3 +95,20 @@ def test_an_index_that_is_opened_again_and_again_forgets_nothing(tmp_path: Path)
             range(10 * opening, 10 * opening + 10),
         )
         seen.close()
+
+
+def test_an_index_that_only_deduplication_asks_passes_over_what_is_older(tmp_path: Path) -> None:
+    async def story() -> None:
+        now = 0
+        log = MemoryLog(clock=lambda: now, gaps=True)
+        for number in range(4):
+            now = number * HOUR
+            header = ProcessedHeader("s", "track", "e", f"m{number}", "u", "", now)
+            await log.append(PROCESSED, 0, [Record(b"", encode_header(header), b"{}")])
+        seen = opened(tmp_path)
+        assert await seen.catch_up(log, 0, since_ms=2 * HOUR) == 2
+        assert seen.screen()(["m1", "m2", "m3"], [now, now, now]) == {1, 2}
+        assert await seen.catch_up(log, 0, since_ms=0) == 0
+        seen.close()
+
+    asyncio.run(story())

@@ -166,7 +166,7 @@ async def given_event(desk: Desk, event: dict[str, Any] | None, message_id: str 
         return event, b""
     if not scopes.allows(desk.caller.scopes, "events:read"):
         raise SenderError(f"{desk.caller.title} lacks the scope events:read.", code="unauthorized", status=401)
-    found = await find_processed(desk.log, desk.folder, message_id)
+    found = await find_processed(desk.log, desk.indexes, message_id)
     if found is None:
         raise missing("event in what the log still holds")
     return msgspec.json.decode(found.body), found.body

@@ -36,7 +36,10 @@ class StoragePart(Shape, frozen=True, kw_only=True):
 
 
 class StreamKept(Shape, frozen=True, kw_only=True):
-    """What a stream of the log holds over all partitions; streams written together share the files of a `volume`."""
+    """What a stream of the log holds over all partitions; streams written together share the files of a `volume`.
+
+    On Kafka `records` is somewhat too high, as its marks of transactions are counted.
+    """
 
     stream: str
     volume: str
@@ -52,7 +55,10 @@ class ArchiveDay(Shape, frozen=True, kw_only=True):
 
 
 class ArchiveKept(Shape, frozen=True, kw_only=True):
-    """The archive. `events` is how many were archived of all time; `days` are empty when it is elsewhere (`url`)."""
+    """The archive. `events` is how many were archived of all time, `days` are empty when it is elsewhere (`url`).
+
+    On Kafka `events` is somewhat too high, as its marks of transactions are counted.
+    """
 
     url: str
     events: int

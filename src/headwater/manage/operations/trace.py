@@ -113,7 +113,7 @@ class TraceEventAnswer(Shape, frozen=True, kw_only=True):
 async def trace_event(desk: Desk, request: TraceEvent) -> TraceEventAnswer:
     """Show what became of an event: how it came in, how it was published, and every attempt to deliver it."""
     since = moment("since", request.since, desk.now - _DAY)
-    trail = await follow(desk.log, desk.folder, request.message_id, since)
+    trail = await follow(desk.log, desk.indexes, request.message_id, since)
     chosen = parked.Filter(message_id=request.message_id)
     rows = await desk.store.read(lambda connection: parked.find(connection, chosen, limit=500))
     if trail.processed is None and not trail.kept and trail.received is None and not rows:

@@ -24,6 +24,7 @@ from headwater.profiles.history import Entry, HistoryReader
 from headwater.profiles.identity.extract import Extract, compile_extract, compile_rules
 from headwater.profiles.tell import PAGE, SCREEN
 from headwater.spec.event import Event
+from headwater.spec.settings import WarehouseSettings
 from headwater.spec.space import Space
 from headwater.spec.timestamps import format_moment
 from headwater.spec.wire import decode
@@ -38,12 +39,19 @@ _NAMED: Final = {"page": (PAGE, "page_name"), "screen": (SCREEN, "screen_name")}
 class Histories:
     """The indexes of all partitions, opened when first asked."""
 
-    def __init__(self, log: EventLog, folder: Path, archive_url: str) -> None:
-        """`folder` is the data folder; an empty `archive_url` is the archive there."""
+    def __init__(
+        self,
+        log: EventLog,
+        folder: Path,
+        settings: WarehouseSettings | None = None,
+        *,
+        indexes: Path | None = None,
+    ) -> None:
+        """`folder` is the data folder, `settings` say where the archive is; `indexes` are there unless told."""
         self._log = log
         self._folder = folder
-        self._archive_url = archive_url
-        self._readers = [HistoryReader(folder, partition) for partition in log.partitions(PROCESSED)]
+        self._settings = settings or WarehouseSettings()
+        self._readers = [HistoryReader(indexes or folder, partition) for partition in log.partitions(PROCESSED)]
         self._one_at_a_time = threading.Lock()
 
     async def page(self, members: Sequence[str], span: Span, limit: int) -> tuple[list[tuple[Entry, bytes]], str]:
@@ -92,7 +100,7 @@ class Histories:
         from headwater.warehouse.archive import Part, read_name
         from headwater.warehouse.files import open_files
 
-        files = open_files(self._archive_url, self._folder / "archive")
+        files = open_files(self._settings.archive_url, self._folder / "archive")
         parts = [part for name, size in files.sizes().items() if (part := read_name(name, size)) is not None]
         wanted: defaultdict[Part, list[Entry]] = defaultdict(list)
         for entry in entries:
