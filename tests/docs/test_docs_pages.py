@@ -16,7 +16,10 @@ import pytest
 import typer.main
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / page for page in ("README.md", "ARCHITECTURE.md")),
+    *(page for folder in ("docs", "deploy") for page in sorted((ROOT / folder).rglob("*.md"))),
+]
 NOTES = sorted((ROOT / "docs" / "design").glob("*.md"))
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]\n]*\]\((?P<to>[^)\s]+)\)")
