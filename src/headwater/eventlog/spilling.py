@@ -18,14 +18,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from headwater import telemetry
 from headwater.eventlog import Chunk, EventLog, Record
 from headwater.eventlog.backlog import Backlog, Portion, wrap
 from headwater.eventlog.streams import COLLECTED, Stream
-from headwater.spec.errors import SetupError, Unavailable
+from headwater.spec.errors import Unavailable
 from headwater.spec.keys import partition_of
 
 _log: Final = logging.getLogger("headwater.eventlog")
@@ -36,8 +36,8 @@ NOWHERE: Final = -1
 
 _CHUNK_RECORDS: Final = 10_000
 _CHUNK_BYTES: Final = 8_000_000
-_BATCH_PATIENCE: Final = 10
-"""A batch that is drained may take so many times as long: given up too early it would be sent again and again."""
+_LONG_PATIENCE: Final = 10
+"""An append of the drain may take so many times as long: given up early it would be sent again and again."""
 
 _LAST_RECORDS: Final = 2_500
 """With so little left, what comes waits until the rest is drained: otherwise there would always be something left."""
@@ -75,6 +75,7 @@ class SpillingLog:
         self._probe_seconds = probe_seconds
         self._now = asyncio.get_running_loop().time
         self._away: dict[int, float] = {}
+        self._attempts: dict[int, asyncio.Task[None]] = {}
         self._keeping = 0
         self._stirred = asyncio.Event()
         self._flowing = asyncio.Event()
@@ -134,7 +135,7 @@ class SpillingLog:
             try:
                 async with asyncio.timeout(self._patience if self._backlog.empty else self._patience / 4):
                     first = await self._log.append(stream, partition, records)
-            except (Unavailable, SetupError, TimeoutError) as error:
+            except (Unavailable, TimeoutError) as error:
                 self._note_away(partition, error)
             else:
                 if self._away:
@@ -210,8 +211,18 @@ class SpillingLog:
         else:
             self._flowing.set()
         if not moved:
-            due = min((self._away.get(partition, 0.0) for partition in portions), default=0.0)
-            await asyncio.sleep(max(due - self._now(), _SHORT_SECONDS))
+            await self._until_due(portions)
+
+    async def _until_due(self, portions: Iterable[int]) -> None:
+        """Wait until an attempt ends, or it is time for another."""
+        due = min(
+            (self._away.get(partition, 0.0) for partition in portions if partition not in self._attempts), default=0
+        )
+        seconds = max(due - self._now(), _SHORT_SECONDS)
+        if self._attempts:
+            await asyncio.wait(self._attempts.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(seconds)
 
     async def _rest(self) -> None:
         """Wait until something comes; tidy up when nothing does."""
@@ -224,9 +235,9 @@ class SpillingLog:
 
     async def _pass_on(self, chunk: Chunk, portions: dict[int, Portion]) -> bool:
         """Append what a chunk holds. Returns whether the spill is drained further than before."""
-        now = self._now()
-        due = [partition for partition in portions if self._away.get(partition, 0.0) <= now]
-        await asyncio.gather(*(self._pass_on_portion(partition, portions[partition]) for partition in due))
+        begun = [self._begin(partition, portion) for partition, portion in portions.items() if self._is_due(partition)]
+        if begun:
+            await asyncio.wait(begun, timeout=self._patience)
         if not self._backlog.settle(chunk, portions):
             return False
         self._tidy = True
@@ -240,15 +251,22 @@ class SpillingLog:
             _log.info("The log is back, and the spill is drained.")
         return True
 
-    async def _pass_on_portion(self, partition: int, portion: Portion) -> None:
-        """Append a partition's records; a partition that was away is tried with one."""
-        patience = self._patience * _BATCH_PATIENCE
+    def _is_due(self, partition: int) -> bool:
+        return partition not in self._attempts and not self._is_away(partition)
+
+    def _begin(self, partition: int, portion: Portion) -> asyncio.Task[None]:
+        """Begin to append; one partition's slow attempt holds up no other. One that was away is tried with one record."""
         if partition in self._away:
-            portion, patience = portion.first(), self._patience
+            portion = portion.first()
+        attempt = asyncio.create_task(self._attempt(partition, portion), name="spill-attempt")
+        self._attempts[partition] = attempt
+        return attempt
+
+    async def _attempt(self, partition: int, portion: Portion) -> None:
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(self._patience * _LONG_PATIENCE):
                 await self._append(partition, portion.records)
-        except (Unavailable, SetupError, TimeoutError) as error:
+        except (Unavailable, TimeoutError) as error:
             self._note_away(partition, error)
         except Exception as error:
             _log.exception("The log refuses what was spilled for partition %d; it is tried again.", partition)
@@ -256,6 +274,8 @@ class SpillingLog:
         else:
             self._away.pop(partition, None)
             self._backlog.passed(partition, portion)
+        finally:
+            del self._attempts[partition]
 
     async def _append(self, partition: int, records: Sequence[Record]) -> None:
         """Append to the partition that they were spilled for, or where they belong if the log has fewer by now."""
@@ -274,8 +294,10 @@ class SpillingLog:
     async def let_go(self) -> None:
         """Stop draining and close the spill; what it holds waits for the next process. The log stays open."""
         if self._draining is not None:
-            self._draining.cancel()
-            await asyncio.gather(self._draining, return_exceptions=True)
+            tasks = [self._draining, *self._attempts.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         await self._spill.close()
 
     async def close(self) -> None:

@@ -52,8 +52,10 @@ async def spilling(log: EventLog, spill: EventLog, *, spill_bytes: int = 10_000_
 async def kill(over: SpillingLog) -> None:
     """Leave everything as it stands, as a process does that is killed."""
     assert over._draining is not None
-    over._draining.cancel()
-    await asyncio.gather(over._draining, return_exceptions=True)
+    tasks = [over._draining, *over._attempts.values()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def until_drained(over: SpillingLog) -> None:
