@@ -28,7 +28,6 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 EXAMPLE = DEPLOY / "headwater.example.toml"
-WORKLOADS = ("StatefulSet", "Deployment")
 ROLE = "app.kubernetes.io/component"
 
 # The image
@@ -274,7 +273,7 @@ def objects(*kinds: str) -> dict[str, dict[str, Any]]:
 
 def pods() -> dict[str, dict[str, Any]]:
     """The pod of each workload, by name."""
-    return {name: each["spec"]["template"] for name, each in objects(*WORKLOADS).items()}
+    return {name: each["spec"]["template"] for name, each in objects("StatefulSet").items()}
 
 
 def container(pod: dict[str, Any]) -> dict[str, Any]:
@@ -307,7 +306,7 @@ def test_there_is_a_workload_for_each_role_and_none_for_others() -> None:
     assert {name: role_of(container(pod)["args"]) for name, pod in pods().items()} == {
         role: role for role in ROLE_NAMES
     }
-    for name, workload in objects(*WORKLOADS).items():
+    for name, workload in objects("StatefulSet").items():
         chosen = workload["spec"]["selector"]["matchLabels"]
         assert chosen == {ROLE: name}
         assert selected(chosen) == [name]
@@ -329,7 +328,7 @@ def test_the_settings_of_the_manifests_exist_and_lead_to_mounted_files() -> None
 
 
 def test_pods_mount_what_is_defined_and_define_what_they_mount() -> None:
-    for name, workload in objects(*WORKLOADS).items():
+    for name, workload in objects("StatefulSet").items():
         pod = workload["spec"]["template"]
         volumes = [each["name"] for each in pod["spec"]["volumes"]]
         volumes += [each["metadata"]["name"] for each in workload["spec"].get("volumeClaimTemplates", [])]
@@ -363,7 +362,6 @@ def test_stateful_roles_keep_their_name_and_their_partitions_wait_for_them() -> 
         assert service in objects("Service")
         own = {one["name"]: one["valueFrom"] for one in container(each["spec"]["template"])["env"]}
         assert own == {"HEADWATER_LOG_INSTANCE": {"fieldRef": {"fieldPath": "metadata.name"}}}
-    assert set(ROLE_NAMES) - set(objects("StatefulSet")) == {"manage"}
     assert "volumeClaimTemplates" in objects("StatefulSet")["collect"]["spec"], "what it answered 200 for lies there"
 
 
