@@ -34,7 +34,7 @@ _CLUSTER: Final = "headwater-for-tests"
 _SETTINGS: Final = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "CLIENTS:PLAINTEXT,BROKERS:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": "CLIENTS:PLAINTEXT,BROKERS:PLAINTEXT,WAYS:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "inter.broker.listener.name": "BROKERS",
     "auto.create.topics.enable": "false",
     "unclean.leader.election.enable": "false",
@@ -52,22 +52,26 @@ _SETTINGS: Final = {
     "num.io.threads": "4",
     "background.threads": "2",
     "controlled.shutdown.retry.backoff.ms": "500",
-}
-_OF_SEVERAL: Final = {
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "3000",
     "replica.lag.time.max.ms": "4000",
 }
-"""With several brokers one that is gone is noticed soon. One alone is never taken for dead on a busy machine."""
+"""What makes tests fast: one that is gone is noticed soon, and one that was killed is let in again as soon."""
 
 
 class Brokers:
     """Brokers of one cluster, numbered from 1. Each keeps its addresses and its files when it ends."""
 
     def __init__(
-        self, folder: Path, addresses: Sequence[str], settings: Mapping[str, str], java: Sequence[str]
+        self,
+        folder: Path,
+        addresses: Sequence[str],
+        settings: Mapping[str, str],
+        java: Sequence[str],
+        ways: Sequence[tuple[int, int]] = (),
     ) -> None:
         self._folder = folder
+        self._ways = dict(enumerate(ways, 1))
         self._hosts = dict(enumerate(addresses, 1))
         self._ports = dict(zip(self._hosts, _free_ports(addresses), strict=True))
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
@@ -160,23 +164,21 @@ class Brokers:
     def _settings(self, number: int, data: Path) -> dict[str, str]:
         count, host = len(self._hosts), self._hosts[number]
         copies, clients, brokers, controller = min(3, count), *self._ports[number]
-        listeners = f"CLIENTS://{host}:{clients},BROKERS://{host}:{brokers}"
-        return (
-            _SETTINGS
-            | (_OF_SEVERAL if count > 1 else {})
-            | {
-                "node.id": str(number),
-                "controller.quorum.voters": ",".join(f"{n}@{self._hosts[n]}:{self._ports[n][2]}" for n in self._hosts),
-                "listeners": f"{listeners},CONTROLLER://{host}:{controller}",
-                "advertised.listeners": listeners,
-                "log.dirs": str(data),
-                "default.replication.factor": str(copies),
-                "min.insync.replicas": str(2 if copies == 3 else 1),
-                "offsets.topic.replication.factor": str(copies),
-                "transaction.state.log.replication.factor": str(copies),
-                "transaction.state.log.min.isr": str(2 if copies == 3 else 1),
-            }
-        )
+        listeners = told = f"CLIENTS://{host}:{clients},BROKERS://{host}:{brokers}"
+        if way := self._ways.get(number):
+            listeners, told = f"{listeners},WAYS://{host}:{way[0]}", f"{told},WAYS://127.0.0.1:{way[1]}"
+        return _SETTINGS | {
+            "node.id": str(number),
+            "controller.quorum.voters": ",".join(f"{n}@{self._hosts[n]}:{self._ports[n][2]}" for n in self._hosts),
+            "listeners": f"{listeners},CONTROLLER://{host}:{controller}",
+            "advertised.listeners": told,
+            "log.dirs": str(data),
+            "default.replication.factor": str(copies),
+            "min.insync.replicas": str(2 if copies == 3 else 1),
+            "offsets.topic.replication.factor": str(copies),
+            "transaction.state.log.replication.factor": str(copies),
+            "transaction.state.log.min.isr": str(2 if copies == 3 else 1),
+        }
 
 
 @contextmanager
@@ -187,25 +189,32 @@ def kafka_brokers(
     addresses: Sequence[str] = (),
     settings: Mapping[str, str] | None = None,
     java: Sequence[str] = (),
+    ways: Sequence[tuple[int, int]] = (),
 ) -> Generator[Brokers | None]:
     """A running cluster of `count` brokers whose files are in `folder`, which must hold none of an earlier one.
 
     With three brokers everything is kept three times and written to two at least. `addresses` are the loopback
     addresses that the brokers listen on, one each (127.0.0.1 for all when left out), `settings` more settings of
-    Kafka's, `java` more options of Java's. Gives None where Java or the jars are missing; WHY_NOT is the sentence
-    for the skip.
+    Kafka's, `java` more options of Java's. `ways` are ports, two for each broker: one that it also listens
+    on, and one that leads there, of which those who come that way are told. Gives None where Java or the jars are
+    missing; WHY_NOT is the sentence for the skip.
     """
-    if shutil.which("java") is None or kafka_artefacts.missing():
+    if not possible():
         yield None
         return
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    brokers = Brokers(folder, addresses or ["127.0.0.1"] * count, settings or {}, java)
+    brokers = Brokers(folder, addresses or ["127.0.0.1"] * count, settings or {}, java, ways)
     try:
         brokers.start()
         yield brokers
     finally:
         brokers.end()
+
+
+def possible() -> bool:
+    """Are Java and the jars here?"""
+    return shutil.which("java") is not None and not kafka_artefacts.missing()
 
 
 def _free_ports(addresses: Sequence[str]) -> list[tuple[int, int, int]]:
