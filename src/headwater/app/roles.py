@@ -18,15 +18,18 @@ Begun = Callable[[str], None]
 
 
 async def _collect(house: House, stopping: asyncio.Event, begun: Callable[[], None] = lambda: None) -> None:
+    from headwater.app.spill import collecting_log
     from headwater.collect.loop import collect
 
-    await collect(
-        log=house.log,
-        snapshot=house.snapshot,
-        settings=house.settings.collect,
-        stopping=stopping,
-        ready=lambda _port: begun(),
-    )
+    async with collecting_log(house) as (log, spilling):
+        await collect(
+            log=log,
+            snapshot=house.snapshot,
+            settings=house.settings.collect,
+            stopping=stopping,
+            ready=lambda _port: begun(),
+            spilling=spilling,
+        )
 
 
 async def _pipeline(house: House, stopping: asyncio.Event) -> None:

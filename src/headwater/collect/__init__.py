@@ -8,7 +8,8 @@ spec.event.CollectedHeader; the body is the sender's, decompressed, and mended o
 What it promises:
 
 - 200 is sent after the append has returned, and never before. When the log is away or too much is waiting the answer
-  is 503 with Retry-After; nothing is then lost that was acknowledged.
+  is 503 with Retry-After; nothing is then lost that was acknowledged. A log that spills takes requests in while it is
+  away (`eventlog/spilling.py`).
 - Bodies are read up to a bound in bytes and in time, inflated up to a bound, and held up to a bound for all together.
 - What is refused with 400 is appended nonetheless, with the reason in `CollectedHeader.refused` and the body cut at
   32 KB, so that it shows as an outcome. The value of a refused record need not be JSON, and may be empty.

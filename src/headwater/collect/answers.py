@@ -127,10 +127,10 @@ def failure(error: HeadwaterError) -> Answer:
             return BROKEN
 
 
-def health(healthy: bool, *, draining: bool) -> Answer:
-    """Whether new requests should come here."""
+def health(healthy: bool, *, draining: bool, spilling: bool = False) -> Answer:
+    """Whether new requests should come here; while they are spilled they may."""
     if healthy and not draining:
-        return Answer(200, b'{"status":"ok"}', (_NO_STORE,))
+        return Answer(200, b'{"status":"spilling"}' if spilling else b'{"status":"ok"}', (_NO_STORE,))
     return Answer(503, b'{"status":"draining"}' if draining else b'{"status":"unavailable"}', (_NO_STORE,))
 
 

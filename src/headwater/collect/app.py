@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 import msgspec
@@ -16,7 +16,7 @@ from headwater.collect.accept import Accepted, accept, refuse
 from headwater.collect.addresses import Proxies, plain_address
 from headwater.collect.answers import Answer
 from headwater.collect.intake import Intake
-from headwater.collect.keep import Keeper
+from headwater.collect.keep import Keeper, marking
 from headwater.collect.routes import CALLS, Route, find
 from headwater.collect.rsgi import Exchange, Headers, Scope
 from headwater.collect.script import FILES, script, script_answer
@@ -35,15 +35,31 @@ _log: Final = logging.getLogger("headwater.collect")
 class TrackingApi:
     """The tracking API over a log: an RSGI application. `sweep` is to be called about once a second."""
 
-    def __init__(self, *, log: EventLog, snapshot: Snapshot, settings: CollectSettings) -> None:
+    def __init__(
+        self,
+        *,
+        log: EventLog,
+        snapshot: Snapshot,
+        settings: CollectSettings,
+        spilling: Callable[[], bool] | None = None,
+    ) -> None:
+        """`spilling` tells whether requests wait on this machine's disk for a log that has such a spill."""
         self.draining = False
+        self._spilling = spilling
         self._settings = settings
         self._proxies = Proxies(settings.trusted_proxies)
         self._tally = Tally()
         self._intake = Intake(
             max_held_bytes=settings.max_waiting_bytes, read_seconds=settings.read_seconds, now=time.monotonic()
         )
-        self._keeper = Keeper(log=log, snapshot=snapshot, settings=settings, proxies=self._proxies, tally=self._tally)
+        self._keeper = Keeper(
+            log=log,
+            snapshot=snapshot,
+            settings=settings,
+            proxies=self._proxies,
+            tally=self._tally,
+            marks=str if spilling is None else marking(),
+        )
 
     def sweep(self, *, read_seconds: float | None = None) -> None:
         """Give up on senders slower than their time (the setting's, unless given), and flush the counts."""
@@ -98,7 +114,8 @@ class TrackingApi:
         if route is None:
             return answers.NOT_FOUND
         if route.form == "health" and method in ("GET", "HEAD"):
-            return answers.health(self._keeper.healthy, draining=self.draining)
+            spilling = self._spilling is not None and self._spilling()
+            return answers.health(self._keeper.healthy, draining=self.draining, spilling=spilling)
         if route.form == "script" and method in ("GET", "HEAD"):
             return self._show_script(route, headers, exchange)
         if method == "HEAD":

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from itertools import count
+from secrets import token_hex
 from typing import Final
 
 from headwater.collect.accept import Accepted
@@ -34,8 +37,16 @@ class Keeper:
     """Appends what was accepted, under the name of its source."""
 
     def __init__(
-        self, *, log: EventLog, snapshot: Snapshot, settings: CollectSettings, proxies: Proxies, tally: Tally
+        self,
+        *,
+        log: EventLog,
+        snapshot: Snapshot,
+        settings: CollectSettings,
+        proxies: Proxies,
+        tally: Tally,
+        marks: Callable[[], str] = str,
     ) -> None:
+        """`marks` gives each request what tells it from others (`CollectedHeader.request`)."""
         self._convoys = [Convoy(log, partition) for partition in log.partitions(COLLECTED)]
         self._snapshot = snapshot
         self._workspace = snapshot.current
@@ -47,6 +58,7 @@ class Keeper:
         self._throttle = Throttle()
         self._unknown = Bucket(_UNKNOWN_BYTES_PER_SECOND, time.monotonic())
         self._failed_at: float | None = None
+        self._mark = marks
 
     @property
     def healthy(self) -> bool:
@@ -88,6 +100,7 @@ class Keeper:
             self._client_address(scope, headers),
             (headers.get("user-agent") or "")[:_MAX_AGENT_CHARS],
             accepted.refused,
+            self._mark(),
         )
         started = time.perf_counter() if self._tally.samples_wanted > 0 else 0.0
         records = split(accepted, source_id, encode_header(header), len(self._convoys))
@@ -112,3 +125,9 @@ class Keeper:
             return RuntimeError(f"the log failed: {error!r}")
         self._failed_at = time.monotonic()
         return Unavailable(str(error), retry_after=error.retry_after)
+
+
+def marking() -> Callable[[], str]:
+    """A function that returns another mark each time, and none that another process returns."""
+    process, numbers = token_hex(6), count()
+    return lambda: f"{process}{next(numbers):x}"

@@ -38,13 +38,15 @@ async def collect(
     settings: CollectSettings,
     stopping: asyncio.Event,
     ready: Callable[[int], None] | None = None,
+    spilling: Callable[[], bool] | None = None,
 ) -> None:
     """Serve the tracking API until `stopping` is set; then stop listening, finish what is held, and return.
 
     `ready` is called once connections are accepted, with the port, which the system chooses when the setting is 0.
+    `spilling` tells of a log that keeps requests on this machine's disk whether it does so now; it may hold one twice.
     Several processes may share a port. Raises SetupError when the address cannot be listened on.
     """
-    api = TrackingApi(log=log, snapshot=snapshot, settings=settings)
+    api = TrackingApi(log=log, snapshot=snapshot, settings=settings, spilling=spilling)
     with _reserve(settings.host, settings.port) as place:
         host, port = place.getsockname()[:2]
         server = _server(api, host, port)

@@ -85,6 +85,7 @@ class SpillingLog:
         self._draining: asyncio.Task[None] | None = None
         self.partitions = log.partitions
         self.transact = log.transact
+        self.fence = log.fence
         self.join = log.join
         self.read = log.read
         self.committed = log.committed
@@ -215,10 +216,8 @@ class SpillingLog:
 
     async def _until_due(self, portions: Iterable[int]) -> None:
         """Wait until an attempt ends, or it is time for another."""
-        due = min(
-            (self._away.get(partition, 0.0) for partition in portions if partition not in self._attempts), default=0
-        )
-        seconds = max(due - self._now(), _SHORT_SECONDS)
+        idle = [self._away.get(partition, 0.0) for partition in portions if partition not in self._attempts]
+        seconds = max(min(idle) - self._now(), _SHORT_SECONDS) if idle else self._probe_seconds
         if self._attempts:
             await asyncio.wait(self._attempts.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         else:
@@ -255,7 +254,7 @@ class SpillingLog:
         return partition not in self._attempts and not self._is_away(partition)
 
     def _begin(self, partition: int, portion: Portion) -> asyncio.Task[None]:
-        """Begin to append; one partition's slow attempt holds up no other. One that was away is tried with one record."""
+        """Begin to append; a partition that was away is tried with one record, and holds up no other meanwhile."""
         if partition in self._away:
             portion = portion.first()
         attempt = asyncio.create_task(self._attempt(partition, portion), name="spill-attempt")

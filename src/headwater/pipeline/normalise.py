@@ -42,7 +42,8 @@ class Arrival(msgspec.Struct, frozen=True):
 def normalise(body: dict[str, Any], arrival: Arrival, *, place: str, position: int) -> Event:
     """Make the event of a valid message, changing the message in place.
 
-    `place` is the message's in the log; an id made from it and the moment is the same if the work is done again.
+    `place` is the message's in the log, or tells it from others of the moment where the log may hold it twice; an id
+    made from it and the moment is the same if the work is done again.
     """
     header = arrival.header
     kind: str = body["type"]

@@ -123,8 +123,9 @@ def _read(record: Record, plan: Plan, events: list[Event], account: Account, *, 
     items = unpack(header, record.value)
     failures: list[SetAside] = []
     arrival = Arrival.of(header, items[0].sent_at)
+    place = f"{partition}:{header.request or position}"
     for index, item in enumerate(items):
-        event = _make(item, arrival, source, place=f"{partition}:{position}:{index}", position=position)
+        event = _make(item, arrival, source, place=f"{place}:{index}", position=position)
         if isinstance(event, Event):
             events.append(event)
         else:

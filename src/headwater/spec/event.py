@@ -80,6 +80,8 @@ class CollectedHeader(msgspec.Struct, array_like=True, frozen=True):
     user_agent: str = ""
     refused: str = ""
     """The reason for which collect answered 400 although it kept the body, so that it still shows as an outcome."""
+    request: str = ""
+    """Tells the request from every other, where the log may come to hold it twice; else it is empty."""
 
 
 encode_header = msgspec.msgpack.Encoder().encode
