@@ -23,7 +23,12 @@ def announce(settings: Settings, first: FirstStart | None) -> None:
 
 
 def show_keys(settings: Settings, first: FirstStart) -> None:
-    """Print what the first start made, where no whole house is started here."""
+    """Print what the first start made, where no whole house is started here.
+
+    Keys that were both preset are shown nowhere: such a process often has its lines collected by others.
+    """
+    if settings.write_key and settings.admin_token:
+        return
     _keep(settings, first)
     for line in _keys(settings, first):
         output.say(line)
