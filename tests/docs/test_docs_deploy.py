@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from headwater import __version__
+from headwater import __version__, telemetry
 from headwater.app import settings as reading
 from headwater.app.serve import GRACE_SECONDS
 from headwater.app.shapes import ROLE_NAMES
@@ -205,6 +205,29 @@ def test_the_example_of_the_secret_file_holds_secrets_alone() -> None:
     assert given <= reading.SECRET
     whole = re.sub(r"^# (\[log\]|kafka = .*)$", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE)
     assert "\nkafka = " in whole
+
+
+# Watching
+
+
+def exposed() -> set[str]:
+    """The names under which Prometheus sees the metrics of the house."""
+    return {sample for family in telemetry.prom.REGISTRY.collect() for sample in _samples(family.name, family.type)}
+
+
+def _samples(name: str, kind: str) -> set[str]:
+    ends = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(kind, ("",))
+    return {name + end for end in ends}
+
+
+def test_alerts_and_the_page_about_them_watch_metrics_that_exist() -> None:
+    [group] = yaml.safe_load((DEPLOY / "prometheus" / "headwater.rules.yaml").read_text())["groups"]
+    watched = {name for rule in group["rules"] for name in re.findall(r"headwater_\w+", rule["expr"])}
+    assert watched <= exposed()
+    assert all(set(rule) - {"for"} == {"alert", "expr", "labels", "annotations"} for rule in group["rules"])
+    page = (ROOT / "docs" / "how-to" / "distributed.md").read_text()
+    told = set(re.findall(r"^\| `(headwater_\w+)", page, re.MULTILINE))
+    assert told == {name.removesuffix("_bucket") for name in watched}
 
 
 # By hand
