@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy.engine import Connection
 
 from headwater.contracts.delivering import Bench
-from headwater.deliver.backlog import PER_TRANSACTION, Backlog
-from headwater.deliver.comeback import bounded
+from headwater.deliver.backlog import EPOCHS, PER_TRANSACTION, Backlog
 from headwater.spec.outcome import Count, Step
 from headwater.store import Store, ledger, parked
 from headwater.store.parked import STEPS, Change, ParkedDelivery, delivery_id
@@ -108,7 +107,8 @@ def test_a_flood_is_parked_and_settled_bit_by_bit_and_a_trickle_together(tmp_pat
         store = WatchedStoreOfCounts(bench.store.url)
         backlog = Backlog(store)
         writing = asyncio.create_task(backlog.keep_writing())
-        await backlog.flushed(backlog.park(rows))
+        epoch = bench.store.run(partial(ledger.next_epoch, name=EPOCHS, partition=0))
+        await backlog.flushed(backlog.park(rows, epoch=epoch))
         assert store.sizes == [PER_TRANSACTION] * 4
         mark = 0
         for each in rows[: PER_TRANSACTION // 2]:
@@ -136,7 +136,17 @@ class WatchedStoreOfCounts(Store):
         return answer
 
 
-def test_claims_of_many_destinations_are_cut_into_parts() -> None:
-    parts = list(bounded({"a": 100, "b": 100, "c": 100, "d": 900, "e": 1}, 250))
-    assert parts == [{"a": 100, "b": 100}, {"c": 100}, {"d": 250}, {"e": 1}]
-    assert list(bounded({}, 250)) == []
+def test_what_many_destinations_are_due_comes_back_bit_by_bit(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        bench = Bench(tmp_path)
+        ids = [bench.connect(url="http://127.0.0.1:1/") for _ in range(20)]
+        rows = [row(number, ids[number % 20]) for number in range(2 * PER_TRANSACTION)]
+        bench.store.run(partial(parked.park, deliveries=rows))
+        bench.store.run(partial(count_pending, rows=rows))
+        bench.store = store = WatchedStoreOfCounts(bench.store.url)
+        async with bench.delivering():
+            await bench.until(lambda: all(each.attempts for each in bench.rows()))
+        claims = [sum(map(len, answer.values())) for answer in store.sizes if isinstance(answer, dict)]
+        assert max(claims) == PER_TRANSACTION
+
+    asyncio.run(scenario())

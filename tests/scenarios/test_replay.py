@@ -18,7 +18,7 @@ from headwater.contracts.delivering import QUICK, Bench, event_record
 from headwater.contracts.doubles import Answer, Recorder
 from headwater.deliver import replaying
 from headwater.eventlog import Record
-from headwater.eventlog.backends.memory import MemoryLog
+from headwater.eventlog.backends.memory import HouseLog
 from headwater.eventlog.streams import COLLECTED, PROCESSED
 from headwater.manage.operations import parked as redriving
 from headwater.spec.errors import Unavailable
@@ -43,7 +43,7 @@ class House:
     """Deliver on a bench, the operations at a desk, and an archive that is written when the test says so."""
 
     def __init__(self, folder: Path, *, partitions: int = 1) -> None:
-        self.bench = Bench(folder, MemoryLog(partitions=partitions))
+        self.bench = Bench(folder, HouseLog(partitions=partitions))
         self.log = self.bench.log
         self.bench.past = ArchivedEvents(self.log, WarehouseSettings(), folder)
         self.manage = ManageHouse(folder)
@@ -76,7 +76,7 @@ class House:
         start = await self.log.committed(ARCHIVE_GROUP, PROCESSED, partition)
         chunk = await self.log.read(PROCESSED, partition, start, max_records=1_000_000, max_bytes=1 << 40)
         if chunk.records:
-            self._archive.write(partition, chunk.first, chunk.records)
+            self._archive.write(partition, chunk)
             await self.log.commit(ARCHIVE_GROUP, PROCESSED, partition, chunk.next)
 
     def forbid(self, destination_id: str, condition: str) -> None:

@@ -4,6 +4,10 @@ What is gathered while a transaction runs is written by the next: first new rows
 of a delivery is written after its row, however soon it comes. A store that is away is waited for; nothing is forgotten
 meanwhile, and chunks without parked deliveries go on.
 
+A row is inserted only while the epoch stands in which its chunk was read (`Walk.begin` takes the next one): a worker
+that was cut off must not add rows to a partition that another has taken over, and whose chunks that one counts. Its
+claims of rows end by themselves (`store/parked.py`).
+
 The store is shared with everybody else, and its writers come one after the other. So orders that come soon after others
 wait a moment for more, no transaction holds more than PER_TRANSACTION rows, and after each the backlog rests for as
 long as it took. When the house stops nothing waits any more.
@@ -13,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -21,7 +26,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from headwater.spec.errors import SenderError, Unavailable
-from headwater.store import parked
+from headwater.store import ledger, parked
 from headwater.store import workspace as workspaces
 
 if TYPE_CHECKING:
@@ -33,17 +38,20 @@ if TYPE_CHECKING:
 PER_TRANSACTION = 250
 """Rows that one transaction may write: some ten milliseconds."""
 
+EPOCHS = "deliver-epochs"
+"""What the epochs of partitions are called. Each worker that takes one over begins the next."""
+
 _GATHER_SECONDS = 0.2
 _LONGEST_REST = 0.1
 T = TypeVar("T")
 
 
 class _Orders(msgspec.Struct):
-    """What was gathered and not yet written."""
+    """What was gathered and not yet written. `parks` come with the epochs that they belong to."""
 
-    parks: list[ParkedDelivery] = []
+    parks: list[tuple[ParkedDelivery, int]] = []
     changes: list[Change] = []
-    releases: list[tuple[Sequence[str], int]] = []
+    releases: list[tuple[Sequence[ParkedDelivery], int]] = []
     pauses: list[str] = []
 
 
@@ -60,11 +68,12 @@ class Backlog:
         self._hurry = asyncio.Event()
         self._wrote = 0.0
         self._closing = False
+        self._over: set[tuple[int, int]] = set()
         self.due = asyncio.Event()
 
-    def park(self, deliveries: Sequence[ParkedDelivery]) -> int:
-        """Have rows inserted. Returns the mark to wait for."""
-        self._orders.parks += deliveries
+    def park(self, deliveries: Sequence[ParkedDelivery], *, epoch: int) -> int:
+        """Have rows of a partition inserted, if its epoch stands by then. Returns the mark to wait for."""
+        self._orders.parks += [(each, epoch) for each in deliveries]
         return self._mark()
 
     def settle(self, changes: Sequence[Change]) -> int:
@@ -72,15 +81,19 @@ class Backlog:
         self._orders.changes += changes
         return self._mark()
 
-    def release(self, ids: Sequence[str], due_at: int) -> int:
-        """Give claimed deliveries back untried. Returns the mark to wait for."""
-        self._orders.releases.append((ids, due_at))
+    def release(self, rows: Sequence[ParkedDelivery], due_at: int) -> int:
+        """Give claimed deliveries back untried, as far as nobody has claimed them since. Returns the mark."""
+        self._orders.releases.append((rows, due_at))
         return self._mark()
 
     def pause(self, destination_id: str) -> int:
         """Have a destination paused, unless it is gone. Returns the mark to wait for."""
         self._orders.pauses.append(destination_id)
         return self._mark()
+
+    def over(self, partition: int, epoch: int) -> bool:
+        """Was a row left out because another worker has begun a later epoch? Then its chunk must not be committed."""
+        return (partition, epoch) in self._over
 
     async def flushed(self, mark: int) -> None:
         """Wait until everything up to a mark is in the store."""
@@ -139,7 +152,7 @@ class Backlog:
 
     async def _write(self, orders: _Orders) -> None:
         for start in range(0, len(orders.parks), PER_TRANSACTION):
-            await self._patiently(partial(parked.park, deliveries=orders.parks[start : start + PER_TRANSACTION]))
+            await self._patiently(partial(_park, orders=orders.parks[start : start + PER_TRANSACTION], over=self._over))
         for start in range(0, len(orders.changes), PER_TRANSACTION):
             await self._patiently(partial(parked.settle, changes=orders.changes[start : start + PER_TRANSACTION]))
         if orders.releases or orders.pauses:
@@ -154,9 +167,20 @@ class Backlog:
                 await asyncio.sleep(error.retry_after)
 
 
+def _park(connection: Connection, orders: Sequence[tuple[ParkedDelivery, int]], over: set[tuple[int, int]]) -> int:
+    """Insert rows, but for those whose epoch is over, which goes to `over`: another worker makes out its own."""
+    standing = ledger.epochs(connection, EPOCHS, {delivery.partition for delivery, _ in orders})
+    over |= {(each.partition, epoch) for each, epoch in orders if standing.get(each.partition) != epoch}
+    return parked.park(connection, [each for each, epoch in orders if (each.partition, epoch) not in over])
+
+
 def _release_and_pause(connection: Connection, orders: _Orders) -> None:
-    for ids, due_at in orders.releases:
-        parked.release(connection, ids, due_at)
+    for rows, due_at in orders.releases:
+        claims: defaultdict[int, list[str]] = defaultdict(list)
+        for row in rows:
+            claims[row.due_at].append(row.id)
+        for claimed, ids in claims.items():
+            parked.release(connection, ids, due_at, claimed=claimed)
     for destination_id in orders.pauses:
         try:
             workspaces.update_destination(connection, destination_id, paused=True)

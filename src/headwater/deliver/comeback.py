@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from headwater.deliver.tally import Tally
     from headwater.spec.settings import DeliverSettings
     from headwater.store import Store
+    from headwater.store.parked import ParkedDelivery
 
 _LOOK_EVERY = 1.0
-_PAUSE = 0.02
 _TOGETHER = 0.2
 """What becomes due within so many seconds is claimed together: retries are spread, and each claim is a transaction."""
+
+_PAUSE = 0.02
+"""The least time between two looks while there is more for a destination that works than it has room for."""
 
 _TEND_EVERY = 15.0
 _TENDING_SECONDS = 2.0
@@ -55,6 +58,7 @@ class Comeback:
         self._tally = tally
         self._committed = committed
         self._shown: set[str] = set()
+        self._more = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until told to stop. A store that is away is waited for."""
@@ -74,10 +78,11 @@ class Comeback:
             await self._rest(wait)
 
     async def _rest(self, seconds: float) -> None:
-        """Wait until something may be due, but never less than a moment."""
-        await asyncio.sleep(_PAUSE)
+        """Wait until something may be due, and at least so long that a look finds enough of it."""
+        least = _PAUSE if self._more else _TOGETHER
+        await asyncio.sleep(least)
         try:
-            async with asyncio.timeout(max(seconds - _PAUSE, 0)):
+            async with asyncio.timeout(max(seconds - least, 0)):
                 await self._backlog.due.wait()
         except TimeoutError:
             pass
@@ -85,37 +90,61 @@ class Comeback:
     async def _look(self) -> float:
         """Claim what is due and has room. Returns the seconds until there may be more."""
         self._backlog.due.clear()
+        self._more = False
         backlogs = await self._store.read(parked.backlogs)
         now = _now_ms()
         limits: dict[str, int] = {}
         next_due = now + _LOOK_EVERY * 1000
+        if any(self._lanes.get(destination_id) is None for destination_id in backlogs):
+            await self._lanes.refresh()  # another process may know a newer workspace, and park for what is new in it
         for destination_id, due_at in backlogs.items():
             lane = self._lanes.get(destination_id) or self._lanes.aside(destination_id)
             if lane is None:
                 await self._fail(destination_id)
-                next_due = now
+                next_due, self._more = now, True
             elif self._lanes.get(destination_id) is None and await self._fail_unreplayed(destination_id):
-                next_due = now
+                next_due, self._more = now, True
             elif due_at > now:
                 next_due = min(next_due, due_at)
             elif room := lane.room():
                 limits[destination_id] = room
         if limits:
             await self._claim(limits, now)
-        return 0.0 if next_due <= now else max((next_due - now) / 1000, _TOGETHER)
+        return max((next_due - now) / 1000, 0.0)
 
     async def _claim(self, limits: dict[str, int], now: int) -> None:
-        for part in bounded(limits, PER_TRANSACTION):
-            claim = partial(parked.claim, limits=part, now=now, lease_ms=int(LEASE_SECONDS * 1000))
-            for destination_id, rows in (await self._backlog.write(claim)).items():
-                lane = self._lanes.get(destination_id)
-                if lane is None and (lane := self._lanes.aside(destination_id)) is not None:
-                    self._backlog.release([row.id for row in rows if not row.replay_id], now)
-                    lane.offer([row for row in rows if row.replay_id])
-                elif lane is None:
-                    self._backlog.release([row.id for row in rows], now)
-                else:
-                    lane.offer(rows)
+        """Claim as much as there is room for, and bring it to the lanes, each in its turn: what is due at once for
+        many destinations would hold up everybody else's requests.
+        """
+        left = list(limits)
+        while left:
+            claim = partial(
+                parked.claim,
+                limits={destination_id: limits[destination_id] for destination_id in left},
+                now=now,
+                lease_ms=int(LEASE_SECONDS * 1000),
+                most=PER_TRANSACTION,
+            )
+            claimed = await self._backlog.write(claim)
+            full = sum(map(len, claimed.values())) >= PER_TRANSACTION
+            left = left[left.index(list(claimed)[-1]) + 1 :] if full else []
+            self._more |= full
+            for destination_id, rows in claimed.items():
+                await asyncio.sleep(0)
+                self._offer(destination_id, rows, now)
+                if len(rows) == limits[destination_id]:
+                    lane = self._lanes.get(destination_id)
+                    self._more |= lane is not None and not lane.waiting_in_vain()
+
+    def _offer(self, destination_id: str, rows: list[ParkedDelivery], now: int) -> None:
+        lane = self._lanes.get(destination_id)
+        if lane is None and (lane := self._lanes.aside(destination_id)) is not None:
+            self._backlog.release([row for row in rows if not row.replay_id], now)
+            lane.offer([row for row in rows if row.replay_id])
+        elif lane is None:
+            self._backlog.release(rows, now)
+        else:
+            lane.offer(rows)
 
     async def _fail(self, destination_id: str, *, expired: bool = False, replayed: bool = True) -> int:
         """Give up some of what waits for a destination, or only what no replay sends. Returns how many."""
@@ -152,19 +181,6 @@ class Comeback:
         for destination_id in self._shown | waiting.keys():
             telemetry.DELIVER_PARKED.labels(destination_id).set(waiting.get(destination_id, 0))
         self._shown = set(waiting)
-
-
-def bounded(limits: Mapping[str, int], most: int) -> Iterator[dict[str, int]]:
-    """The limits in parts, none of which comes to more than `most` in all; a larger one is cut down to it."""
-    part: dict[str, int] = {}
-    for destination_id, limit in limits.items():
-        cut = min(limit, most)
-        if sum(part.values()) + cut > most:
-            yield part
-            part = {}
-        part[destination_id] = cut
-    if part:
-        yield part
 
 
 def _now_ms() -> int:

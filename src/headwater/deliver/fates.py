@@ -135,4 +135,5 @@ def change(row: ParkedDelivery, fate: Fate, *, at: int, expires_at: int, attempt
         due_at=fate.due_at,
         expires_at=expires_at,
         attempt=attempt,
+        claimed=row.due_at,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -112,10 +112,11 @@ class Lane:
     def offer(self, rows: Sequence[ParkedDelivery]) -> None:
         """Take deliveries that came back from the store, claimed for LEASE_SECONDS.
 
-        Those that a request is still under way for, as it has outlived its lease, end with that request.
+        Those that a request is still under way for, as it has outlived its lease, end with that request, which goes on
+        under the new claim.
         """
         claimed = time.monotonic()
-        flying = {row.id for row in self._flying_rows()}
+        flying = self._claim_anew({row.id: row for row in rows})
         parts: dict[tuple[str, str], Returned] = {}
         lost: list[ParkedDelivery] = []
         for row in rows:
@@ -216,12 +217,26 @@ class Lane:
     def abandon(self) -> None:
         """The requests under way are cut off: have what is parked of them tried again soon."""
         if rows := self._flying_rows():
-            self._ports.backlog.release([row.id for row in rows], _now_ms())
+            self._ports.backlog.release(rows, _now_ms())
 
     def _flying_rows(self) -> list[ParkedDelivery]:
         """The rows of requests that are under way."""
         rows = [row for work in self._works for row in work.rows]
         return rows + [row for work in self._works for piece in work.pieces for row in piece.rows]
+
+    def _claim_anew(self, rows: Mapping[str, ParkedDelivery]) -> set[str]:
+        """Put claims in the place of older ones of requests that are under way. Returns the ids of those."""
+        found: set[str] = set()
+        for held in [work.rows for work in self._works] + [piece.rows for work in self._works for piece in work.pieces]:
+            for place, row in enumerate(held):
+                if row.id in rows:
+                    found.add(row.id)
+                    held[place] = msgspec.structs.replace(row, due_at=rows[row.id].due_at)
+        return found
+
+    def drop(self, portion: Portion) -> None:
+        """Send no more of a portion: its chunk is another worker's by now."""
+        self._queues.leave(portion)
 
     def pump(self) -> None:
         """Start requests as far as there is something to send and the destination may be asked."""
@@ -378,7 +393,7 @@ class Lane:
         if rows:
             stop = self._closed_for()
             due_at = stop.due_at if stop is not None and stop.due_at else _now_ms()
-            self._ports.backlog.release([row.id for row in rows], due_at)
+            self._ports.backlog.release(rows, due_at)
 
     def _ripe(self) -> bool:
         """May a request start, as far as what waits is concerned? If not yet, there will be a look in time."""

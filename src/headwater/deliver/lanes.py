@@ -87,6 +87,11 @@ class Lanes:
             self.follow()
             self._missed |= unknown - self._destinations.keys()
 
+    async def refresh(self) -> None:
+        """Bring the lanes to the workspace as the store has it now."""
+        await self._snapshot.refresh()
+        self.follow()
+
     def made(self) -> list[Lane]:
         """The lanes that there are."""
         return [*self._lanes.values(), *self._aside.values()]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Passage:
     """One chunk. `open` deliveries have neither ended nor been parked; `mark` is what the backlog must have written.
 
-    `entered` is an instant of the monotonic clock, in seconds.
+    `entered` is an instant of the monotonic clock, in seconds; `epoch` is the partition's when the chunk was read.
     """
 
     __slots__ = (
@@ -27,6 +27,7 @@ class Passage:
         "_counts",
         "_done",
         "entered",
+        "epoch",
         "events",
         "first",
         "mark",
@@ -38,8 +39,11 @@ class Passage:
         "set_aside",
     )
 
-    def __init__(self, partition: int, first: int, next_position: int, entered: float, *, events: int = 0) -> None:
+    def __init__(
+        self, partition: int, first: int, next_position: int, entered: float, *, events: int = 0, epoch: int = 0
+    ) -> None:
         self.partition = partition
+        self.epoch = epoch
         self.first = first
         self.next = next_position
         self.events = events

@@ -25,7 +25,7 @@ from headwater.deliver.backlog import PER_TRANSACTION
 from headwater.deliver.replay import Receiver, counts, row, sort_out, stride
 from headwater.eventlog.streams import COLLECTED, PROCESSED
 from headwater.spec.errors import HeadwaterError, SenderError, Unavailable
-from headwater.store import replays
+from headwater.store import leases, replays
 from headwater.store.replays import Place, Replay, Stride
 
 if TYPE_CHECKING:
@@ -99,7 +99,12 @@ class Replaying:
                 continue
         elif replay.state != "paused" and replay.id not in self._playing and len(self._playing) < AT_ONCE:
             self._turns[replay.id] = time.monotonic()
-            self._playing[replay.id] = asyncio.create_task(Playing(self._ports, replay).run(stopping))
+            self._playing[replay.id] = asyncio.create_task(self._play(replay, stopping))
+
+    async def _play(self, replay: Replay, stopping: asyncio.Event) -> None:
+        """Play a replay, unless another process does."""
+        with suppress(Unavailable):
+            await leases.held(self._store, f"replay:{replay.id}", Playing(self._ports, replay).run, stopping)
 
 
 class Playing:

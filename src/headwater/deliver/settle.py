@@ -92,7 +92,8 @@ class Books:
         changes: list[Change] = []
         for row in rows:
             if (end := why(row.subscription_id)) is not None:
-                changes.append(Change(id=row.id, state=end.state, reason=end.reason, at=at, detail=end.detail))
+                end_of_row = Change(id=row.id, state=end.state, reason=end.reason, at=at, detail=end.detail)
+                changes.append(msgspec.structs.replace(end_of_row, claimed=row.due_at))
                 self._tally.add(plan.destination.id, STEPS[end.state], end.reason, 1)
         self._backlog.settle(changes)
 
@@ -162,7 +163,7 @@ class Books:
 
     def _keep(self, portion: Portion, rows: list[ParkedDelivery]) -> None:
         passage = portion.passage
-        passage.mark = self._backlog.park(rows)
+        passage.mark = self._backlog.park(rows, epoch=passage.epoch)
         for row in rows:
             passage.count(
                 row.source_id,

@@ -24,7 +24,7 @@ from headwater.spec.destination import Exchange, NoAnswer
 from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.oauth import OAuthApp, merge
 from headwater.spec.vendors import known
-from headwater.store import authorizations, oauth_apps
+from headwater.store import authorizations, leases, oauth_apps
 from headwater.store.workspace import new_id
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ class Tokens:
 
 
 def _claimed(connection: Connection, *, destination_id: str, holder: str, lease_ms: int) -> bool:
-    if authorizations.claim(connection, destination_id, holder, at=_now_ms(), lease_ms=lease_ms):
+    if authorizations.claim(connection, destination_id, holder, at=leases.clock(connection), lease_ms=lease_ms):
         return True
     if authorizations.find(connection, destination_id) is None:
         raise SetupError("The destination was removed.")

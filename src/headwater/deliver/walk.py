@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from headwater.deliver.backlog import EPOCHS
 from headwater.deliver.decide import Event, sort
 from headwater.deliver.fanout import Share, fan_out
 from headwater.deliver.passage import Passage, Portion
-from headwater.eventlog import Append, Chunk, Commit, Record
+from headwater.eventlog import Append, Chunk, Commit, Moved, Record
 from headwater.eventlog.streams import OUTCOMES, PROCESSED
 from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.event import EVENT_TYPES
 from headwater.spec.outcome import SetAside, Step, encode_outcomes
-from headwater.store import parked
+from headwater.store import ledger, parked
 
 if TYPE_CHECKING:
     from headwater.deliver.backlog import Backlog
@@ -124,13 +125,17 @@ class Walk:
         self._passages: deque[Passage] = deque()
         self._arrived = asyncio.Event()
         self._wrote = 0.0
+        self._epoch = 0
         self._reading = True
 
     async def begin(self) -> None:
-        """Find where the cursor stands, and which deliveries beyond it were parked before a crash.
+        """Begin an epoch, find where the cursor stands, and which deliveries beyond it were parked before.
 
-        Raises SetupError when those cannot be of this log.
+        From then on nobody parks anything of the epochs before. Raises SetupError when what was parked cannot be of
+        this log.
         """
+        begin = partial(ledger.next_epoch, name=EPOCHS, partition=self._partition)
+        self._epoch = await _patiently(lambda: self._store.write(begin))
         position = await _patiently(lambda: self._log.committed(GROUP, PROCESSED, self._partition))
         _, end = await _patiently(lambda: self._log.bounds(PROCESSED, self._partition))
         known = partial(parked.known, partition=self._partition, position=position)
@@ -156,6 +161,8 @@ class Walk:
         finally:
             del self._committed[self._partition]
             for passage in self._passages:
+                for portion in passage.portions:
+                    portion.lane.drop(portion)
                 self._let_go(passage)
 
     async def _read(self, stopping: asyncio.Event) -> None:
@@ -181,7 +188,8 @@ class Walk:
         shares = fan_out(chunk)
         self._lanes.follow()
         await self._lanes.look_again({share.destination_id for share in shares})
-        passage = Passage(self._partition, chunk.first, chunk.next, time.monotonic(), events=len(chunk.records))
+        span = (chunk.first, chunk.next, time.monotonic())
+        passage = Passage(self._partition, *span, events=len(chunk.records), epoch=self._epoch)
         at = int(time.time() * 1000)
         known = self._take_known(chunk, shares) if self._known else {}
         for destination_id, rows in known.items():
@@ -272,6 +280,8 @@ class Walk:
             while self._passages and not self._passages[0].open:
                 ended.append(self._passages.popleft())
             await self._backlog.flushed(max(passage.mark for passage in ended))
+            if self._backlog.over(self._partition, self._epoch):
+                raise Moved(f"Partition {self._partition} is walked by another worker.")
             await self._write(ended)
 
     async def _not_too_soon(self, stopping: asyncio.Event) -> None:
@@ -333,6 +343,7 @@ class Walk:
         self._window.give(passage.events)
         for portion in passage.portions:
             portion.lane.in_window -= 1
+        passage.portions.clear()  # chunk and portions hold each other: only the collector would free them
 
 
 class _Reader:

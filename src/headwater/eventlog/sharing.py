@@ -53,6 +53,9 @@ async def work(log: EventLog, group: str, stream: Stream, job: Job, stopping: as
         membership = await log.join(group, stream, share)
         try:
             await stopping.wait()
+        except asyncio.CancelledError:
+            share.cancel()
+            raise
         finally:
             await membership.leave()
 
@@ -79,6 +82,11 @@ class _Share:
             stopping.set()
         if held:
             await asyncio.wait([job for _, job in held])
+
+    def cancel(self) -> None:
+        """End all jobs where they stand: whoever is cancelled waits for nobody."""
+        for _, job in self._held.values():
+            job.cancel()
 
     async def _run(self, partition: int, stopping: asyncio.Event) -> None:
         """Work, and begin anew after a while, for as long as the partition is said to be this process's."""

@@ -10,7 +10,8 @@ A delivery that ends as delivered also counts in `ages`, there and then: how old
 of replays do not: how old they are says nothing of how long they took.
 
 Everything is safe to repeat: a row is inserted once for a destination, partition, position, subscription and replay,
-and only a row that still waits can end or be put off.
+and only a row that still waits can end or be put off. When its claim is over, a row is whoever's claims it next: what
+the one before still has to say of it counts only if that is that it was delivered.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of a waiting delivery at the instant `at`.
 
     State `waiting` puts it off until `due_at`; the others end it. `attempt` is the attempt that led to it, if one did.
-    `expires_at` moves the horizon, unless 0.
+    `expires_at` moves the horizon, unless 0. `claimed` is the row's `due_at` as its claim has it; 0 is without a claim.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     due_at: int = 0
     expires_at: int = 0
     attempt: dict[str, Any] | None = None
+    claimed: int = 0
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +154,7 @@ def replay(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
 
 
 def settle(connection: Connection, changes: Sequence[Change]) -> int:
-    """End deliveries or put them off, as far as they still wait. Returns how many did."""
+    """End deliveries or put them off, as far as they still wait and are claimed so. Returns how many did."""
     settled = 0
     moves: list[Count] = []
     newest: dict[tuple[str, str, str], tuple[int, str]] = {}
@@ -161,7 +163,7 @@ def settle(connection: Connection, changes: Sequence[Change]) -> int:
         wanted = {change.id: change for change in page}
         query = sa.select(*_SETTLED).where(parked.c.id.in_(list(wanted)), parked.c.state == "waiting").with_for_update()
         rows = connection.execute(query).mappings().all()
-        pairs = [(row, wanted[row["id"]]) for row in rows]
+        pairs = [(row, change) for row in rows if _may(change := wanted[row["id"]], row)]
         if pairs:
             _update(connection, pairs)
         for row, change in pairs:
@@ -176,39 +178,48 @@ def settle(connection: Connection, changes: Sequence[Change]) -> int:
     return settled
 
 
+def _may(change: Change, row: RowMapping) -> bool:
+    return not change.claimed or change.state == "delivered" or change.claimed == row["due_at"]
+
+
 def _note(newest: dict[tuple[str, str, str], tuple[int, str]], key: tuple[str, str, str], at: int, reason: str) -> None:
     """Remember the newest at a step."""
     if at >= newest.get(key, (0, ""))[0]:
         newest[key] = (at, reason)
 
 
-def release(connection: Connection, ids: Iterable[str], due_at: int) -> None:
-    """Give back deliveries that were claimed and not tried; they are due at that time."""
+def release(connection: Connection, ids: Iterable[str], due_at: int, *, claimed: int = 0) -> None:
+    """Give back deliveries that were claimed and not tried; they are due at that time.
+
+    With `claimed`, the `due_at` that they were claimed with, only those that nobody has claimed since.
+    """
     for page in _pages(list(ids)):
-        chosen = parked.c.id.in_(page) & (parked.c.state == "waiting")
-        connection.execute(parked.update().where(chosen).values(due_at=due_at))
+        chosen = [parked.c.id.in_(page), parked.c.state == "waiting"]
+        if claimed:
+            chosen.append(parked.c.due_at == claimed)
+        connection.execute(parked.update().where(*chosen).values(due_at=due_at))
 
 
 def claim(
-    connection: Connection, limits: Mapping[str, int], *, now: int, lease_ms: int
+    connection: Connection, limits: Mapping[str, int], *, now: int, lease_ms: int, most: int = _PAGE
 ) -> dict[str, list[ParkedDelivery]]:
-    """Take deliveries that are due, oldest due first, at most so many a destination.
+    """Take deliveries that are due, oldest due first, at most so many a destination, and `most` in all of the first.
 
-    They are not due again before the lease ends, so that those of a process that died come back by themselves.
+    They are not due again before the lease ends, so that those of a process that died come back by themselves; their
+    `due_at` says when that is, and so whose claim it is, as no two claims of a row end at the same moment.
     """
     found: dict[str, list[ParkedDelivery]] = {}
+    left = most
     for destination_id, limit in limits.items():
-        query = (
-            sa.select(parked)
-            .where(parked.c.state == "waiting", parked.c.destination_id == destination_id, parked.c.due_at <= now)
-            .order_by(parked.c.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        if rows := [_read(row) for row in connection.execute(query).mappings()]:
+        if left <= 0:
+            break
+        wanted = {"the_destination": destination_id, "now": now, "most": min(limit, left)}
+        if rows := [_read(row) for row in connection.execute(_DUE, wanted).mappings()]:
             found[destination_id] = rows
-    release(connection, [row.id for rows in found.values() for row in rows], now + lease_ms)
-    return found
+            left -= len(rows)
+    until = now + lease_ms
+    release(connection, [row.id for rows in found.values() for row in rows], until)
+    return {key: [msgspec.structs.replace(row, due_at=until) for row in rows] for key, rows in found.items()}
 
 
 def backlogs(connection: Connection) -> dict[str, int]:
@@ -362,6 +373,19 @@ def purge(connection: Connection, *, ended_before: int, committed: Mapping[int, 
         gone += connection.execute(parked.delete().where(parked.c.id.in_(ids))).rowcount
     return gone
 
+
+_DUE = (
+    sa.select(parked)
+    .where(
+        parked.c.state == "waiting",
+        parked.c.destination_id == sa.bindparam("the_destination"),
+        parked.c.due_at <= sa.bindparam("now"),
+    )
+    .order_by(parked.c.due_at)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+"""Made once: it is asked for each destination with something due, and to put it together takes longer than to ask."""
 
 _LAST_WORDS = sa.case(
     (parked.c.detail != "", parked.c.reason + sa.literal(": ") + parked.c.detail), else_=parked.c.reason

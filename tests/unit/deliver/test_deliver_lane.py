@@ -49,7 +49,7 @@ class Notebook:
         self.released: list[str] = []
         self.paused: list[str] = []
 
-    def park(self, deliveries: Sequence[ParkedDelivery]) -> int:
+    def park(self, deliveries: Sequence[ParkedDelivery], *, epoch: int) -> int:
         self.parked += deliveries
         return len(self.parked)
 
@@ -57,8 +57,8 @@ class Notebook:
         self.changes += changes
         return 0
 
-    def release(self, ids: Sequence[str], due_at: int) -> int:
-        self.released += ids
+    def release(self, rows: Sequence[ParkedDelivery], due_at: int) -> int:
+        self.released += [row.id for row in rows]
         return 0
 
     def pause(self, destination_id: str) -> int:
