@@ -24,7 +24,7 @@ DEFAULT_FILE = "headwater.toml"
 SHORT_NAMES = {"HEADWATER_LOG": "log.url", "HEADWATER_STORE": "store.url"}
 OF_THE_CLIENT = frozenset({"HEADWATER_CONFIG", "HEADWATER_URL", "HEADWATER_TOKEN"})
 """Names that belong to the command line itself: the file, and where the management API is and the token for it."""
-SECRET = frozenset({"admin_token", "write_key", "store.url", "log.url", "log.kafka"})
+SECRET = frozenset({"admin_token", "write_key", "store.url", "log.url", "log.kafka", "warehouse.archive_options"})
 
 
 class Value(msgspec.Struct, frozen=True):

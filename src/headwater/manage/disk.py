@@ -47,6 +47,9 @@ def rooms(folder: Path) -> list[Room]:
     return [Room(part, files, size) for part, (files, size) in sorted(sums.items())]
 
 
+_FOLDERS = {"seen": "dedup"} | {name: name for name in ("log", "archive", "history", "followed", "cache")}
+
+
 def _part(parts: Sequence[str]) -> str:
     """`log/processed-0000/x` is of `log/processed`, `archive/day=.../x` of `archive/<day>`, `seen/0/x` of `dedup`."""
     top, *below = parts
@@ -58,7 +61,14 @@ def _part(parts: Sequence[str]) -> str:
         return f"archive/{below[0].removeprefix('day=')}"
     if top == "warehouse":
         return f"warehouse/{'/'.join(below).removesuffix('.wal').removesuffix('.tmp')}"
-    return {"seen": "dedup", "log": "log", "archive": "archive", "history": "history"}.get(top, "other")
+    return {
+        "seen": "dedup",
+        "log": "log",
+        "archive": "archive",
+        "history": "history",
+        "followed": "followed",
+        "cache": "cache",
+    }.get(top, "other")
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, int]]:

@@ -159,7 +159,23 @@ class WarehouseSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, msgspec.Meta(ge=60, description="How often the people of a space are synced to their warehouses.")
     ] = 3_600.0
     archive_every_seconds: Annotated[float, _says("How often new events are written to the archive.")] = 15.0
-    archive_url: Annotated[str, _says("Where the archive is: empty for Parquet files under the data folder.")] = ""
+    archive_url: Annotated[
+        str,
+        _says(
+            "Where the archive is: empty for Parquet files under the data folder, s3://bucket/prefix, another URL that "
+            "fsspec reaches, or file:///a/folder that all hosts mount."
+        ),
+    ] = ""
+    archive_options: Annotated[
+        tuple[str, ...],
+        _says(
+            "Options of the archive's driver, such as endpoint_url=http://minio:9000; S3's credentials are also found "
+            "in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and whatever else AWS's own programs look at."
+        ),
+    ] = ()
+    cache_bytes: Annotated[
+        int, _says("Copies of an archive that is elsewhere take up to this much of the data folder, in bytes.")
+    ] = 5_000_000_000
     default_duckdb: Annotated[bool, _says("Make a DuckDB warehouse under the data folder on first start.")] = True
     query_seconds: Annotated[float, _says("An SQL query is stopped after this time.")] = 30.0
     query_rows: Annotated[int, _says("Rows that an SQL query may return.")] = 10_000

@@ -37,13 +37,12 @@ _encode = msgspec.msgpack.Encoder().encode
 class Task(msgspec.Struct, frozen=True):
     """What to count, of which events, by how many of whom this is one.
 
-    `parts` are files of the archive (paths, or names under `archive_url` when that is set), of which the events before
-    the positions of `until`, by partition, count. `path` is the answer's file, `spill` a folder for what does not fit
-    into the memory. Of `workers`, each counts the profiles whose hash it is.
+    `parts` are paths to files of the archive, of which the events before the positions of `until`, by partition, count.
+    `path` is the answer's file, `spill` a folder for what does not fit into the memory. Of `workers`, each counts the
+    profiles whose hash it is.
     """
 
     parts: list[str]
-    archive_url: str
     space_id: str
     wanted: list[Wanted]
     until: dict[int, int]
@@ -127,25 +126,11 @@ def _open(task: Task) -> duckdb.DuckDBPyConnection:
 
 def _show_rows(connection: duckdb.DuckDBPyConnection, task: Task) -> None:
     """Make the view `archived`. Files that were written before a column was have it empty."""
-    if task.archive_url:
-        connection.register("archived", _remote(task))
-        return
     listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in task.parts)
     read = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
     columns = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()}  # noqa: S608 - quoted
     lacking = "" if "profiles" in columns else ", NULL::VARCHAR AS profiles"
     connection.execute(f"CREATE TEMP VIEW archived AS SELECT *{lacking} FROM {read}")  # noqa: S608 - quoted
-
-
-def _remote(task: Task) -> Any:
-    import pyarrow.dataset as ds
-
-    from headwater.warehouse.archive import SCHEMA
-    from headwater.warehouse.files import RemoteFiles
-
-    files = RemoteFiles(task.archive_url)
-    paths = [f"{files.root}/{name}" for name in task.parts]
-    return ds.dataset(paths, schema=SCHEMA, format="parquet", filesystem=files.filesystem)
 
 
 class _Pace:

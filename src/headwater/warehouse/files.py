@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+if TYPE_CHECKING:
+    from headwater.spec.settings import WarehouseSettings
+
+_HERE = "file://"
+
+
+class ArchivePlace(msgspec.Struct, frozen=True):
+    """Where an archive is: a folder, or a URL with options of its driver; what is fetched is kept below `cache`."""
+
+    folder: str
+    url: str = ""
+    options: tuple[str, ...] = ()
+    cache: str = ""
+    cache_bytes: int = 0
 
 
 class Files(Protocol):
@@ -20,8 +38,15 @@ class Files(Protocol):
         """A file's content."""
         ...
 
-    def sizes(self) -> dict[str, int]:
-        """All files by name with their sizes in bytes."""
+    def sizes(self, state: Hashable = None) -> dict[str, int]:
+        """All files by name with their sizes in bytes.
+
+        With a `state` the answer may be some seconds old, if it was asked for in the same state.
+        """
+        ...
+
+    def paths(self, sizes: Mapping[str, int], *, seconds: float) -> list[str]:
+        """Where on this machine files can be read, fetched if need be, for so many seconds. Raises CacheFull."""
         ...
 
     def remove(self, name: str) -> None:
@@ -29,9 +54,28 @@ class Files(Protocol):
         ...
 
 
-def open_files(url: str, folder: Path) -> Files:
-    """The place that a URL names; empty: the folder."""
-    return RemoteFiles(url) if url else LocalFiles(folder)
+def place_of(settings: WarehouseSettings, data: Path) -> ArchivePlace:
+    """The place of the archive; `data` is the data folder."""
+    url = settings.archive_url
+    if not url:
+        return ArchivePlace(str((data / "archive").absolute()))
+    if url.startswith(_HERE):
+        return ArchivePlace(unquote(urlsplit(url).path))
+    cache = str((data / "cache").absolute())
+    return ArchivePlace("", url, settings.archive_options, cache, settings.cache_bytes)
+
+
+def open_files(place: ArchivePlace) -> Files:
+    """The files of a place. Raises SetupError for a URL that nothing here can reach, and OSError when it is away."""
+    return _remote(place) if place.url else LocalFiles(Path(place.folder))
+
+
+@lru_cache(maxsize=8)
+def _remote(place: ArchivePlace) -> Files:
+    from headwater.warehouse.remote import CachedFiles, FileCache, RemoteFiles
+
+    remote = RemoteFiles(place.url, place.options)
+    return CachedFiles(remote, FileCache(Path(place.cache), place.url, place.cache_bytes))
 
 
 class LocalFiles:
@@ -57,67 +101,36 @@ class LocalFiles:
         """See Files."""
         return (self.folder / name).read_bytes()
 
-    def sizes(self) -> dict[str, int]:
+    def sizes(self, state: Hashable = None) -> dict[str, int]:
         """See Files."""
         found = (path for path in self.folder.rglob("*.parquet") if not path.name.startswith("."))
         return {path.relative_to(self.folder).as_posix(): path.stat().st_size for path in found}
+
+    def paths(self, sizes: Mapping[str, int], *, seconds: float) -> list[str]:
+        """See Files."""
+        return [str(self.folder / name) for name in sizes]
 
     def remove(self, name: str) -> None:
         """See Files."""
         (self.folder / name).unlink(missing_ok=True)
 
 
-class RemoteFiles:
-    """A place of fsspec, such as an object store, where a file appears when its upload is complete."""
+def options_of(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Options as `name=value`, in which dots name what is inside: `client_kwargs.region_name=eu-west-1`.
 
-    def __init__(self, url: str) -> None:
-        from fsspec.core import url_to_fs
-
-        filesystem, root = url_to_fs(url)
-        self.filesystem: Any = filesystem
-        self.root = str(root).rstrip("/")
-
-    def write(self, name: str, content: bytes) -> None:
-        """See Files."""
-        path = f"{self.root}/{name}"
-        with _reaching():
-            self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
-            self.filesystem.pipe_file(path, content)
-
-    def read(self, name: str) -> bytes:
-        """See Files."""
-        with _reaching():
-            content: bytes = self.filesystem.cat_file(f"{self.root}/{name}")
-        return content
-
-    def sizes(self) -> dict[str, int]:
-        """See Files."""
-        with _reaching():
-            self.filesystem.invalidate_cache()
-            if not self.filesystem.exists(self.root):
-                return {}
-            found: dict[str, dict[str, Any]] = self.filesystem.find(self.root, detail=True)
-        start = len(self.root) + 1
-        return {path[start:]: int(about["size"] or 0) for path, about in found.items() if path.endswith(".parquet")}
-
-    def remove(self, name: str) -> None:
-        """See Files."""
-        try:
-            with _reaching():
-                self.filesystem.rm_file(f"{self.root}/{name}")
-        except FileNotFoundError:
-            return
-
-
-@contextmanager
-def _reaching() -> Generator[None]:
-    """Errors of a file system's own library, such as botocore's when S3 is away, are an OSError to everybody else."""
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, OSError) or type(error).__module__ == "builtins":
-            raise
-        raise OSError(f"{type(error).__name__}: {error}") from error
+    true and false are no text, and neither are numbers that are inside.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        *outer, last = name.strip().split(".")
+        inside = found
+        for part in outer:
+            inside = inside.setdefault(part, {})
+        text = text.strip()
+        number = int(text) if outer and text.isdecimal() else text
+        inside[last] = {"true": True, "false": False}.get(text, number)
+    return found
 
 
 def _sync_folder(folder: Path) -> None:

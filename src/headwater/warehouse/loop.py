@@ -1,5 +1,8 @@
 """The loop: keeps the archive and every warehouse up with the log, each at its own pace, and runs SQL traits.
 
+Of several processes one at a time loads a warehouse, and one runs the SQL traits (store/leases.py); the archive is
+shared out by partitions (archiving.py).
+
 What is heavy (Arrow, the drivers) is imported by the first load, so that an idle house stays small.
 """
 
@@ -10,20 +13,22 @@ import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from headwater import telemetry
 from headwater.eventlog import Chunk, EventLog
 from headwater.eventlog.streams import PROCESSED
-from headwater.spec.errors import HeadwaterError, SetupError, Unavailable
+from headwater.spec.errors import HeadwaterError, Unavailable
 from headwater.spec.event import decode_processed
-from headwater.store import Store, loads
+from headwater.store import Store, leases, loads
+from headwater.warehouse.archiving import ArchiveKeeper
 from headwater.warehouse.engines import Place, definition
 from headwater.warehouse.profiles.keeper import ProfilesKeeper
 from headwater.warehouse.profiles.names import warehouse_of
-from headwater.warehouse.reading import ARCHIVE_GROUP, LOOK_SECONDS, Pace, Reader, now_ms, pause
+from headwater.warehouse.reading import LOOK_SECONDS, Pace, Reader, now_ms, pause
 from headwater.warehouse.sql_traits.keeper import SqlTraitKeeper
 
 if TYPE_CHECKING:
@@ -31,7 +36,6 @@ if TYPE_CHECKING:
     from headwater.spec.workspace import ProfilesWarehouse, Warehouse, Workspace
     from headwater.store.secrets import Secrets
     from headwater.store.snapshot import Snapshot
-    from headwater.warehouse.archive import Archive, Part
     from headwater.warehouse.flatten import Flat
     from headwater.warehouse.load import Loaded, Published
     from headwater.warehouse.naming import Names
@@ -63,7 +67,7 @@ async def warehouse(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ArchiveKeeper(log, settings, folder).run(stopping), name="archive")
         traits = SqlTraitKeeper(log=log, store=store, snapshot=snapshot, settings=settings, folder=folder)
-        tasks.create_task(traits.run(stopping), name="sql-traits")
+        tasks.create_task(leases.while_held(store, "sql-traits", traits.run, stopping), name="sql-traits")
         keepers: dict[str, asyncio.Task[None]] = {}
         workspace = None
         while not stopping.is_set():
@@ -72,16 +76,23 @@ async def warehouse(
                 # A keeper that was at work when its warehouse was deleted may have made its group known once more.
                 found = snapshot.current
                 with contextlib.suppress(Unavailable):
-                    await _forget_deleted(log, found)
+                    await _forget_deleted(log, snapshot)
                     workspace = found
                     for warehouse_id in ended:
                         del keepers[warehouse_id]
             for kind, wanted in _wanted(snapshot.current):
                 for one in wanted:
                     if one.enabled and (one.id not in keepers or keepers[one.id].done()):
-                        keeper = kind(log, store, snapshot, secrets, one.id, settings=settings, folder=folder)
-                        keepers[one.id] = tasks.create_task(keeper.run(stopping), name=group_of(one.id))
+                        name = group_of(one.id)
+                        make = partial(kind, log, store, snapshot, secrets, one.id, settings=settings, folder=folder)
+                        keeping = leases.while_held(store, name, partial(_keep, make), stopping)
+                        keepers[one.id] = tasks.create_task(keeping, name=name)
             await pause(stopping, LOOK_SECONDS)
+
+
+async def _keep(make: Callable[[], WarehouseKeeper | ProfilesKeeper], stopping: asyncio.Event) -> None:
+    """Keep a warehouse up for as long as its lease is held; what another did meanwhile is read anew."""
+    await make().run(stopping)
 
 
 def _wanted(
@@ -90,92 +101,33 @@ def _wanted(
     return (WarehouseKeeper, workspace.warehouses), (ProfilesKeeper, workspace.profiles_warehouses)
 
 
-async def _forget_deleted(log: EventLog, workspace: Workspace) -> None:
-    """Let go of what deleted warehouses have not read, so that the log can be trimmed. Disabled ones keep theirs."""
-    known = {one.id for _, wanted in _wanted(workspace) for one in wanted}
-    for partition in log.partitions(PROCESSED):
-        for group in await log.groups(PROCESSED, partition):
-            plain = group.removeprefix(_GROUP_PREFIX) if group.startswith(_GROUP_PREFIX) else None
-            warehouse_id = plain or warehouse_of(group)
-            if warehouse_id is not None and warehouse_id not in known:
-                await log.forget(group, PROCESSED, partition)
+async def _forget_deleted(log: EventLog, snapshot: Snapshot) -> None:
+    """Let go of what deleted warehouses have not read, so that the log can be trimmed. Disabled ones keep theirs.
+
+    A group that is unknown here may be of a warehouse so new that only another process has heard of it.
+    """
+    found = [
+        (partition, group, warehouse_id)
+        for partition in log.partitions(PROCESSED)
+        for group in await log.groups(PROCESSED, partition)
+        if (warehouse_id := _warehouse_of(group)) is not None
+    ]
+    if {warehouse_id for _, _, warehouse_id in found} <= _known(snapshot.current):
+        return
+    await snapshot.refresh()
+    known = _known(snapshot.current)
+    for partition, group, warehouse_id in found:
+        if warehouse_id not in known:
+            await log.forget(group, PROCESSED, partition)
 
 
-class ArchiveKeeper:
-    """Writes the archive."""
+def _warehouse_of(group: str) -> str | None:
+    plain = group.removeprefix(_GROUP_PREFIX) if group.startswith(_GROUP_PREFIX) else None
+    return plain or warehouse_of(group)
 
-    def __init__(self, log: EventLog, settings: WarehouseSettings, folder: Path) -> None:
-        self._reader = Reader(log, ARCHIVE_GROUP)
-        self._settings = settings
-        self._folder = folder / "archive"
-        self._archive: Archive | None = None
-        self._doomed: list[tuple[float, Sequence[Part]]] = []
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Work until told to stop. An archive that is away is waited for, whatever its driver raises."""
-        pace = Pace(self._settings.archive_every_seconds)
-        while not stopping.is_set():
-            started = time.monotonic()
-            try:
-                busy = await self._round(stopping)
-                pace.done(started, busy=busy)
-            except Exception as error:
-                wait = pace.failed(time.monotonic())
-                self._archive = None
-                bug = None if isinstance(error, HeadwaterError | OSError) else error
-                _say.warning("The archive was not written: %s Next try in %.0f s.", error, wait, exc_info=bug)
-            await pause(stopping, pace.due - time.monotonic())
-
-    async def _round(self, stopping: asyncio.Event) -> bool:
-        busy = False
-        for partition in self._reader.partitions:
-            while not stopping.is_set() and await self._chunk(partition):
-                busy = True
-        if busy:
-            await self._tidy()
-        await self._reader.tell_lag()
-        return busy
-
-    async def _chunk(self, partition: int) -> bool:
-        cursor = await self._reader.cursor(partition)
-        chunk = await self._reader.read(partition)
-        if not chunk.records:
-            return False
-        archive = self._archive = self._archive or await self._open()
-        begun = archive.unfinished(partition, cursor)
-        if begun is not None:
-            chunk = await self._reader.read(partition, last=begun)
-        events = await asyncio.to_thread(archive.write, partition, chunk)
-        await self._reader.commit(partition, chunk.next)
-        telemetry.ARCHIVE_EVENTS.inc(events)
-        return True
-
-    async def _open(self) -> Archive:
-        from headwater.warehouse.archive import Archive
-        from headwater.warehouse.files import open_files
-
-        archive = Archive(await asyncio.to_thread(open_files, self._settings.archive_url, self._folder))
-        await asyncio.to_thread(archive.look, self._reader.partitions)
-        for partition in self._reader.partitions:
-            if archive.end(partition) > await self._reader.end(partition):
-                raise SetupError(
-                    "The archive holds events that the log has never had: it belongs to another log. Move it away."
-                )
-        return archive
-
-    async def _tidy(self) -> None:
-        """Put small files together, and remove what was put together before the last queries could have ended."""
-        if self._archive is None:
-            return
-        await asyncio.to_thread(self._archive.tidy)
-        now = time.monotonic()
-        if self._archive.covered:
-            self._doomed.append((now + 2 * self._settings.query_seconds, self._archive.covered))
-            self._archive.covered = []
-        due = [parts for when, parts in self._doomed if when <= now]
-        self._doomed = [(when, parts) for when, parts in self._doomed if when > now]
-        for parts in due:
-            await asyncio.to_thread(self._archive.drop_covered, parts)
+def _known(workspace: Workspace) -> set[str]:
+    return {one.id for _, wanted in _wanted(workspace) for one in wanted}
 
 
 class WarehouseKeeper:

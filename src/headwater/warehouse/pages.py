@@ -57,7 +57,7 @@ async def pages(
     """
     task = await prepare(sql, folder=folder, log=log, settings=settings, warehouses=warehouses)
     deadline = asyncio.get_running_loop().time() + settings.query_seconds
-    process = await open_sandbox(settings)
+    process = await open_sandbox()
     try:
         assert process.stdin is not None
         assert process.stdout is not None

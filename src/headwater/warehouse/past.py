@@ -26,9 +26,8 @@ from headwater.eventlog.streams import PROCESSED
 from headwater.profiles.language import compile_query, parse
 from headwater.spec.errors import Unavailable
 from headwater.spec.timestamps import format_moment
-from headwater.warehouse.files import open_files
 from headwater.warehouse.loop import ARCHIVE_GROUP
-from headwater.warehouse.query import archived
+from headwater.warehouse.query import archived, at_hand, open_archive
 
 if TYPE_CHECKING:
     from headwater.eventlog import EventLog
@@ -41,6 +40,9 @@ _LITTLE_BYTES: Final = 20_000_000
 """An archive up to this is counted by one process, because a second would not be worth its start."""
 
 _LINE_BYTES: Final = 1_000_000
+_LINK_SECONDS: Final = 60.0
+"""How long files must stay until there are links to them."""
+
 Progress = Callable[[int, int], None]
 
 
@@ -108,19 +110,16 @@ class ArchivedPast:
 
     async def _parts(self, links: Path, wanted: Sequence[Wanted], until: Mapping[int, int]) -> list[str]:
         """The files to read; none that holds only what is later or too old."""
-        from headwater.warehouse.archive import read_name
-
-        files = await asyncio.to_thread(open_files, self._settings.archive_url, self._folder / "archive")
-        _, names = await archived(self._log, files)
+        files = await open_archive(self._settings, self._folder)
+        _, parts = await archived(self._log, files)
         first_day = format_moment(min(each.since_ms for each in wanted))[:10]
-        found = [
-            name
-            for name in names
-            if (part := read_name(name)) and part.first < until.get(part.partition, 0) and part.day >= first_day
-        ]
-        if self._settings.archive_url:
-            return found
-        return await asyncio.to_thread(_linked, self._folder / "archive", found, links)
+        found = {
+            part.name: part.size
+            for part in parts
+            if part.first < until.get(part.partition, 0) and part.day >= first_day
+        }
+        paths = await at_hand(files, found, seconds=_LINK_SECONDS)
+        return await asyncio.to_thread(_linked, paths, links)
 
     async def _run(self, tasks: Sequence[bytes], progress: Progress) -> None:
         """Run the processes, all of which end when one fails."""
@@ -134,7 +133,7 @@ class ArchivedPast:
         try:
             async with asyncio.TaskGroup() as group:
                 for worker, task in enumerate(tasks):
-                    group.create_task(_work(task, worker, tell, inherit=bool(self._settings.archive_url)))
+                    group.create_task(_work(task, worker, tell))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
         total = sum(total for _, total in heard)
@@ -151,13 +150,12 @@ def _tasks(
     until: Mapping[int, int],
 ) -> list[bytes]:
     """What each process is asked, as a line."""
-    little = not settings.archive_url and sum(Path(part).stat().st_size for part in parts) < _LITTLE_BYTES
+    little = sum(Path(part).stat().st_size for part in parts) < _LITTLE_BYTES
     workers = 1 if little else _WORKERS
     return [
         msgspec.json.encode(
             {
                 "parts": parts,
-                "archive_url": settings.archive_url,
                 "space_id": space_id,
                 "wanted": wanted,
                 "until": {str(partition): position for partition, position in until.items()},
@@ -180,13 +178,13 @@ class _Said(msgspec.Struct, frozen=True):
     unavailable: str = ""
 
 
-async def _work(task: bytes, worker: int, tell: Callable[[int, int, int], None], *, inherit: bool) -> None:
-    """Run one process to its end. A remote archive is reached with credentials that are in the environment."""
+async def _work(task: bytes, worker: int, tell: Callable[[int, int, int], None]) -> None:
+    """Run one process to its end."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "headwater.warehouse.counting"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env=None if inherit else {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
         cwd="/",
         limit=_LINE_BYTES,
     )
@@ -217,12 +215,12 @@ def _empty(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def _linked(archive: Path, names: Sequence[str], links: Path) -> list[str]:
+def _linked(files: Sequence[str], links: Path) -> list[str]:
     """Paths to the files that last as long as the count, though the archive may put them together meanwhile."""
     links.mkdir()
     paths: list[str] = []
-    for number, name in enumerate(names):
-        path, link = archive / name, links / f"{number}.parquet"
+    for number, path in enumerate(map(Path, files)):
+        link = links / f"{number}.parquet"
         try:
             link.hardlink_to(path)
         except FileNotFoundError:

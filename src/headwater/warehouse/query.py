@@ -24,13 +24,14 @@ from headwater.spec.errors import SenderError, SetupError, Unavailable
 from headwater.warehouse.reading import ARCHIVE_GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from headwater.eventlog import EventLog
     from headwater.spec.settings import WarehouseSettings
     from headwater.spec.wire import JSON
     from headwater.spec.workspace import AnyWarehouse
-    from headwater.warehouse.archive import Row
+    from headwater.warehouse.archive import Part, Row
+    from headwater.warehouse.files import Files
 
 _LIVE_RECORDS: Final = 200_000
 _LIVE_BYTES: Final = 256_000_000
@@ -129,7 +130,6 @@ def _task(
         "parts": parts,
         "live": live,
         "warehouses": attached,
-        "archive_url": settings.archive_url,
         "rows": settings.query_rows,
         "memory_mb": settings.query_memory_mb,
         "seconds": math.ceil(settings.query_seconds),
@@ -162,22 +162,20 @@ def too_greedy() -> SenderError:
     return SenderError("The query needs more memory or time than it may use.", code="query_refused", field="sql")
 
 
-async def open_sandbox(settings: WarehouseSettings) -> asyncio.subprocess.Process:
+async def open_sandbox() -> asyncio.subprocess.Process:
     """Start a process that takes one task and answers it. Whoever asks for it ends it."""
-    # A remote archive is reached with credentials that its driver finds in the environment.
-    environment = None if settings.archive_url else {"PYTHONPATH": os.pathsep.join(sys.path)}
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "headwater.warehouse.sandbox"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env=environment,
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
         cwd="/",
     )
 
 
 async def _in_sandbox(task: bytes, settings: WarehouseSettings) -> bytes:
-    process = await open_sandbox(settings)
+    process = await open_sandbox()
     try:
         content, _ = await asyncio.wait_for(process.communicate(task), settings.query_seconds)
     except TimeoutError:
@@ -194,10 +192,9 @@ async def _in_sandbox(task: bytes, settings: WarehouseSettings) -> bytes:
 async def _events(folder: Path, log: EventLog, settings: WarehouseSettings) -> tuple[list[str], bytes]:
     """Files of the archive, and as an Arrow stream the events that come after them; no event is in both or in none."""
     from headwater.warehouse.archive import row, table
-    from headwater.warehouse.files import open_files
 
-    files = open_files(settings.archive_url, folder / "archive")
-    cursors, names = await archived(log, files)
+    files = await open_archive(settings, folder)
+    cursors, parts = await archived(log, files)
     rows: list[Row] = []
     size = 0
     for partition, cursor in cursors.items():
@@ -210,12 +207,30 @@ async def _events(folder: Path, log: EventLog, settings: WarehouseSettings) -> t
                 )
             rows += [row(record, partition, at)[1] for at, record in chunk.placed()]
             position = chunk.next
-    paths = names if settings.archive_url else [str((folder / "archive" / name).absolute()) for name in names]
+    paths = await at_hand(files, {part.name: part.size for part in parts}, seconds=settings.query_seconds)
     return paths, await asyncio.to_thread(_as_stream, table(rows))
 
 
-async def archived(log: EventLog, files: Any) -> tuple[dict[int, int], list[str]]:
-    """How far the archive reaches in each partition, and the names of exactly the files up to there."""
+async def open_archive(settings: WarehouseSettings, folder: Path) -> Files:
+    """The files of the archive; `folder` is the data folder. Raises Unavailable when they cannot be reached."""
+    from headwater.warehouse.files import open_files, place_of
+
+    try:
+        return await asyncio.to_thread(open_files, place_of(settings, folder))
+    except OSError as error:
+        raise Unavailable(f"The archive cannot be read: {error}") from error
+
+
+async def at_hand(files: Files, sizes: Mapping[str, int], *, seconds: float) -> list[str]:
+    """Where files of the archive lie on this machine, for so many seconds. Raises Unavailable when they cannot."""
+    try:
+        return await asyncio.to_thread(files.paths, sizes, seconds=seconds)
+    except OSError as error:
+        raise Unavailable(f"The archive cannot be read: {error}") from error
+
+
+async def archived(log: EventLog, files: Files) -> tuple[dict[int, int], list[Part]]:
+    """How far the archive reaches in each partition, and exactly its files up to there."""
     from headwater.warehouse.archive import read_name, standing
 
     for _ in range(_TRIES):
@@ -224,13 +239,14 @@ async def archived(log: EventLog, files: Any) -> tuple[dict[int, int], list[str]
             for partition in log.partitions(PROCESSED)
         }
         try:
-            found = [read_name(name) for name in await asyncio.to_thread(files.sizes)]
+            sizes = await asyncio.to_thread(files.sizes, tuple(cursors.items()))
+            found = [read_name(name, size) for name, size in sizes.items()]
         except OSError as error:
             raise Unavailable(f"The archive cannot be read: {error}") from error
         parts, _covered = standing(part for part in found if part is not None)
         reached = [part for part in parts if part.first < cursors.get(part.partition, 0)]
         if all(part.last < cursors[part.partition] for part in reached):
-            return cursors, [part.name for part in reached]
+            return cursors, reached
     raise Unavailable("The archive is being written faster than it can be listed.")
 
 

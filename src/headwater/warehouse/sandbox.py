@@ -42,17 +42,16 @@ _TABLES: Final = """
 class Task(msgspec.Struct, frozen=True):
     """What to run, over what.
 
-    `parts` are files of the archive (paths, or names under `archive_url` when that is set), `live` is an Arrow stream
-    of the events after them. `warehouses` are DuckDB files by the name to attach them under; names without a
-    warehouse mean the first. `load_every` is the time between two loads, in seconds. With `pages` the answer comes as
-    several, each behind its length in four bytes, and cells are what a trait can be: text, numbers and null.
+    `parts` are paths to files of the archive, `live` is an Arrow stream of the events after them. `warehouses` are
+    DuckDB files by the name to attach them under; names without a warehouse mean the first. `load_every` is
+    the time between two loads, in seconds. With `pages` the answer comes as several, each behind its length in four
+    bytes, and cells are what a trait can be: text, numbers and null.
     """
 
     sql: str
     parts: list[str]
     live: bytes
     warehouses: dict[str, str]
-    archive_url: str
     rows: int
     memory_mb: int
     seconds: int
@@ -150,7 +149,7 @@ def _open(task: Task) -> duckdb.DuckDBPyConnection:
     for name, path in task.warehouses.items():
         _attach(connection, name, path, wait=task.seconds / 3)
     _show_events(connection, task)
-    connection.execute("SET allowed_paths = ?", [[] if task.archive_url else task.parts])
+    connection.execute("SET allowed_paths = ?", [task.parts])
     connection.execute("SET enable_external_access = false")
     if task.warehouses:
         connection.execute(f"USE {_quoted(next(iter(task.warehouses)))}")
@@ -181,26 +180,12 @@ def _show_events(connection: duckdb.DuckDBPyConnection, task: Task) -> None:
         connection.register("live_events", stream.read_all())
     # The columns are those of the live events; files that were written before a column was have it empty.
     parts = ["SELECT * FROM live_events WHERE false"]
-    if task.parts and task.archive_url:
-        connection.register("archived_events", _remote(task))
-        parts.append("SELECT * FROM archived_events")
-    elif task.parts:
+    if task.parts:
         listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in task.parts)
         read = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
         parts.append(f"SELECT * FROM {read}")  # noqa: S608 - quoted
     parts.append("SELECT * FROM live_events")
     connection.execute(f"CREATE TEMP VIEW events AS {' UNION ALL BY NAME '.join(parts)}")
-
-
-def _remote(task: Task) -> Any:
-    import pyarrow.dataset as ds
-
-    from headwater.warehouse.archive import SCHEMA
-    from headwater.warehouse.files import RemoteFiles
-
-    files = RemoteFiles(task.archive_url)
-    paths = [f"{files.root}/{name}" for name in task.parts]
-    return ds.dataset(paths, schema=SCHEMA, format="parquet", filesystem=files.filesystem)
 
 
 def _answer(found: duckdb.DuckDBPyConnection, most: int) -> Answer:

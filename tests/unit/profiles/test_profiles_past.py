@@ -90,11 +90,11 @@ def test_the_archive_counts_what_the_stream_counts(chosen: Random) -> None:
     with TemporaryDirectory() as folder:
         files = LocalFiles(Path(folder))
         if records:
-            Archive(files).write(0, 0, records[:20])
-            Archive(files).write(0, 20, records[20:])
+            Archive(files).write(0, Chunk(0, records[:20]))
+            Archive(files).write(0, Chunk(20, records[20:]))
         parts = [str(files.folder / name) for name in files.sizes()]
         end, path = r.choice([len(records), len(records) // 2]), Path(folder) / "answer"
-        task = Task(parts, "", "spc_1", wanted, {0: end}, str(path), folder, 256)
+        task = Task(parts, "spc_1", wanted, {0: end}, str(path), folder, 256)
         found = {}
         if parts:
             count(task, lambda _said: None)
@@ -238,7 +238,7 @@ def test_a_body_that_is_no_json_counts_without_its_properties(tmp_path: Path) ->
     path = tmp_path / "answer"
     wanted = [Wanted("sum", "event('A').sum(property('total'))", "USERS")]
     said: list[Said] = []
-    count(Task([str(tmp_path / name)], "", "spc_1", wanted, {0: 9}, str(path), str(tmp_path), 256), said.append)
+    count(Task([str(tmp_path / name)], "spc_1", wanted, {0: 9}, str(path), str(tmp_path), 256), said.append)
     compiled = compile_query(parse(wanted[0].query))
     assert compiled.value(answered(path)["p1"]["sum"], {}, NOW) == 2
 
@@ -251,7 +251,7 @@ def test_two_processes_share_the_profiles(tmp_path: Path) -> None:
     for worker in range(2):
         path = tmp_path / f"answer{worker}"
         wanted = [Wanted("n", COUNT, "USERS")]
-        task = Task([str(tmp_path / name)], "", "spc_1", wanted, {0: 50}, str(path), str(tmp_path), 256, worker, 2)
+        task = Task([str(tmp_path / name)], "spc_1", wanted, {0: 50}, str(path), str(tmp_path), 256, worker, 2)
         count(task, lambda _said: None)
         answers.append(answered(path))
     assert all(answers)
@@ -272,9 +272,7 @@ def test_an_archive_elsewhere_is_counted_too(tmp_path: Path) -> None:
 def test_a_process_that_counts_ends_with_whoever_asked(tmp_path: Path) -> None:
     pipe = tmp_path / "part.parquet"
     os.mkfifo(pipe)
-    task = Task(
-        [str(pipe)], "", "spc_1", [Wanted("n", COUNT, "USERS")], {0: 1}, str(tmp_path / "o"), str(tmp_path), 256
-    )
+    task = Task([str(pipe)], "spc_1", [Wanted("n", COUNT, "USERS")], {0: 1}, str(tmp_path / "o"), str(tmp_path), 256)
 
     async def orphaned() -> int:
         process = await asyncio.create_subprocess_exec(

@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 from headwater.eventlog import Chunk, Record
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.warehouse.archive import Archive, Part, read_name, standing
-from headwater.warehouse.files import LocalFiles, RemoteFiles
+from headwater.warehouse.files import LocalFiles
+from headwater.warehouse.remote import CachedFiles, FileCache, RemoteFiles
 
 DAY = 86_400_000
 
@@ -17,7 +18,7 @@ def record(number: int, *, source_id: str = "s1", received_at: int = 0, value: b
     return Record(b"", encode_header(header), value or b'{"event":"E","groupId":"g"}')
 
 
-def ids(files: LocalFiles | RemoteFiles, folder: Path) -> list[str]:
+def ids(files: LocalFiles | CachedFiles, folder: Path) -> list[str]:
     parts = [read_name(name) for name in files.sizes()]
     kept, _ = standing(part for part in parts if part is not None)
     tables = [pq.read_table(folder / part.name, partitioning=None) for part in kept]
@@ -94,7 +95,8 @@ def test_an_unfinished_file_is_not_seen(tmp_path: Path) -> None:
 
 
 def test_fsspec_keeps_the_same_files(tmp_path: Path) -> None:
-    files = RemoteFiles(f"file://{tmp_path}/remote")
+    url = f"file://{tmp_path}/remote"
+    files = CachedFiles(RemoteFiles(url), FileCache(tmp_path / "cache", url, 1_000_000))
     assert files.sizes() == {}
     archive = Archive(files)
     for number in range(16):

@@ -11,7 +11,7 @@ from headwater.eventlog import Chunk, Record
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.replay import PastPage, Wanted
 from headwater.warehouse.archive import Archive, Part, read_name, standing
-from headwater.warehouse.files import LocalFiles, RemoteFiles
+from headwater.warehouse.files import ArchivePlace, LocalFiles, open_files
 from headwater.warehouse.replay.choosing import stretches
 from headwater.warehouse.replay.reading import Frame, Task, work
 
@@ -28,11 +28,9 @@ def record(number: int, *, source: str = "s1", at: int = 0, kind: str = "track",
 
 def task(folder: Path, wanted: Wanted, place: Mapping[int, int], until: Mapping[int, int], *, files: int) -> Task:
     parts, _ = standing(part for name in LocalFiles(folder).sizes() if (part := read_name(name)) is not None)
-    found = [
-        msgspec.structs.replace(each, files=[str(folder / name) for name in each.files])
-        for each in stretches(parts, wanted, place, until, files=files)
-    ]
-    return Task(wanted=wanted, stretches=found, archive_url="", memory_mb=256, spill=str(folder / "spill"))
+    found = stretches(parts, wanted, place, until, files=files)
+    archive = ArchivePlace(str(folder))
+    return Task(wanted=wanted, stretches=found, archive=archive, memory_mb=256, spill=str(folder / "spill"))
 
 
 def pages(
@@ -116,14 +114,14 @@ def test_a_body_that_cannot_be_read_meets_no_condition(tmp_path: Path) -> None:
 
 
 def test_an_archive_elsewhere_is_read_in_order_too(tmp_path: Path) -> None:
-    url = f"file://{tmp_path / 'elsewhere'}"
-    archive = Archive(RemoteFiles(url))
+    place = ArchivePlace("", f"memory://{tmp_path.name}", (), str(tmp_path / "cache"), 1_000_000)
+    archive = Archive(open_files(place))
     for number in range(3):
         archive.write(0, Chunk(2 * number, [record(2 * number, at=DAY * number), record(2 * number + 1)]))
-    parts = [part for name in RemoteFiles(url).sizes() if (part := read_name(name)) is not None]
+    parts = [part for name, size in open_files(place).sizes().items() if (part := read_name(name, size)) is not None]
     said: list[Frame] = []
     found = stretches(parts, ALL, {0: 1}, {0: 6})
-    work(Task(wanted=ALL, stretches=found, archive_url=url, memory_mb=256, spill=str(tmp_path)), said.append)
+    work(Task(wanted=ALL, stretches=found, archive=place, memory_mb=256, spill=str(tmp_path)), said.append)
     assert ids([frame.page for frame in said if frame.page is not None]) == ["m1", "m2", "m3", "m4", "m5"]
 
 
@@ -134,4 +132,4 @@ def test_only_the_files_of_the_source_and_days_are_opened() -> None:
     ]
     wanted = msgspec.structs.replace(ALL, since_ms=DAY, until_ms=2 * DAY)
     [stretch] = stretches(parts, wanted, {0: 12}, {0: 15})
-    assert (stretch.first, stretch.end, stretch.files, stretch.mixed) == (12, 15, [parts[1].name], False)
+    assert (stretch.first, stretch.end, list(stretch.sizes), stretch.mixed) == (12, 15, [parts[1].name], False)

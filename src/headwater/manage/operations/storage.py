@@ -28,7 +28,9 @@ class GetStorage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class StoragePart(Shape, frozen=True, kw_only=True):
-    """A part of the data folder. `part` is log/<volume>, archive, dedup, history, store, warehouse/<file>, or other."""
+    """A part of the data folder. `part` is log/<volume>, archive, store, dedup, history, followed (the
+    indexes of a host of its own), cache (copies of an archive that is elsewhere), warehouse/<file>, or other.
+    """
 
     part: str
     files: int

@@ -10,11 +10,10 @@ import asyncio
 import base64
 import binascii
 import heapq
-import io
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -23,6 +22,7 @@ from headwater.manage.profile_api.asked import Span, refused
 from headwater.profiles.history import Entry, HistoryReader
 from headwater.profiles.identity.extract import Extract, compile_extract, compile_rules
 from headwater.profiles.tell import PAGE, SCREEN
+from headwater.spec.errors import Unavailable
 from headwater.spec.event import Event
 from headwater.spec.settings import WarehouseSettings
 from headwater.spec.space import Space
@@ -31,8 +31,10 @@ from headwater.spec.wire import decode
 
 if TYPE_CHECKING:
     from headwater.eventlog import EventLog
+    from headwater.warehouse.archive import Part
 
 Place = tuple[int, int, int]
+_READ_SECONDS: Final = 30.0
 _NAMED: Final = {"page": (PAGE, "page_name"), "screen": (SCREEN, "screen_name")}
 
 
@@ -97,26 +99,41 @@ class Histories:
         """Bodies that only the archive still has; those that are nowhere are left out."""
         import pyarrow.parquet as pq
 
-        from headwater.warehouse.archive import Part, read_name
-        from headwater.warehouse.files import open_files
+        from headwater.warehouse.files import open_files, place_of
 
-        files = open_files(self._settings.archive_url, self._folder / "archive")
-        parts = [part for name, size in files.sizes().items() if (part := read_name(name, size)) is not None]
-        wanted: defaultdict[Part, list[Entry]] = defaultdict(list)
-        for entry in entries:
-            shelf = (format_moment(entry.received_at)[:10], entry.source_id, entry.partition)
-            for part in parts:
-                if part.shelf == shelf and part.first <= entry.position <= part.last:
-                    wanted[part].append(entry)
-                    break
         found: dict[Entry, bytes] = {}
-        for part, some in wanted.items():
-            by_place = {entry.position: entry for entry in some}
-            content = io.BytesIO(files.read(part.name))
-            table = pq.read_table(content, columns=["position", "body"], filters=[("position", "in", set(by_place))])
-            for row in table.to_pylist():
-                found[by_place[row["position"]]] = row["body"].encode()
+        try:
+            files = open_files(place_of(self._settings, self._folder))
+            # What is gone from the log was archived long ago, so that a listing of a moment ago knows it.
+            wanted = _where(entries, files.sizes("history"))
+            for part, some in wanted.items():
+                by_place = {entry.position: entry for entry in some}
+                (path,) = files.paths({part.name: part.size}, seconds=_READ_SECONDS)
+                with Path(path).open("rb") as file:
+                    ours = [("position", "in", set(by_place))]
+                    table = pq.read_table(file, columns=["position", "body"], filters=ours)
+                for row in table.to_pylist():
+                    found[by_place[row["position"]]] = row["body"].encode()
+        except OSError as error:
+            raise Unavailable(f"The archive cannot be read: {error}") from error
         return found
+
+
+def _where(entries: Sequence[Entry], sizes: Mapping[str, int]) -> dict[Part, list[Entry]]:
+    """Which files of the archive hold which of the events."""
+    from headwater.warehouse.archive import read_name
+
+    shelves: defaultdict[tuple[str, str, int], list[Part]] = defaultdict(list)
+    for name, size in sizes.items():
+        if (part := read_name(name, size)) is not None:
+            shelves[part.shelf].append(part)
+    wanted: defaultdict[Part, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        for part in shelves[format_moment(entry.received_at)[:10], entry.source_id, entry.partition]:
+            if part.first <= entry.position <= part.last:
+                wanted[part].append(entry)
+                break
+    return wanted
 
 
 def read_cursor(text: str) -> Place:

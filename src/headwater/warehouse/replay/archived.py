@@ -18,8 +18,8 @@ import msgspec
 from headwater.eventlog.streams import PROCESSED
 from headwater.spec.errors import Unavailable
 from headwater.spec.replay import PastPage
-from headwater.warehouse.files import open_files
-from headwater.warehouse.query import archived
+from headwater.warehouse.files import place_of
+from headwater.warehouse.query import archived, open_archive
 from headwater.warehouse.reading import ARCHIVE_GROUP
 
 if TYPE_CHECKING:
@@ -90,29 +90,20 @@ class ArchivedEvents:
     ) -> tuple[dict[int, int], list[Stretch]]:
         """How far the archive reaches, but for what is not wanted, and what to read of it."""
         await asyncio.to_thread(import_module, "headwater.warehouse.archive")  # which takes its time the first time
-        from headwater.warehouse.archive import read_name
         from headwater.warehouse.replay.choosing import stretches
 
-        files = await asyncio.to_thread(open_files, self._settings.archive_url, self._folder / "archive")
-        cursors, names = await archived(self._log, files)
+        cursors, parts = await archived(self._log, await open_archive(self._settings, self._folder))
         reach = {
             partition: cursor if until is None else min(cursor, until.get(partition, 0))
             for partition, cursor in cursors.items()
         }
-        parts = [part for name in names if (part := read_name(name)) is not None]
-        together = 1 if self._settings.archive_url else _FILES
-        return reach, stretches(parts, wanted, place, reach, files=together)
+        return reach, stretches(parts, wanted, place, reach, files=_FILES)
 
     def _task(self, wanted: Wanted, found: list[Stretch], spill: str, *, count: bool) -> bytes:
-        if not self._settings.archive_url:
-            archive = self._folder / "archive"
-            found = [
-                msgspec.structs.replace(each, files=[str(archive / name) for name in each.files]) for each in found
-            ]
         task = {
             "wanted": wanted,
             "stretches": found,
-            "archive_url": self._settings.archive_url,
+            "archive": place_of(self._settings, self._folder),
             "memory_mb": self._settings.query_memory_mb,
             "spill": spill,
             "count": count,
@@ -122,7 +113,7 @@ class ArchivedEvents:
     async def _frames(self, wanted: Wanted, found: list[Stretch], *, count: bool = False) -> AsyncGenerator[_Frame]:
         """What the process says, to its last word."""
         spill = await asyncio.to_thread(tempfile.mkdtemp, prefix="headwater-replay-")
-        # A remote archive is reached with credentials that its driver finds in the environment.
+        # A remote archive is reached with credentials that its driver may find in the environment.
         environment = None if self._settings.archive_url else {"PYTHONPATH": os.pathsep.join(sys.path)}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "headwater.warehouse.replay.reading"),

@@ -21,7 +21,7 @@ _NAME = "CASE type WHEN 'track' THEN event WHEN 'page' THEN name WHEN 'screen' T
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """The positions of a partition from `first` to before `end`, and the names of all files that hold some of them.
+    """The positions of a partition from `first` to before `end`, and all files that hold some of them, with sizes.
 
     The files are in order, one after the other, unless they are `mixed`.
     """
@@ -29,7 +29,7 @@ class Stretch(msgspec.Struct, frozen=True):
     partition: int
     first: int
     end: int
-    files: list[str]
+    sizes: dict[str, int]
     mixed: bool = False
 
 
@@ -70,8 +70,8 @@ def _of_partition(parts: Sequence[Part], first: int, end: int) -> Iterator[Stret
             standing.append(coming.popleft())
         standing = [part for part in standing if part.last >= start]
         if standing and start < stop:
-            names = [part.name for part in standing]
-            yield Stretch(parts[0].partition, start, stop, names, mixed=len(names) > 1)
+            sizes = {part.name: part.size for part in standing}
+            yield Stretch(parts[0].partition, start, stop, sizes, mixed=len(sizes) > 1)
 
 
 def _joined(found: Iterable[Stretch], files: int) -> Iterator[Stretch]:
@@ -80,11 +80,11 @@ def _joined(found: Iterable[Stretch], files: int) -> Iterator[Stretch]:
     for each in found:
         if before is None:
             before = each
-        elif before.mixed or each.mixed or len(before.files) >= files:
+        elif before.mixed or each.mixed or len(before.sizes) >= files:
             yield before
             before = each
         else:
-            before = Stretch(each.partition, before.first, each.end, before.files + each.files)
+            before = Stretch(each.partition, before.first, each.end, before.sizes | each.sizes)
     if before is not None:
         yield before
 

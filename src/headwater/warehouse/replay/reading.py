@@ -21,23 +21,24 @@ import msgspec
 from headwater.spec.destination import Item
 from headwater.spec.fql import Holds, compile_query, parse
 from headwater.spec.replay import PastPage, Wanted
+from headwater.warehouse.files import ArchivePlace, open_files
 from headwater.warehouse.replay.choosing import Question, Stretch, number, rows
 
 PAGE: Final = 500
 _BATCH: Final = 2_000
+_PROMISED_SECONDS: Final = 600.0
 _decode = msgspec.json.Decoder().decode
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What to read, or with `count` only to count.
 
-    The files of stretches are paths, or names under `archive_url` when that is set. `spill` is a folder for what does
-    not fit into the memory.
+    The files of stretches are names in the `archive`. `spill` is a folder for what does not fit into the memory.
     """
 
     wanted: Wanted
     stretches: list[Stretch]
-    archive_url: str
+    archive: ArchivePlace
     memory_mb: int
     spill: str
     count: bool = False
@@ -89,9 +90,10 @@ def work(task: Task, tell: Callable[[Frame], None]) -> int:
     """Tell every page, or count. Raises duckdb.Error or OSError when the archive cannot be read."""
     holds = compile_query(parse(task.wanted.condition)) if task.wanted.condition else None
     counted = 0
+    files = open_files(task.archive)
     with _open(task) as connection:
         for stretch in task.stretches:
-            show(connection, task.archive_url, stretch.files)
+            show(connection, files.paths(stretch.sizes, seconds=_PROMISED_SECONDS))
             if not task.count:
                 for page in _pages(connection, task.wanted, stretch, holds):
                     tell(Frame(page))
@@ -116,25 +118,11 @@ def _open(task: Task) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def show(connection: duckdb.DuckDBPyConnection, archive_url: str, files: list[str]) -> None:
+def show(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
     """Make the view `archived` of some files."""
-    if archive_url:
-        connection.register("archived", _remote(archive_url, files))
-        return
-    listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in files)
+    listed = ", ".join(f"'{path.replace(chr(39), chr(39) * 2)}'" for path in paths)
     read = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
     connection.execute(f"CREATE OR REPLACE TEMP VIEW archived AS SELECT * FROM {read}")  # noqa: S608 - quoted
-
-
-def _remote(archive_url: str, names: list[str]) -> Any:
-    import pyarrow.dataset as ds
-
-    from headwater.warehouse.archive import SCHEMA
-    from headwater.warehouse.files import RemoteFiles
-
-    files = RemoteFiles(archive_url)
-    paths = [f"{files.root}/{name}" for name in names]
-    return ds.dataset(paths, schema=SCHEMA, format="parquet", filesystem=files.filesystem)
 
 
 def _one(connection: duckdb.DuckDBPyConnection, question: Question) -> int:
