@@ -199,12 +199,13 @@ def test_the_secrets_of_compose_are_made_once_and_are_understood(tmp_path: Path)
     assert len(read_keys(folder / "secrets" / "secret.key").keys) == 1
 
 
-def test_the_example_of_the_secret_file_holds_secrets_alone() -> None:
-    given = {value.name for value in reading.explain(file=EXAMPLE) if value.origin == str(EXAMPLE)}
-    assert given
-    assert given <= reading.SECRET
-    whole = re.sub(r"^# (\[log\]|kafka = .*)$", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE)
-    assert "\nkafka = " in whole
+def test_the_example_of_the_secret_file_holds_secrets_alone(tmp_path: Path) -> None:
+    whole = tmp_path / "headwater.toml"
+    whole.write_text(re.sub(r"^# (\[\w+\]$|\w+ = )", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE))
+    for file in (EXAMPLE, whole):
+        given = {value.name for value in reading.explain(file=file) if value.origin == str(file)}
+        assert {"admin_token", "write_key", "store.url"} <= given <= reading.SECRET
+    assert reading.read(environ={}, file=whole).log.kafka[0] == "security.protocol=SASL_SSL"
 
 
 # Watching
