@@ -24,8 +24,8 @@ from headwater.spec.event import decode_processed
 from headwater.spec.settings import WarehouseSettings
 from headwater.warehouse.archive import Archive
 from headwater.warehouse.files import LocalFiles
-from headwater.warehouse.loop import ARCHIVE_GROUP
 from headwater.warehouse.past import ArchivedPast
+from headwater.warehouse.reading import ARCHIVE_GROUP
 
 ORDER = {"event": "Order", "properties": {"total": 10}}
 

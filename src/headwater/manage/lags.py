@@ -12,7 +12,8 @@ from headwater.eventlog.streams import COLLECTED, OUTCOMES, PROCESSED, Stream
 from headwater.manage.ledger import GROUP
 from headwater.profiles.loop import GROUP as PROFILES_GROUP
 from headwater.spec.event import decode_collected, decode_processed
-from headwater.warehouse.loop import ARCHIVE_GROUP, group_of
+from headwater.warehouse.loop import group_of
+from headwater.warehouse.reading import ARCHIVE_GROUP
 
 READERS: tuple[tuple[str, Stream], ...] = (
     ("pipeline", COLLECTED),

@@ -26,8 +26,8 @@ from headwater.eventlog.streams import PROCESSED
 from headwater.profiles.language import compile_query, parse
 from headwater.spec.errors import Unavailable
 from headwater.spec.timestamps import format_moment
-from headwater.warehouse.loop import ARCHIVE_GROUP
 from headwater.warehouse.query import archived, at_hand, open_archive
+from headwater.warehouse.reading import ARCHIVE_GROUP
 
 if TYPE_CHECKING:
     from headwater.eventlog import EventLog

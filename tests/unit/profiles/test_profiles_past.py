@@ -33,8 +33,8 @@ from headwater.spec.timestamps import format_moment
 from headwater.warehouse.archive import Archive
 from headwater.warehouse.counting import Said, Task, count
 from headwater.warehouse.files import LocalFiles
-from headwater.warehouse.loop import ARCHIVE_GROUP
 from headwater.warehouse.past import ArchivedPast
+from headwater.warehouse.reading import ARCHIVE_GROUP
 
 COUNT = "event('A').count()"
 NOW = 1_800_000_000_000

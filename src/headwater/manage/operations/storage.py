@@ -18,7 +18,7 @@ from headwater.manage.operation import operation
 from headwater.spec.event import decode_processed
 from headwater.spec.timestamps import format_moment
 from headwater.store import Store
-from headwater.warehouse.loop import ARCHIVE_GROUP
+from headwater.warehouse.reading import ARCHIVE_GROUP
 
 _ARCHIVE = "archive/"
 
