@@ -17,6 +17,7 @@ from headwater.app.commands import (
     catch,
     doctor,
     flags,
+    migrate,
     output,
     query,
     redrive,
@@ -101,7 +102,7 @@ def headwater(
     """
 
 
-for _room in (serve, send, tail, trace, query, redrive, replay, doctor, settings, catch, admin_token, rotate):
+for _room in (serve, send, tail, trace, query, redrive, replay, doctor, settings, catch, admin_token, rotate, migrate):
     _room.register(app)
 
 

@@ -14,9 +14,10 @@ from sqlalchemy.exc import ArgumentError
 from headwater.app.folder import make
 from headwater.app.shapes import FirstStart
 from headwater.eventlog import EventLog
+from headwater.eventlog.shifted import shifted
 from headwater.spec.errors import SetupError
 from headwater.spec.settings import Settings
-from headwater.store import Store, tokens
+from headwater.store import Store, moved, tokens
 from headwater.store import workspace as workspaces
 from headwater.store.secrets import Secrets
 from headwater.store.snapshot import Snapshot
@@ -24,6 +25,9 @@ from headwater.store.snapshot import Snapshot
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+
+MOVED = "moved"
+"""The file in a data folder that says where its house went (app/moving)."""
 
 _OPEN_SECRETS = ("deliver", "warehouse", "manage")
 
@@ -96,6 +100,7 @@ def prepare(settings: Settings) -> FirstStart | None:
     data folder cannot be used.
     """
     make(Path(settings.data))
+    _check_not_moved(settings)
     store = open_store(settings)
     try:
         store.migrate()
@@ -115,7 +120,8 @@ async def open_house(settings: Settings) -> AsyncGenerator[House]:
         catalogue.use(settings.catalogue.folder)
     store = open_store(settings)
     try:
-        log = open_log(settings)
+        starts = store.run(moved.starts, write=False)
+        log = shifted(open_log(settings), starts)
         try:
             yield House(
                 settings,
@@ -138,6 +144,16 @@ def _folder(settings: Settings) -> Path:
 def key_file(settings: Settings) -> Path:
     """Where the keys are that seal secrets at rest."""
     return Path(settings.key_file).absolute() if settings.key_file else _folder(settings) / "secret.key"
+
+
+def _check_not_moved(settings: Settings) -> None:
+    """The files of a house that was moved are not opened again: events would be dealt with in both places."""
+    note = Path(settings.data) / MOVED
+    if not settings.store.url and note.exists():
+        raise SetupError(
+            f"This house was moved to {note.read_text().strip()}. Start it there with --log and --store; to go on here "
+            f"nonetheless, delete {note}."
+        )
 
 
 def require_keys(settings: Settings, roles: Iterable[str]) -> None:

@@ -1,8 +1,8 @@
 """A log whose positions go on where those of another ended: what a house has that was moved to a new log.
 
-Everything that names a position (parked deliveries, files of the archive, what is known of profiles) stays true, because
-each record keeps its partition and its position: the first record of the new log got the position of the oldest that
-the old one kept. Only here is it known that the backend counts from 0.
+Everything that names a position (parked deliveries, files of the archive, what is known of profiles) stays true,
+because each record keeps its partition and its position: the first record of the new log got the position of the oldest
+that the old one kept. Only here is it known that the backend counts from 0.
 """
 
 from __future__ import annotations
@@ -68,9 +68,7 @@ class Shifted:
     ) -> Chunk:
         start = self._start(stream, partition)
         inner = self._inner(stream, partition, position)
-        chunk = await self._log.read(
-            stream, partition, inner, max_records=max_records, max_bytes=max_bytes, wait=wait
-        )
+        chunk = await self._log.read(stream, partition, inner, max_records=max_records, max_bytes=max_bytes, wait=wait)
         if not start:
             return chunk
         standing = None if chunk.standing is None else [place + start for place in chunk.standing]

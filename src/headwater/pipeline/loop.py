@@ -22,8 +22,11 @@ from headwater.profiles.identity.view import StaleView
 from headwater.spec.errors import Unavailable
 from headwater.spec.event import decode_collected
 from headwater.spec.outcome import encode_outcomes
+from headwater.store import moved
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from headwater.eventlog import EventLog
     from headwater.spec.settings import PipelineSettings
     from headwater.store import Store
@@ -101,6 +104,8 @@ class Walk:
         try:
             position = await self._log.committed(GROUP, COLLECTED, self._partition)
             since = None if self._traced else await self._since(position)
+            if former := await self._former(stopping):
+                await self._seen.inherit(self._log, self._partition, former, await self._since(position))
             await self._seen.catch_up(self._log, self._partition, since_ms=since)
             _, self._end = await self._log.bounds(PROCESSED, self._partition)
             self._place = self._end
@@ -112,6 +117,15 @@ class Walk:
                     await asyncio.sleep(error.retry_after)
         finally:
             self._seen.close()
+
+    async def _former(self, stopping: asyncio.Event) -> dict[int, int]:
+        """Where the partitions ended that the house had before it was moved; empty when it never was."""
+        while not stopping.is_set():
+            try:
+                return await self._store.read(_moved)
+            except Unavailable as error:
+                await asyncio.sleep(error.retry_after)
+        return {}
 
     async def _since(self, position: int) -> int:
         """From when on events can be what those that wait at a position repeat, in milliseconds."""
@@ -201,6 +215,10 @@ class Walk:
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _moved(connection: Connection) -> dict[int, int]:
+    return moved.ends(connection, PROCESSED.name)
 
 
 def _count(work: Work, seconds: float) -> None:

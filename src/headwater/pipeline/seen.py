@@ -8,7 +8,7 @@ the trace finds events by messageId through them.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 from rocksdict import AccessType, BlockBasedOptions, Options, Rdict, WriteBatch
 
 from headwater.eventlog.streams import PROCESSED
-from headwater.spec.event import decode_processed
+from headwater.spec.event import ProcessedHeader, decode_processed
+from headwater.spec.keys import collected_key, partition_of
 
 if TYPE_CHECKING:
     from headwater.eventlog import EventLog
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _ENTRY = struct.Struct(">qq")
 _PLACE = struct.Struct(">q")
 _KNOWN_TO = b"\0position"
+_ELSEWHERE = -1
+"""The place of an event that stands in another partition."""
 _BUFFER_BYTES = 16 << 20
 
 
@@ -102,9 +105,38 @@ class Seen:
             added += len(headers)
             position = chunk.next
 
+    async def inherit(self, log: EventLog, partition: int, ends: Mapping[int, int], since: int) -> int:
+        """Learn, in an index that is new, what was processed before the house was moved to a log of more partitions.
+
+        A messageId of then may be sent again, and comes to another partition now. `ends` are the ends of what was
+        moved, by partition; what was received before `since` (ms) is no longer looked for. Returns how many were added.
+        """
+        partitions = len(log.partitions(PROCESSED))
+        added = 0
+        for former, end in ends.items():
+            position = 0
+            while former != partition and position < end and not self.known_to:
+                chunk = await log.read(PROCESSED, former, position, max_records=20_000, max_bytes=32_000_000)
+                if not chunk.records:
+                    break
+                batch = WriteBatch(raw_mode=True)
+                for header in (decode_processed(record.header) for record in chunk.before(end).records):
+                    if header.received_at >= since and partition in _homes(header, partitions):
+                        batch.put(_key(header.message_id), _ENTRY.pack(header.received_at, _ELSEWHERE))
+                        added += 1
+                self._db.write(batch)
+                position = chunk.next
+        return added
+
     def close(self) -> None:
         """Let go of the files."""
         self._db.close()
+
+
+def _homes(header: ProcessedHeader, partitions: int) -> set[int]:
+    """The partitions that an event may belong to: what is told of whom it is about may have been read otherwise."""
+    owners = ((header.user_id, header.anonymous_id), (None, header.anonymous_id), (None, None))
+    return {partition_of(collected_key(header.source_id, *owner), partitions) for owner in owners}
 
 
 def lookup(folder: Path, message_id: str) -> int | None:
@@ -120,7 +152,8 @@ def lookup(folder: Path, message_id: str) -> int | None:
         with suppress(Exception):
             reader.try_catch_up_with_primary()
         found = reader.get(_key(message_id))
-        return _ENTRY.unpack(found[:16])[1] if found else None
+        place = _ENTRY.unpack(found[:16])[1] if found else _ELSEWHERE
+        return None if place == _ELSEWHERE else place
     finally:
         reader.close()
 

@@ -8,6 +8,7 @@ from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import COLLECTED, PROCESSED
 from headwater.pipeline.seen import Seen, lookup
 from headwater.spec.event import ProcessedHeader, encode_header
+from headwater.spec.keys import collected_key, partition_of
 
 HOUR = 3_600_000
 
@@ -112,3 +113,28 @@ def test_an_index_that_only_deduplication_asks_passes_over_what_is_older(tmp_pat
         seen.close()
 
     asyncio.run(story())
+
+
+def test_an_index_that_is_new_knows_what_was_moved_from_another_partition_and_belongs_here_now(tmp_path: Path) -> None:
+    def record(user: str, at: int) -> Record:
+        return Record(b"", encode_header(ProcessedHeader("s", "track", "E", f"{user}-{at}", user, "", at)), b"{}")
+
+    nobodys = partition_of(collected_key("s", None, None), 3)
+    here = next(one for one in (1, 2) if one != nobodys)
+
+    async def scenario() -> set[str]:
+        log = MemoryLog(partitions=3)
+        users = [f"u{number}" for number in range(30)]
+        await log.append(PROCESSED, 0, [record(user, at) for at in (5 * HOUR, 10 * HOUR) for user in users])
+        await log.append(PROCESSED, 0, [record("after", 10 * HOUR)])
+        seen = opened(tmp_path)
+        await seen.inherit(log, here, {0: 60}, since=6 * HOUR)
+        names = [f"{user}-{at}" for at in (5 * HOUR, 10 * HOUR) for user in [*users, "after"]]
+        known = seen.screen()(names, [11 * HOUR] * len(names))
+        seen.close()
+        return {names[index] for index in known}
+
+    known = asyncio.run(scenario())
+    users = {f"u{number}" for number in range(30) if partition_of(collected_key("s", f"u{number}", None), 3) == here}
+    assert known == {f"{user}-{10 * HOUR}" for user in users}
+    assert lookup(tmp_path / "seen", f"{min(users)}-{10 * HOUR}") is None
