@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: run test lint fix types docs browser catalogue engines screenshots bench lock clean
+.PHONY: run test test-distributed lint fix types docs browser catalogue engines screenshots bench lock clean
 
 # The catalogue is built beside the first start; the house takes it up once it is there.
 run: .venv/.runtime
@@ -12,6 +12,10 @@ run: .venv/.runtime
 
 test: .venv/.dev catalogue lint types
 	$(BIN)/pytest --numprocesses $$(( $$(nproc 2>/dev/null || echo 2) + 1 )) --maxprocesses 5 --dist loadfile --no-loadscope-reorder
+
+# The same scenarios, each house on a Kafka prefix and a PostgreSQL database of its own; what is not asked there is shown.
+test-distributed: .venv/.dev engines
+	$(BIN)/pytest --shape=distributed --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/scenarios tests/contracts
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

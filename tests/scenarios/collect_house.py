@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from headwater.collect.loop import collect
+from headwater.contracts.shape import HouseLog, open_store
 from headwater.eventlog import EventLog, Record
-from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import COLLECTED, Stream
 from headwater.spec.errors import Unavailable
 from headwater.spec.event import CollectedHeader, decode_collected
@@ -38,7 +38,7 @@ class Answer(msgspec.Struct):
         return json.loads(self.body)
 
 
-class GatedLog(MemoryLog):
+class GatedLog(HouseLog):
     """A log that can hold back its appends, or be away."""
 
     def __init__(self) -> None:
@@ -112,11 +112,11 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 @asynccontextmanager
 async def collect_house(folder: Path, log: EventLog | None = None, **settings: Any) -> AsyncGenerator[CollectHouse]:
     """Run the role over a fresh store with one source until the block ends."""
-    store = Store.in_folder(folder)
+    store = open_store(folder)
     store.migrate()
     store.run(lambda connection: workspaces.create_workspace(connection, slug="w", name="W"))
     store.run(lambda connection: workspaces.create_source(connection, slug="s", name="S", write_key=KEY))
-    house = CollectHouse(store, await Snapshot.take(store), log or MemoryLog())
+    house = CollectHouse(store, await Snapshot.take(store), log or HouseLog())
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     house.role = asyncio.create_task(
         collect(

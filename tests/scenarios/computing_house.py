@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from headwater.contracts.shape import HouseLog, open_store
 from headwater.eventlog import Record
-from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import COLLECTED
 from headwater.pipeline.loop import Walk
 from headwater.pipeline.seen import Seen
@@ -20,7 +20,7 @@ from headwater.spec.errors import Unavailable
 from headwater.spec.event import CollectedHeader, decode_collected, encode_header
 from headwater.spec.settings import PipelineSettings, ProfilesSettings
 from headwater.spec.timestamps import format_moment
-from headwater.store import Store, components, computations, graph, standing
+from headwater.store import components, computations, graph, standing
 from headwater.store import workspace as workspaces
 from headwater.store.snapshot import Snapshot
 
@@ -31,7 +31,7 @@ DAY = 86_400_000
 class DyingLog:
     """A log whose reader ends when it appends something, before or after that is there."""
 
-    def __init__(self, log: MemoryLog, dies: str) -> None:
+    def __init__(self, log: HouseLog, dies: str) -> None:
         self._log = log
         self._dies = dies
 
@@ -49,14 +49,14 @@ class House:
 
     def __init__(self, folder: Path, *, partitions: int = 1) -> None:
         self.folder = folder
-        self.store = Store.in_folder(folder)
+        self.store = open_store(folder)
         self.store.migrate()
         self.now = AT
         self.store.run(lambda one: workspaces.create_workspace(one, slug="w", name="W"))
         self.source_id = self.store.run(lambda one: workspaces.create_source(one, slug="web", name="Web").id)
         self.space_id = self.store.run(lambda one: workspaces.create_space(one, slug="people", name="People").id)
         self.engage_id = self.store.run(lambda one: computations.engage_source(one, self.space_id).id)
-        self.log = MemoryLog(partitions=partitions)
+        self.log = HouseLog(partitions=partitions)
         self.partitions = partitions
         self.sent = 0
         self.read = [0] * partitions

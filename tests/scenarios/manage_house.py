@@ -11,14 +11,14 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from headwater.contracts.shape import HouseLog, open_store
 from headwater.eventlog import Record
-from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import COLLECTED, OUTCOMES, PROCESSED
 from headwater.manage.loop import manage
 from headwater.spec.event import CollectedHeader, ProcessedHeader, encode_header
 from headwater.spec.outcome import AttemptNote, Count, OutcomeBatch, SetAside, encode_outcomes
 from headwater.spec.settings import ManageSettings, Settings
-from headwater.store import Store, tokens
+from headwater.store import tokens
 from headwater.store import workspace as workspaces
 from headwater.store.secrets import Secrets
 from headwater.store.snapshot import Snapshot
@@ -49,9 +49,9 @@ class ManageHouse:
 
     def __init__(self, folder: Path, *, partitions: int = 1, requests_per_minute: int = 0) -> None:
         self.folder = folder
-        self.store = Store.in_folder(folder)
+        self.store = open_store(folder)
         self.store.migrate()
-        self.log = MemoryLog(partitions=partitions)
+        self.log = HouseLog(partitions=partitions)
         self.secrets = Secrets.from_file(folder / "secret.key")
         self.stopping = asyncio.Event()
         self.port = _free_port()

@@ -17,12 +17,12 @@ from crm_house import CrmDesk, with_crm
 from headwater import catalogue
 from headwater.catalogue import Workers
 from headwater.contracts.doubles import Recorder
+from headwater.contracts.shape import open_store
 from headwater.deliver.performing import performing
 from headwater.deliver.tokens import Tokens
 from headwater.deliver.writers import Writers, address_guard
 from headwater.manage.trials import Open, Trials
 from headwater.spec.settings import CatalogueSettings, Settings
-from headwater.store import Store
 from headwater.store.secrets import Secrets
 
 if said := catalogue.missing():
@@ -35,7 +35,7 @@ class ToolTrials(Trials):
     """Trials whose way out is a tool, over one worker."""
 
     def __init__(self, folder: Path, tool: Tool, workers: Workers) -> None:
-        store, secrets = Store.in_folder(folder), Secrets.from_file(folder / "secret.key")
+        store, secrets = open_store(folder), Secrets.from_file(folder / "secret.key")
         super().__init__(Settings(), store, secrets)
         tokens = Tokens(store, secrets, tool)
         writers = Writers(address_guard())

@@ -9,13 +9,13 @@ import msgspec
 
 from headwater.contracts.delivering import QUICK, Bench
 from headwater.contracts.doubles import Answer, Recorder
+from headwater.contracts.shape import HouseLog
 from headwater.eventlog import Append, Commit
-from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import PROCESSED
 from headwater.store import parked
 
 
-class LogThatNeverCommits(MemoryLog):
+class LogThatNeverCommits(HouseLog):
     """Reads and appends as usual; deliver's transactions never return, as in a process that is about to die."""
 
     stuck = True

@@ -7,8 +7,8 @@ from typing import Any
 
 from manage_house import ManageHouse, running
 
+from headwater.contracts.shape import HouseLog
 from headwater.eventlog import Record
-from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import OUTCOMES, PROCESSED, Stream
 from headwater.spec.ages import Ages, bucket_of
 from headwater.spec.errors import Unavailable
@@ -111,7 +111,7 @@ def test_the_overview_tells_who_is_behind_and_what_failed(tmp_path: Path) -> Non
 
 
 def test_a_log_that_is_away_is_a_problem_and_the_rest_is_shown(tmp_path: Path) -> None:
-    class Away(MemoryLog):
+    class Away(HouseLog):
         away = False
 
         async def bounds(self, stream: Stream, partition: int) -> tuple[int, int]:

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 from manage_house import ADMIN, ManageHouse, running
 
+from headwater.contracts.shape import HouseLog
 from headwater.eventlog import Chunk
-from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import PROCESSED, Stream
 from headwater.manage import front
 from headwater.manage.feeds import Feeds
@@ -243,7 +243,7 @@ def test_a_reader_who_does_not_read_holds_up_nobody(tmp_path: Path) -> None:
 
 
 def test_readers_of_the_newest_share_one_reading_of_the_log(tmp_path: Path) -> None:
-    class Counting(MemoryLog):
+    class Counting(HouseLog):
         reads = 0
 
         async def read(self, stream: Stream, partition: int, position: int, **how: Any) -> Chunk:

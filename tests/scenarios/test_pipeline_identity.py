@@ -9,15 +9,15 @@ import msgspec
 import pytest
 
 from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
+from headwater.contracts.shape import HouseLog, open_store
 from headwater.eventlog import Record
-from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import COLLECTED, PROCESSED
 from headwater.pipeline.loop import GROUP, Walk
 from headwater.pipeline.seen import Seen
 from headwater.spec.errors import Unavailable
 from headwater.spec.event import CollectedHeader, ProcessedHeader, decode_processed, encode_header
 from headwater.spec.settings import PipelineSettings
-from headwater.store import Store, components, graph
+from headwater.store import components, graph
 from headwater.store import workspace as workspaces
 from headwater.store.snapshot import Snapshot
 
@@ -29,12 +29,12 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.store = Store.in_folder(folder)
+        self.store = open_store(folder)
         self.store.migrate()
         self.store.run(lambda connection: workspaces.create_workspace(connection, slug="w", name="W"))
         self.source_id = self.store.run(lambda one: workspaces.create_source(one, slug="web", name="Web").id)
         self.space_id = self.store.run(lambda one: workspaces.create_space(one, slug="people", name="People").id)
-        self.log = MemoryLog(partitions=2)
+        self.log = HouseLog(partitions=2)
         self.sent = 0
 
     async def collect(self, *bodies: dict[str, Any], partition: int = 0) -> None:
@@ -79,7 +79,7 @@ class House:
 class LogThatFailsOnce:
     """A log whose first transaction is lost: everything before it has happened, and nothing after it."""
 
-    def __init__(self, log: MemoryLog) -> None:
+    def __init__(self, log: HouseLog) -> None:
         self._log = log
         self._failed = False
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from headwater.contracts.shape import HouseLog, open_store
 from headwater.eventlog import Append, Commit, Record
-from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import COLLECTED, OUTCOMES, PROCESSED, Stream
 from headwater.pipeline.loop import GROUP, Walk
 from headwater.pipeline.seen import Seen
@@ -16,17 +16,16 @@ from headwater.spec.errors import Unavailable
 from headwater.spec.event import CollectedHeader, decode_processed, encode_header
 from headwater.spec.outcome import decode_outcomes
 from headwater.spec.settings import PipelineSettings
-from headwater.store import Store
 from headwater.store import workspace as workspaces
 from headwater.store.snapshot import Snapshot
 
 
 class House:
     def __init__(self, folder: Path) -> None:
-        self.store = Store.in_folder(folder)
+        self.store = open_store(folder)
         self.store.migrate()
         self.store.run(lambda connection: workspaces.create_workspace(connection, slug="w", name="W"))
-        self.log = MemoryLog(partitions=1)
+        self.log = HouseLog(partitions=1)
         self.folder = folder
         self.source_id = self.add_source("web")
 
@@ -128,7 +127,7 @@ def test_a_write_key_that_collect_had_not_heard_of_yet_is_looked_up_once_more(tm
     asyncio.run(story())
 
 
-class AwayLog(MemoryLog):
+class AwayLog(HouseLog):
     """A log whose transactions with cursors fail a few times before they succeed."""
 
     failures = 2

@@ -16,9 +16,9 @@ from manage_house import ADMIN, ManageHouse
 
 from headwater.contracts.delivering import QUICK, Bench, event_record
 from headwater.contracts.doubles import Answer, Recorder
+from headwater.contracts.shape import HouseLog
 from headwater.deliver import replaying
 from headwater.eventlog import Record
-from headwater.eventlog.backends.memory import HouseLog
 from headwater.eventlog.streams import COLLECTED, PROCESSED
 from headwater.manage.operations import parked as redriving
 from headwater.spec.errors import Unavailable

@@ -14,7 +14,7 @@ import pytest
 from warehouse_house import House, event
 
 from headwater.contracts.postgres import WHY_NOT, postgres_server
-from headwater.eventlog.backends.sqlite import SqliteLog
+from headwater.contracts.shape import open_kept_log
 from headwater.warehouse.loop import group_of
 
 EVENTS = 3_000
@@ -25,8 +25,7 @@ import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from warehouse_house import SETTINGS
-from headwater.eventlog.backends.sqlite import SqliteLog
-from headwater.store import Store
+from headwater.contracts.shape import open_kept_log, open_store
 from headwater.store.secrets import Secrets
 from headwater.store.snapshot import Snapshot
 from headwater.warehouse import loop, reading
@@ -34,10 +33,10 @@ from headwater.warehouse import loop, reading
 reading._CHUNK_RECORDS = 150
 
 async def main(folder):
-    store = Store.in_folder(folder)
+    store = open_store(folder)
     print("up", flush=True)
     await loop.warehouse(
-        log=SqliteLog(folder / "log"), store=store, snapshot=await Snapshot.take(store),
+        log=open_kept_log(folder), store=store, snapshot=await Snapshot.take(store),
         secrets=Secrets.from_file(folder / "secret.key"), settings=SETTINGS, folder=folder, stopping=asyncio.Event(),
     )
 
@@ -76,7 +75,7 @@ def bodies() -> list[dict[str, object]]:
 
 def test_nothing_is_lost_and_nothing_is_doubled(tmp_path: Path, postgres_url: str) -> None:
     async def prepare() -> tuple[House, str]:
-        house = House(tmp_path, SqliteLog(tmp_path / "log"))
+        house = House(tmp_path, open_kept_log(tmp_path))
         main = house.add_warehouse()
         parts = urlparse(postgres_url)
         address = {"host": parts.hostname, "port": parts.port, "database": parts.path[1:], "username": parts.username}
@@ -91,7 +90,7 @@ def test_nothing_is_lost_and_nothing_is_doubled(tmp_path: Path, postgres_url: st
         run_and_kill(tmp_path, chance.uniform(0.3, 1.6))
 
     async def finish() -> None:
-        house.log = SqliteLog(tmp_path / "log")
+        house.log = open_kept_log(tmp_path)
         groups = [group_of(one.id) for one in house.warehouses()]
         await house.work(house.caught_up("archive", *groups))
         counts = "select count(*), count(distinct message_id), min(position), max(position) from events"

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from warehouse_house import House, event
 
-from headwater.eventlog.backends.memory import MemoryLog
+from headwater.contracts.shape import HouseLog
 from headwater.eventlog.streams import PROCESSED, Stream
 from headwater.spec.errors import Unavailable
 from headwater.store import workspace as workspaces
@@ -70,7 +70,7 @@ def test_a_warehouse_takes_only_its_sources_and_only_events_that_allow_it(tmp_pa
     asyncio.run(story())
 
 
-class ForgetfulLog(MemoryLog):
+class ForgetfulLog(HouseLog):
     """A log whose commits fail for a while: what was done is asked for again."""
 
     def __init__(self, failures: int) -> None:
@@ -206,7 +206,7 @@ def test_an_idle_role_has_imported_nothing_heavy() -> None:
 @pytest.mark.parametrize("partitions", [3])
 def test_every_partition_is_loaded_and_archived(tmp_path: Path, partitions: int) -> None:
     async def story() -> None:
-        house = House(tmp_path, MemoryLog(partitions=partitions))
+        house = House(tmp_path, HouseLog(partitions=partitions))
         main = house.add_warehouse()
         for partition in range(partitions):
             await house.publish(event(f"m{partition}"), partition=partition)
@@ -218,7 +218,7 @@ def test_every_partition_is_loaded_and_archived(tmp_path: Path, partitions: int)
     asyncio.run(story())
 
 
-class FullLog(MemoryLog):
+class FullLog(HouseLog):
     """A log that is away the first time that it is to forget a group."""
 
     def __init__(self) -> None:

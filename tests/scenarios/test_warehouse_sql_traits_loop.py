@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from warehouse_house import SETTINGS, House, event
 
+from headwater.contracts.shape import HouseLog
 from headwater.eventlog import Record
-from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import COLLECTED
 from headwater.spec.errors import Unavailable
 from headwater.spec.sql_trait import SqlTrait
@@ -64,7 +64,7 @@ def test_what_fails_is_kept_with_the_reason_and_does_not_hold_up_the_others(tmp_
     asyncio.run(story())
 
 
-class FullLog(MemoryLog):
+class FullLog(HouseLog):
     """A log that takes no requests."""
 
     async def append(self, stream: Any, partition: int, records: Any) -> int:
@@ -84,7 +84,7 @@ def test_what_could_not_be_told_is_tried_again_in_a_minute(tmp_path: Path) -> No
     asyncio.run(story())
 
 
-class ChangedMeanwhile(MemoryLog):
+class ChangedMeanwhile(HouseLog):
     """A log in which somebody deletes the SQL trait as soon as the first calls were told."""
 
     def __init__(self, house: list[TraitHouse], trait: list[SqlTrait]) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import duckdb
 import msgspec
 
+from headwater.contracts.shape import HouseLog, open_store
 from headwater.eventlog import EventLog, Record
-from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import PROCESSED
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.settings import WarehouseSettings
 from headwater.spec.workspace import Warehouse
-from headwater.store import Store, loads
+from headwater.store import loads
 from headwater.store import workspace as workspaces
 from headwater.store.loads import Load
 from headwater.store.secrets import Secrets
@@ -59,10 +59,10 @@ class House:
     def __init__(self, folder: Path, log: EventLog | None = None, settings: WarehouseSettings = SETTINGS) -> None:
         self.folder = folder
         self.settings = settings
-        self.store = Store.in_folder(folder)
+        self.store = open_store(folder)
         self.store.migrate()
         self.store.run(lambda connection: workspaces.create_workspace(connection, slug="w", name="W"))
-        self.log = log or MemoryLog(partitions=1)
+        self.log = log or HouseLog(partitions=1)
         self.source_id = self.add_source("my-site")
 
     def add_source(self, slug: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from headwater.app.settings import child_environment
 from headwater.app.shapes import ROLE_NAMES
+from headwater.contracts import shape
 from headwater.spec.wire import JSON
 
 WRITE_KEY = "a-write-key-for-tests"
@@ -115,16 +116,20 @@ def running_house(folder: Path, *arguments: str, **environment: str) -> Generato
     folder.mkdir(parents=True, exist_ok=True)
     collect_port, manage_port = free_port(), free_port()
     house = RunningHouse(folder, collect_port, manage_port, folder / "house.log")
-    known = {
-        "DATA": str(folder / "data"),
-        "COLLECT_PORT": str(collect_port),
-        "MANAGE_PORT": str(manage_port),
-        "WRITE_KEY": WRITE_KEY,
-        "ADMIN_TOKEN": TOKEN,
-        "DELIVER_ALLOWED_ADDRESSES": "127.0.0.0/8",
-        "WAREHOUSE_LOAD_EVERY_SECONDS": "2",
-        "WAREHOUSE_ARCHIVE_EVERY_SECONDS": "2",
-    } | environment
+    known = (
+        {
+            "DATA": str(folder / "data"),
+            "COLLECT_PORT": str(collect_port),
+            "MANAGE_PORT": str(manage_port),
+            "WRITE_KEY": WRITE_KEY,
+            "ADMIN_TOKEN": TOKEN,
+            "DELIVER_ALLOWED_ADDRESSES": "127.0.0.0/8",
+            "WAREHOUSE_LOAD_EVERY_SECONDS": "2",
+            "WAREHOUSE_ARCHIVE_EVERY_SECONDS": "2",
+        }
+        | shape.house_settings(folder / "data")
+        | environment
+    )
     variables = child_environment(**{f"HEADWATER_{name}": value for name, value in known.items()})
     try:
         start(house, *arguments, variables=variables)

@@ -1,0 +1,235 @@
+"""The one place that decides on which engines the houses of tests stand.
+
+Embedded, which is the default: a log in memory or in files, and a store in SQLite. Distributed: a prefix of its own on
+a Kafka, and a database of its own on a PostgreSQL, that a whole session of tests shares. The variable
+`TEST_HOUSES_ON` names the two; processes that tests start inherit it. The scenarios are the same in both shapes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+from headwater.app.settings import child_environment
+from headwater.eventlog import Append, Chunk, Commit, EventLog, Holder, Membership, Record
+from headwater.eventlog.backends.memory import MemoryLog
+from headwater.eventlog.backends.sqlite import SqliteLog
+from headwater.eventlog.streams import Stream
+from headwater.store import Store
+
+VARIABLE: Final = "TEST_HOUSES_ON"
+_SECONDS: Final = 10.0
+T = TypeVar("T")
+
+
+class Engines(msgspec.Struct, frozen=True):
+    """What the houses of a distributed session share.
+
+    `kafka` is as in `bootstrap.servers`, `postgres` a URL without a database, `template` a database whose tables are
+    made already.
+    """
+
+    kafka: str
+    postgres: str
+    template: str
+
+    def log_url(self, prefix: str) -> str:
+        """`log.url` of a house."""
+        return f"kafka://{self.kafka}/{prefix}"
+
+    def store_url(self, database: str) -> str:
+        """`store.url` of a house."""
+        return f"{self.postgres}/{database}"
+
+
+Mark = tuple[int, int, int]
+_prefixes: Final[list[str]] = []
+_databases: Final[list[str]] = []
+_logs: Final[list[HouseLog]] = []
+"""What this process made on the engines, in order."""
+
+
+def engines() -> Engines | None:
+    """The engines of this session; None when its houses are embedded."""
+    text = child_environment().get(VARIABLE)
+    return msgspec.json.decode(text, type=Engines) if text else None
+
+
+def as_variable(found: Engines) -> str:
+    """The variable's text."""
+    return msgspec.json.encode(found).decode()
+
+
+def open_store(folder: Path) -> Store:
+    """The store of the house in a folder: the same one each time."""
+    found = engines()
+    if found is None:
+        return Store.in_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Store(found.store_url(_database(found, folder)).replace("postgresql://", "postgresql+psycopg://", 1))
+
+
+def open_kept_log(folder: Path, *, partitions: int = 1) -> EventLog:
+    """A log that outlives its process, of the house in a folder: the same one each time."""
+    found = engines()
+    if found is None:
+        return SqliteLog(folder / "log", partitions=partitions)
+    return _kafka_log(found.log_url(_prefix(folder)), partitions)
+
+
+def house_settings(folder: Path) -> dict[str, str]:
+    """Settings of a whole house in a folder, as the environment names them without the prefix."""
+    found = engines()
+    if found is None:
+        return {}
+    return {"LOG_URL": found.log_url(_prefix(folder)), "STORE_URL": found.store_url(_database(found, folder))}
+
+
+class HouseLog:
+    """A new log for a house in this process, whose verbs a double may change. Embedded it is in memory."""
+
+    def __init__(self, *, partitions: int = 1) -> None:
+        found = engines()
+        self._log: EventLog = MemoryLog(partitions=partitions)
+        if found is not None:
+            prefix = f"t{uuid.uuid4().hex[:16]}"
+            _prefixes.append(prefix)
+            _logs.append(self)
+            self._log = _kafka_log(found.log_url(prefix), partitions)
+
+    def partitions(self, stream: Stream) -> range:
+        return self._log.partitions(stream)
+
+    async def append(self, stream: Stream, partition: int, records: Sequence[Record]) -> int:
+        return await self._log.append(stream, partition, records)
+
+    async def transact(self, partition: int, appends: Sequence[Append], commits: Sequence[Commit]) -> list[int]:
+        return await self._log.transact(partition, appends, commits)
+
+    async def fence(self, group: str, partition: int) -> None:
+        await self._log.fence(group, partition)
+
+    async def join(self, group: str, stream: Stream, holder: Holder) -> Membership:
+        return await self._log.join(group, stream, holder)
+
+    async def read(
+        self,
+        stream: Stream,
+        partition: int,
+        position: int,
+        *,
+        max_records: int = 1_000,
+        max_bytes: int = 8_000_000,
+        wait: float = 0.0,
+    ) -> Chunk:
+        return await self._log.read(
+            stream, partition, position, max_records=max_records, max_bytes=max_bytes, wait=wait
+        )
+
+    async def committed(self, group: str, stream: Stream, partition: int) -> int:
+        return await self._log.committed(group, stream, partition)
+
+    async def commit(self, group: str, stream: Stream, partition: int, position: int) -> None:
+        await self._log.commit(group, stream, partition, position)
+
+    async def groups(self, stream: Stream, partition: int) -> set[str]:
+        return await self._log.groups(stream, partition)
+
+    async def forget(self, group: str, stream: Stream, partition: int) -> None:
+        await self._log.forget(group, stream, partition)
+
+    async def bounds(self, stream: Stream, partition: int) -> tuple[int, int]:
+        return await self._log.bounds(stream, partition)
+
+    async def lag(self, group: str, stream: Stream, partition: int) -> int:
+        return await self._log.lag(group, stream, partition)
+
+    async def position_at(self, stream: Stream, partition: int, at: int) -> int:
+        return await self._log.position_at(stream, partition, at)
+
+    async def trim(self, before: int) -> int:
+        return await self._log.trim(before)
+
+    async def size_bytes(self) -> int:
+        return await self._log.size_bytes()
+
+    async def close(self) -> None:
+        await self._log.close()
+
+
+def mark() -> Mark:
+    """Where the list of what was made stands now, for `remove_since`."""
+    return len(_prefixes), len(_databases), len(_logs)
+
+
+def remove_since(since: Mark) -> bool:
+    """Close and remove what was made on the engines after a mark. Returns whether there was something."""
+    found = engines()
+    prefixes, databases, logs = _cut(_prefixes, since[0]), _cut(_databases, since[1]), _cut(_logs, since[2])
+    if found is None:
+        return False
+    for log in logs:
+        asyncio.run(asyncio.wait_for(log.close(), _SECONDS))
+    if prefixes:
+        _remove_topics(found, prefixes)
+    for database in databases:
+        _execute(found, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+    return bool(prefixes or databases)
+
+
+def _remove_topics(found: Engines, prefixes: Sequence[str]) -> None:
+    from confluent_kafka.admin import AdminClient
+
+    admin = AdminClient({"bootstrap.servers": found.kafka, "log_level": 0})
+    topics = [name for name in admin.list_topics(timeout=_SECONDS).topics if name.partition(".")[0] in prefixes]
+    if topics:
+        for removed in admin.delete_topics(topics).values():
+            removed.result()
+
+
+def _kafka_log(url: str, partitions: int) -> EventLog:
+    from headwater.eventlog.backends.kafka import KafkaLog
+    from headwater.eventlog.kafka.reach import reach
+
+    return KafkaLog(reach(url), partitions=partitions)
+
+
+def _cut(these: list[T], start: int) -> list[T]:
+    taken = these[start:]
+    del these[start:]
+    return taken
+
+
+def _prefix(folder: Path) -> str:
+    prefix = _name(folder)
+    if prefix not in _prefixes:
+        _prefixes.append(prefix)
+    return prefix
+
+
+def _database(found: Engines, folder: Path) -> str:
+    database = _name(folder)
+    if database not in _databases:
+        make = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        with suppress(psycopg.errors.DuplicateDatabase):
+            _execute(found, make.format(sql.Identifier(database), sql.Identifier(found.template)))
+        _databases.append(database)
+    return database
+
+
+def _name(folder: Path) -> str:
+    return "h" + hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+
+
+def _execute(found: Engines, statement: sql.Composed) -> None:
+    with psycopg.connect(f"{found.postgres}/postgres", autocommit=True) as connection:
+        connection.execute(statement)
