@@ -48,9 +48,9 @@ class ComingAndGoing(SqliteLog):
         return first
 
 
-async def open_over(log: SqliteLog, folder: Path) -> SpillingLog:
+async def open_over(log: SqliteLog, folder: Path, *, patience: float = 0.01) -> SpillingLog:
     spill = SqliteLog(folder / "spill", segment_bytes=130_000, segment_seconds=0.05, min_free_bytes=0)
-    return await SpillingLog.open(log, spill, spill_bytes=2_000_000, patience=0.01, probe_seconds=0.005)
+    return await SpillingLog.open(log, spill, spill_bytes=20_000_000, patience=patience, probe_seconds=0.005)
 
 
 def append_for_ever(folder: Path, seed: int, starts: list[int], acknowledged: Connection) -> None:
@@ -94,7 +94,7 @@ def one_round(folder: Path, seed: int, starts: list[int], seconds: float) -> tup
 async def arrived(folder: Path) -> list[list[str]]:
     """What the log holds, without repeats, once the spill is drained."""
     log = SqliteLog(folder / "log", partitions=PARTITIONS, min_free_bytes=0)
-    over = await open_over(log, folder)
+    over = await open_over(log, folder, patience=2.0)
     async with asyncio.timeout(60):
         while over.spilling:
             await asyncio.sleep(0.01)

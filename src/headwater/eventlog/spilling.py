@@ -43,7 +43,7 @@ _LAST_RECORDS: Final = 2_500
 """With so little left, what comes waits until the rest is drained: otherwise there would always be something left."""
 
 _SHORT_SECONDS: Final = 0.05
-_TIDY_SECONDS: Final = 65.0
+TIDY_SECONDS: Final = 65.0
 """The files of a spill that was drained are removed so long afterwards: when the log's segments have become old."""
 
 _EVER: Final = 2**62
@@ -66,6 +66,7 @@ class SpillingLog:
         spill_bytes: int,
         patience: float,
         probe_seconds: float,
+        tidy_seconds: float,
     ) -> None:
         self._log = log
         self._spill = spill
@@ -73,6 +74,7 @@ class SpillingLog:
         self._spill_bytes = spill_bytes
         self._patience = patience
         self._probe_seconds = probe_seconds
+        self._tidy_seconds = tidy_seconds
         self._now = asyncio.get_running_loop().time
         self._away: dict[int, float] = {}
         self._attempts: dict[int, asyncio.Task[None]] = {}
@@ -100,18 +102,33 @@ class SpillingLog:
 
     @classmethod
     async def open(
-        cls, log: EventLog, spill: EventLog, *, spill_bytes: int, patience: float = 2.0, probe_seconds: float = 1.0
+        cls,
+        log: EventLog,
+        spill: EventLog,
+        *,
+        spill_bytes: int,
+        patience: float = 2.0,
+        probe_seconds: float = 1.0,
+        tidy_seconds: float = TIDY_SECONDS,
     ) -> SpillingLog:
         """Begin with what an earlier process left in the spill, which is drained first.
 
         An append that the log does not answer within `patience` seconds is spilled. A partition that is away is asked
-        again every `probe_seconds`.
+        again every `probe_seconds`. Files are removed `tidy_seconds` after the spill was drained.
         """
         oldest, end = await spill.bounds(COLLECTED, 0)
         drained = max(oldest, await spill.committed(GROUP, COLLECTED, 0))
         await spill.commit(GROUP, COLLECTED, 0, drained)  # known from now on, so that nothing unread is trimmed
         backlog = Backlog(drained, end)
-        made = cls(log, spill, backlog, spill_bytes=spill_bytes, patience=patience, probe_seconds=probe_seconds)
+        made = cls(
+            log,
+            spill,
+            backlog,
+            spill_bytes=spill_bytes,
+            patience=patience,
+            probe_seconds=probe_seconds,
+            tidy_seconds=tidy_seconds,
+        )
         if not backlog.empty:
             _log.warning("The spill holds %d records of an earlier process; they are drained.", end - drained)
             made._away = dict.fromkeys(log.partitions(COLLECTED), 0.0)  # not known to be there: tried with one record
@@ -226,7 +243,7 @@ class SpillingLog:
     async def _rest(self) -> None:
         """Wait until something comes; tidy up when nothing does."""
         try:
-            async with asyncio.timeout(_TIDY_SECONDS if self._tidy else None):
+            async with asyncio.timeout(self._tidy_seconds if self._tidy else None):
                 await self._stirred.wait()
         except TimeoutError:
             self._tidy = False
