@@ -176,6 +176,13 @@ class WarehouseSettings(msgspec.Struct, frozen=True, kw_only=True):
     cache_bytes: Annotated[
         int, _says("Copies of an archive that is elsewhere take up to this much of the data folder, in bytes.")
     ] = 5_000_000_000
+    duckdb: Annotated[
+        bool,
+        _says(
+            "DuckDB warehouses may be made and loaded. They are files of one host, so that this is off where roles run "
+            "on hosts of their own (on Kafka)."
+        ),
+    ] = True
     default_duckdb: Annotated[bool, _says("Make a DuckDB warehouse under the data folder on first start.")] = True
     query_seconds: Annotated[float, _says("An SQL query is stopped after this time.")] = 30.0
     query_rows: Annotated[int, _says("Rows that an SQL query may return.")] = 10_000

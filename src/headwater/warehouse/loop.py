@@ -25,7 +25,7 @@ from headwater.spec.errors import HeadwaterError, Unavailable
 from headwater.spec.event import decode_processed
 from headwater.store import Store, leases, loads
 from headwater.warehouse.archiving import ArchiveKeeper
-from headwater.warehouse.engines import Place, definition
+from headwater.warehouse.engines import Place, usable
 from headwater.warehouse.profiles.keeper import ProfilesKeeper
 from headwater.warehouse.profiles.names import warehouse_of
 from headwater.warehouse.reading import LOOK_SECONDS, Pace, Reader, now_ms, pause
@@ -233,7 +233,7 @@ class WarehouseKeeper:
         from headwater.warehouse.load import Notices, lay_flat, put
         from headwater.warehouse.naming import Names
 
-        engine = definition(target.engine)
+        engine = usable(target.engine, self._settings)
         capabilities = engine.capabilities()
         if self._names is None:
             self._names = Names(capabilities.identifier_bytes, nul=capabilities.nul)

@@ -81,6 +81,7 @@ def _serve_all(settings: Settings, *, spread: bool, collectors: int) -> int:
 
 
 def _serve_some(settings: Settings, roles: Sequence[str]) -> int:
+    from headwater.app.apart import apart
     from headwater.app.commands.banner import show_keys
     from headwater.app.folder import hold_roles
     from headwater.app.serve import serve_roles
@@ -90,6 +91,7 @@ def _serve_some(settings: Settings, roles: Sequence[str]) -> int:
         if role not in ROLE_NAMES:
             named = ", ".join(ROLE_NAMES)
             raise typer.BadParameter(f"There is no role {role}. The roles are {named}.", param_hint="ROLE")
+    settings = apart(settings, roles)
     hold_roles(Path(settings.data), roles)
     return serve_roles(settings, roles, show=lambda first: show_keys(settings, first))
 

@@ -349,7 +349,7 @@ def settings_of(
     """Settings of a warehouse after a change, as they are stored and opened. Raises SenderError when they cannot be."""
     if engine not in engines.names():
         raise invalid("metadataId", f'"metadataId" is not in the catalogue of warehouses: {engine}')
-    definition = engines.definition(engine)
+    definition = engines.usable(engine, desk.settings.warehouse)
     stored, opened = fill_in(definition.fields, before, changes, desk.secrets)
     definition.fits(opened)
     return stored, opened

@@ -19,6 +19,7 @@ from headwater.spec.destination import Field
 from headwater.spec.errors import SetupError
 
 if TYPE_CHECKING:
+    from headwater.spec.settings import WarehouseSettings
     from headwater.warehouse.casting import ArrowTable, Kind
     from headwater.warehouse.tables import Capabilities, Existing
 
@@ -80,6 +81,9 @@ class EngineDefinition(msgspec.Struct, frozen=True, kw_only=True):
     check: Callable[[dict[str, Any], Place], None]
     """Raises SetupError or Unavailable, saying why, when the warehouse cannot be used."""
 
+    local: bool = False
+    """Is it in files of the host that loads it?"""
+
     fits: Callable[[Mapping[str, Any]], None] = _fits_always
     """Raises SetupError for settings that can never be used; looks nowhere."""
 
@@ -94,4 +98,15 @@ def definition(name: str) -> EngineDefinition:
     if name not in names():
         raise SetupError(f'There is no warehouse engine "{name}"; there are {", ".join(names())}.')
     found: EngineDefinition = import_module(f"{__name__}.{name}").definition
+    return found
+
+
+def usable(name: str, settings: WarehouseSettings) -> EngineDefinition:
+    """The engine of that name. Raises SetupError when there is none, and when hosts that share the work could not."""
+    found = definition(name)
+    if found.local and not settings.duckdb:
+        raise SetupError(
+            f"A {found.name} warehouse lives in files of one host, and other hosts would load and read others. Make "
+            "one of another kind, such as PostgreSQL; an SQL query over `events` needs none."
+        )
     return found

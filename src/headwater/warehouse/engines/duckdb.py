@@ -205,6 +205,7 @@ def _first_line(error: Exception) -> str:
 definition = EngineDefinition(
     name="DuckDB",
     description="A database in one file: nothing to install, fast to query, read by many tools.",
+    local=True,
     fields=(
         Field(
             key="path",

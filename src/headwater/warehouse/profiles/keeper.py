@@ -22,7 +22,7 @@ from headwater.spec.errors import HeadwaterError
 from headwater.spec.event import decode_processed
 from headwater.store import Store, ledger, loads, profiles_warehouses
 from headwater.store.histories import histories
-from headwater.warehouse.engines import Place, definition
+from headwater.warehouse.engines import Place, usable
 from headwater.warehouse.profiles.names import group_of, names_for
 from headwater.warehouse.reading import LOOK_SECONDS, Pace, Reader, now_ms, pause
 
@@ -65,6 +65,7 @@ class ProfilesKeeper:
         self._snapshot = snapshot
         self._secrets = secrets
         self._id = warehouse_id
+        self._settings = settings
         self._every = settings.profiles_every_seconds
         self._place = Place(folder / "warehouse", warehouse_id)
         self._names: Names | None = None
@@ -209,7 +210,7 @@ class ProfilesKeeper:
         """The load itself, in a thread. The warehouse is open for no longer than it takes to write."""
         from headwater.warehouse.profiles.put import put
 
-        engine = definition(target.engine)
+        engine = usable(target.engine, self._settings)
         capabilities = engine.capabilities()
         if self._names is None:
             self._names = names_for(capabilities.identifier_bytes, nul=capabilities.nul)
