@@ -51,7 +51,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             {"type": "group", "userId": "cid", "groupId": "g2", "traits": {"seats": 5}},
         )
         chunk = await house.log.read(PROCESSED, 0, 0, max_records=1_000)
-        Archive(LocalFiles(house.folder / "archive")).write(0, chunk.first, chunk.records)
+        Archive(LocalFiles(house.folder / "archive")).write(0, chunk)
         await house.log.commit(ARCHIVE_GROUP, PROCESSED, 0, chunk.next)
 
     asyncio.run(happen())

@@ -1,6 +1,7 @@
 """The warehouse role over a real store: events in the log become an archive and tables, exactly once."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from warehouse_house import House, event
 
 from headwater.contracts.shape import HouseLog
+from headwater.eventlog import Append, Commit
 from headwater.eventlog.streams import PROCESSED, Stream
 from headwater.spec.errors import Unavailable
 from headwater.store import workspace as workspaces
@@ -78,10 +80,17 @@ class ForgetfulLog(HouseLog):
         self.failures = failures
 
     async def commit(self, group: str, stream: Stream, partition: int, position: int) -> None:
+        self._fail(position)
+        await super().commit(group, stream, partition, position)
+
+    async def transact(self, partition: int, appends: Sequence[Append], commits: Sequence[Commit]) -> list[int]:
+        self._fail(max((one.position for one in commits), default=0))
+        return await super().transact(partition, appends, commits)
+
+    def _fail(self, position: int) -> None:
         if position and self.failures:
             self.failures -= 1
             raise Unavailable("The log does not answer.", retry_after=0.01)
-        await super().commit(group, stream, partition, position)
 
 
 def test_work_that_was_done_but_not_committed_is_not_done_twice(tmp_path: Path) -> None:

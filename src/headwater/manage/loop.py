@@ -31,7 +31,7 @@ from headwater.manage.trials import Trials
 from headwater.profiles.computing.preview import Previews
 from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.settings import ManageSettings, Settings
-from headwater.store import ages
+from headwater.store import ages, leases
 from headwater.store.database import Store
 from headwater.store.secrets import Secrets
 from headwater.store.snapshot import REFRESH_SECONDS, Snapshot
@@ -82,7 +82,8 @@ async def manage(
             tasks.create_task(_measure(log, books, stopping), name="measure")
             if settings.log.shared:
                 tasks.create_task(follow_log(log, settings, desk.indexes, stopping), name="follow")
-            tasks.create_task(_forget(log, store, settings.log.retention_hours, stopping), name="trim")
+            forget = partial(_forget, log, store, settings.log.retention_hours)
+            tasks.create_task(leases.while_held(store, "trim", forget, stopping), name="trim")
     finally:
         await previews.close()
         await trials.close()

@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from headwater.eventlog import Chunk, Record
@@ -52,6 +53,7 @@ SCHEMA: Final = pa.schema(
 """
 
 _NAME = re.compile(r"day=(?P<day>[\d-]+)/source=(?P<source>[^/]+)/part-(?P<numbers>\d+-\d+-\d+)\.parquet")
+FAR: Final = 2**62
 _SMALL_BYTES: Final = 1_000_000
 _MANY: Final = 16
 
@@ -177,6 +179,19 @@ def standing(parts: Iterable[Part]) -> tuple[list[Part], list[Part]]:
     return kept, covered
 
 
+def crossing(parts: Sequence[Part]) -> list[list[Part]]:
+    """Of parts of one shelf, those that share positions without covering one another, together and in order."""
+    groups: list[list[Part]] = []
+    reach = -1
+    for part in sorted(parts):
+        if groups and part.first <= reach:
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+        reach = max(reach, part.last)
+    return [group for group in groups if len(group) > 1]
+
+
 class Archive:
     """The archive as one writer sees it. Different partitions may be written by different processes."""
 
@@ -223,8 +238,16 @@ class Archive:
                 shelf.append(stored)
         return len(chunk.records)
 
-    def tidy(self) -> None:
-        """Put small files together where there are many. The small ones remain, covered, for those who read them."""
+    def tidy(self, before: int = FAR) -> None:
+        """Put small files together where there are many. The small ones remain, covered, for those who read them.
+
+        Files that cross, because a worker that was cut off wrote one late, are put together first, if they end before
+        a position: each holds all events of its range, so that an event of both is taken once.
+        """
+        crossed = [group for parts in self._shelves.values() for group in crossing(parts)]
+        for group in crossed:
+            if all(part.last < before for part in group):
+                self._mend(group)
         for shelf, parts in self._shelves.items():
             small = _last_small(parts)
             if len(small) < _MANY:
@@ -234,6 +257,19 @@ class Archive:
             whole = self._store(Part(day, source_id, partition, small[0].first, small[-1].last), content)
             parts[-len(small) :] = [whole]
             self.covered += small
+
+    def _mend(self, crossed: list[Part]) -> None:
+        day, source_id, partition = crossed[0].shelf
+        shelf = self._shelves[crossed[0].shelf]
+        content: list[ArrowTable] = []
+        reach = -1
+        for part in crossed:
+            rows = pq.read_table(io.BytesIO(self._files.read(part.name)))
+            content.append(rows.filter(pc.field("position") > reach))
+            reach = max(reach, part.last)
+        whole = self._store(Part(day, source_id, partition, crossed[0].first, reach), _together(content))
+        shelf[:] = sorted([whole, *(part for part in shelf if part not in crossed)])
+        self.covered += crossed
 
     def drop_covered(self, parts: Sequence[Part]) -> None:
         """Remove files that a larger one covers."""

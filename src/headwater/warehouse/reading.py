@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from headwater import telemetry
@@ -65,9 +65,13 @@ class Reader:
         await self._log.commit(self._group, PROCESSED, partition, position)
         self._cursors[partition] = position
 
-    async def tell_lag(self) -> None:
-        """Show how far the group is behind."""
-        for partition in self.partitions:
+    def moved(self, partition: int, position: int) -> None:
+        """The cursor was moved in a transaction."""
+        self._cursors[partition] = position
+
+    async def tell_lag(self, partitions: Iterable[int] | None = None) -> None:
+        """Show how far the group is behind, in some partitions or in all."""
+        for partition in self.partitions if partitions is None else partitions:
             lag = await self._log.lag(self._group, PROCESSED, partition)
             telemetry.LOG_LAG.labels(self._group, PROCESSED.name, str(partition)).set(lag)
 

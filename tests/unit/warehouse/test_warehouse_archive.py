@@ -76,6 +76,25 @@ def test_covered_files_of_a_process_that_died_are_found_again(tmp_path: Path) ->
     assert later.end(0) == 16
 
 
+def test_files_that_a_late_worker_wrote_across_others_are_put_together_once_all_are_passed(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    archive = Archive(files)
+    archive.write(0, Chunk(0, [record(0), record(1)]))
+    archive.write(0, Chunk(2, [record(2), record(3), record(4)]))
+    Archive(files).write(0, Chunk(1, [record(1), record(2), record(3)]))
+    archive.look([0])
+    archive.tidy(4)
+    assert archive.covered == []
+    archive.tidy(5)
+    assert ids(files, tmp_path) == [f"m{number}" for number in range(5)]
+    assert [part.name[-12:] for part in archive.covered] == [
+        f"0-{where}.parquet"[-12:] for where in ("0-1", "1-3", "2-4")
+    ]
+    archive.write(0, Chunk(5, [record(5)]))
+    archive.tidy(6)
+    assert ids(files, tmp_path) == [f"m{number}" for number in range(6)]
+
+
 def test_a_range_that_was_begun_is_known_until_the_cursor_passes_it(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
     Archive(files).write(0, Chunk(0, [record(0), record(1)]))
