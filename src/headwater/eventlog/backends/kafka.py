@@ -66,7 +66,7 @@ class KafkaLog:
         self._asking = ThreadPoolExecutor(_THREADS, thread_name_prefix="eventlog-kafka")
         self._alone = f"alone.{uuid.uuid4().hex}"
         self._made = False
-        self._making = asyncio.Lock()
+        self._making: asyncio.Task[None] | None = None
         self._closed = False
 
     def partitions(self, stream: Stream) -> range:
@@ -115,16 +115,20 @@ class KafkaLog:
             raise Unavailable("The log is closed.")
         if self._made:
             return
-        async with self._making:
-            if not self._made:
-                await asyncio.to_thread(
-                    make_streams,
-                    self._reach,
-                    partitions=len(self._partitions),
-                    replication=self._replication,
-                    settings=self._stream_settings,
-                )
-                self._made = True
+        if self._making is None or self._making.done():
+            self._making = asyncio.create_task(self._make())
+        # Whoever gives up waiting does not stop it for the others.
+        await asyncio.shield(self._making)
+
+    async def _make(self) -> None:
+        await asyncio.to_thread(
+            make_streams,
+            self._reach,
+            partitions=len(self._partitions),
+            replication=self._replication,
+            settings=self._stream_settings,
+        )
+        self._made = True
 
     async def _ask(self, partition: int, question: Callable[[], T]) -> T:
         """Put a question to the brokers, off the event loop."""

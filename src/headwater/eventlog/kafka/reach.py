@@ -38,6 +38,7 @@ _PASSING: Final = frozenset(
     {
         KafkaError._TIMED_OUT,  # pyright: ignore[reportPrivateUsage]
         KafkaError._TRANSPORT,  # pyright: ignore[reportPrivateUsage]
+        KafkaError._DESTROY_BROKER,  # pyright: ignore[reportPrivateUsage]
         KafkaError._WAIT_COORD,  # pyright: ignore[reportPrivateUsage]
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -175,4 +176,15 @@ def away(error: KafkaException) -> Unavailable:
 
 
 def _tell(error: KafkaError) -> None:
-    log.debug("%s", error.str())
+    if error.code() == KafkaError._ALL_BROKERS_DOWN:  # pyright: ignore[reportPrivateUsage]
+        log.warning("No broker can be reached: %s", error.str())
+    else:
+        log.debug("%s", error.str())
+
+
+def _is_news(line: logging.LogRecord) -> bool:
+    """Connections that end are the library's business: it makes new ones, and `_tell` hears when it cannot."""
+    return not line.getMessage().startswith(("FAIL", "GETPID", "REQTMOUT"))
+
+
+log.addFilter(_is_news)

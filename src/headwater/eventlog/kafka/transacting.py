@@ -11,10 +11,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from headwater.eventlog import FORGOTTEN, Append, Commit, Moved
 from headwater.eventlog.kafka.messages import Sent, failed, send
@@ -25,7 +26,10 @@ GONE: Final = "forgotten"
 """What stands beside the cursor of a group that is not known any more."""
 
 _TRANSACTION_MS: Final = 60_000
-_STEP_SECONDS: Final = 20.0
+_PATIENCE_SECONDS: Final = 20.0
+"""How long the brokers may take to settle among themselves before a transaction is given up."""
+
+_STEP_SECONDS: Final = 4.0
 _JOBS: Final = 200
 
 
@@ -124,7 +128,7 @@ class Transactor:
             return self._producer
         producer = Producer(self._reach.producer(transactional_id=self._id, transaction_timeout_ms=_TRANSACTION_MS))
         try:
-            producer.init_transactions(_STEP_SECONDS)
+            _patiently(producer.init_transactions, time.monotonic() + _PATIENCE_SECONDS)
         except KafkaException as error:
             raise away(error) from error
         self._producer = producer
@@ -137,16 +141,18 @@ class Transactor:
         cursors: dict[str, dict[str, Commit]] = {}
         for commit in (commit for job in jobs for commit in job.commits):
             cursors.setdefault(commit.group, {})[commit.stream.name] = commit
-        until = time.monotonic() + _STEP_SECONDS
-        while producer.flush(1.0) and time.monotonic() < until:
-            continue
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while producer.flush(1.0):
+            if time.monotonic() > until:
+                raise failed(KafkaError(KafkaError._TIMED_OUT))  # pyright: ignore[reportPrivateUsage]
         for each in (each for one in sent for each in one):
             if each.error is not None:
                 raise failed(each.error)
         for group, commits in cursors.items():
             places = [self._place(commit) for commit in commits.values()]
-            producer.send_offsets_to_transaction(places, self._members(group), _STEP_SECONDS)
-        _patiently(producer.commit_transaction)
+            tell = partial(producer.send_offsets_to_transaction, places, self._members(group))
+            _patiently(tell, until)
+        _patiently(producer.commit_transaction, until)
         return [[each.first for each in one] for one in sent]
 
     def _send(self, producer: Producer, append: Append, at: int) -> Sent:
@@ -166,7 +172,7 @@ class Transactor:
         """
         if not is_lost(error):
             try:
-                _patiently(producer.abort_transaction)
+                _patiently(producer.abort_transaction, time.monotonic() + _PATIENCE_SECONDS)
                 return away(error)
             except KafkaException as worse:
                 error = worse
@@ -174,9 +180,11 @@ class Transactor:
         return Moved(f"The log knows another worker here, or lost sight of this one: {error.args[0].str()}.")
 
 
-def _patiently(step: Callable[[float], None]) -> None:
-    """Repeat a step of a transaction for as long as it may be repeated, and the transaction lives."""
-    until = time.monotonic() + _TRANSACTION_MS / 1000
+def _patiently(step: Callable[[float], None], until: float) -> None:
+    """Repeat a step of a transaction for as long as it may be repeated, until an instant of the monotonic clock.
+
+    A step that waits for a broker which is gone is not told that another took its place before it is asked again.
+    """
     while True:
         try:
             step(_STEP_SECONDS)
