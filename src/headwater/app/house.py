@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, IntegrityError
 
 from headwater.app.folder import make
 from headwater.app.shapes import FirstStart
 from headwater.eventlog import EventLog
 from headwater.eventlog.shifted import shifted
-from headwater.spec.errors import SetupError
+from headwater.spec.errors import SenderError, SetupError
 from headwater.spec.settings import Settings
 from headwater.store import Store, moved, tokens
 from headwater.store import workspace as workspaces
@@ -104,7 +104,7 @@ def prepare(settings: Settings) -> FirstStart | None:
     store = open_store(settings)
     try:
         store.migrate()
-        first = store.run(lambda connection: _first_start(connection, settings))
+        first = made_by_one(store, lambda connection: _first_start(connection, settings))
         _secrets(settings)
         return first
     finally:
@@ -180,6 +180,16 @@ def _secrets(settings: Settings) -> Secrets:
     if _shared(settings) and not path.exists():
         return Secrets([secrets.token_bytes(32)])
     return Secrets.from_file(path)
+
+
+def made_by_one(store: Store, first_start: Callable[[Connection], FirstStart | None]) -> FirstStart | None:
+    """Make the first workspace, or None when another process made it at the same moment."""
+    try:
+        return store.run(first_start)
+    except (SenderError, IntegrityError):
+        if store.run(workspaces.version, write=False) < 0:
+            raise
+        return None
 
 
 def _first_start(connection: Connection, settings: Settings) -> FirstStart | None:
