@@ -19,6 +19,7 @@ import yaml
 
 from headwater import __version__, telemetry
 from headwater.app import settings as reading
+from headwater.app.apart import apart
 from headwater.app.serve import GRACE_SECONDS
 from headwater.app.shapes import ROLE_NAMES
 from headwater.spec.settings import Settings
@@ -50,12 +51,15 @@ def of_headwater(environment: dict[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in environment.items() if name.startswith("HEADWATER_")}
 
 
-def in_force(environment: dict[str, Any]) -> Settings:
-    """The settings of a container. Its file of secrets is the example's; a name that does not exist is an error."""
+def in_force(environment: dict[str, Any], *roles: str) -> Settings:
+    """The settings of a container that runs roles apart from the others.
+
+    Its file of secrets is the example's. A name that does not exist is an error, and so is what roles would not share.
+    """
     given = of_headwater(image_environment() | environment)
     if "HEADWATER_CONFIG" in given:
         given["HEADWATER_CONFIG"] = str(EXAMPLE)
-    return reading.read(environ=given)
+    return apart(reading.read(environ=given), roles)
 
 
 def is_pinned(image: str) -> bool:
@@ -123,7 +127,7 @@ def test_compose_has_a_service_for_each_role_and_none_for_others() -> None:
 
 
 def test_the_services_of_compose_have_settings_that_exist_and_agree() -> None:
-    made = {name: in_force(each["environment"]) for name, each in services(roles=True).items()}
+    made = {name: in_force(each["environment"], name) for name, each in services(roles=True).items()}
     assert len({(each.log, each.store, each.warehouse, each.key_file) for each in made.values()}) == 1
     some = made["collect"]
     assert (
@@ -132,6 +136,12 @@ def test_the_services_of_compose_have_settings_that_exist_and_agree() -> None:
     )
     assert re.fullmatch(r"postgresql://headwater:\w+@postgres:5432/headwater", some.store.url)
     assert some.key_file == "/run/secrets/secret.key"
+    mounted = {
+        name
+        for name, each in services(roles=True).items()
+        if f"archive:{some.warehouse.archive_url[7:]}" in each.get("volumes", [])
+    }
+    assert mounted == set(ROLE_NAMES) - {"collect", "pipeline"}
 
 
 def test_compose_defines_what_its_services_name_and_nothing_else() -> None:
@@ -160,6 +170,16 @@ def test_the_services_of_compose_are_pinned_bounded_and_without_privilege() -> N
         assert each["image"] == f"headwater:{__version__}"
         assert each["read_only"] is True, name
         assert each["cap_drop"] == ["ALL"]
+
+
+def test_the_image_has_the_folders_of_its_volumes_for_its_own_user() -> None:
+    [made] = [
+        rest.partition("install -d ")[2] for word, rest in instructions() if word == "RUN" and "install -d" in rest
+    ]
+    user = next(rest for word, rest in instructions() if word == "USER").partition(":")[0]
+    assert f"-o {user} -g {user}" in made
+    volumes = [volume for each in services(roles=True).values() for volume in each.get("volumes", [])]
+    assert {volume.partition(":")[2] for volume in volumes} == {part for part in made.split() if part.startswith("/")}
 
 
 def test_compose_publishes_the_two_ports_that_people_and_senders_use() -> None:
@@ -342,9 +362,9 @@ def test_the_settings_of_the_manifests_exist_and_lead_to_mounted_files() -> None
     assert settings.log.partitions > 1
     assert settings.warehouse.archive_url
     given = configured()
-    for pod in pods().values():
+    for name, pod in pods().items():
         own = {each["name"]: "a-name" for each in container(pod).get("env", [])}
-        assert in_force(given | own).log.url == settings.log.url
+        assert in_force(given | own, name).log.url == settings.log.url
         mounts = {each["name"]: each["mountPath"] for each in container(pod)["volumeMounts"]}
         assert mounts["data"] == settings.data
         for file in (given["HEADWATER_CONFIG"], given["HEADWATER_KEY_FILE"]):
