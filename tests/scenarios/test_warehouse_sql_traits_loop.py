@@ -116,3 +116,29 @@ def test_nothing_more_is_told_of_what_is_deleted_and_its_file_goes(tmp_path: Pat
         assert sum(told) == 2000
 
     asyncio.run(story())
+
+
+def test_another_host_knows_what_was_told(tmp_path: Path) -> None:
+    url = f"file://{tmp_path / 'shared'}"
+
+    async def story() -> None:
+        house = TraitHouse(tmp_path / "one", archive_url=url)
+        await house.publish(event("m1"), event("m2", userId="u2"))
+        trait = house.make("select user_id, 1 as n from events where user_id <> (select max(message_id) from events)")
+        [ran] = await house.run_all(trait)
+        assert ran.last_run is not None
+        assert ran.last_run.changed == 2
+        assert (tmp_path / "shared" / "sql_traits" / f"{trait.id}.sqlite").exists()
+        await house.publish(event("u2", userId="u3"))
+        house.folder = tmp_path / "two"
+        house.folder.mkdir()
+        house.store.run(lambda connection: sql_traits.update(connection, trait.id, enabled=True, due_at=0))
+        await house.work(lambda: again(house, ran))
+        ran = house.now(trait)
+        assert ran.last_run is not None
+        assert (ran.last_run.changed, ran.last_run.vanished) == (1, 1)
+
+    async def again(house: TraitHouse, before: SqlTrait) -> bool:
+        return house.now(before).last_run != before.last_run
+
+    asyncio.run(story())

@@ -186,13 +186,15 @@ class CachedFiles:
     def write(self, name: str, content: bytes) -> None:
         """See Files. What was written will soon be read, so a copy of it stays if there is room."""
         self.remote.write(name, content)
+        if not name.endswith(".parquet"):
+            return
         with suppress(OSError):
             self.cache.make_room(len(content))
             self.cache.put(name, lambda path: _fill(path, content))
 
     def read(self, name: str) -> bytes:
         """See Files."""
-        copy = self.cache.find(name)
+        copy = self.cache.find(name) if name.endswith(".parquet") else None
         with suppress(FileNotFoundError):
             if copy is not None:
                 return copy.read_bytes()

@@ -18,7 +18,9 @@ from headwater.spec.sql_trait import SQL_TRAITS, SqlRun, SqlTrait
 from headwater.store import Store, sql_traits
 from headwater.store.snapshot import REFRESH_SECONDS
 from headwater.warehouse.pages import pages
+from headwater.warehouse.query import open_archive
 from headwater.warehouse.reading import LOOK_SECONDS, now_ms, pause
+from headwater.warehouse.sql_traits.carried import fetch, forget, keep
 from headwater.warehouse.sql_traits.memory import Memory, remove
 from headwater.warehouse.sql_traits.run import Tally, Tell, run, teller
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from headwater.spec.settings import WarehouseSettings
     from headwater.spec.workspace import Source
     from headwater.store.snapshot import Snapshot
+    from headwater.warehouse.files import Files
 
 _RETRY_MS: Final = 60_000
 _AWAY_SECONDS: Final = 10.0
@@ -65,14 +68,20 @@ class SqlTraitKeeper:
             lambda connection: (sql_traits.ids(connection), sql_traits.due(connection, now))
         )
         if known != self._known:
-            await asyncio.to_thread(self._tidy, known)
+            await asyncio.to_thread(self._tidy, known, await self._shared())
             self._known = known
         return due
 
-    def _tidy(self, known: set[str]) -> None:
+    def _tidy(self, known: set[str], shared: Files | None) -> None:
         for path in (self._folder / "sql_traits").glob("*.sqlite"):
             if path.stem not in known:
+                if shared is not None:
+                    forget(shared, path)
                 remove(path)
+
+    async def _shared(self) -> Files | None:
+        """Where copies of memories lie that other hosts see; None while everything is in the data folder."""
+        return await open_archive(self._settings, self._folder) if self._settings.archive_url else None
 
     async def _one(self, trait: SqlTrait, stopping: asyncio.Event) -> None:
         started, at = time.monotonic(), now_ms()
@@ -108,7 +117,10 @@ class SqlTraitKeeper:
             query_rows=self._settings.sql_trait_rows,
             query_seconds=self._settings.sql_trait_seconds,
         )
-        memory = await asyncio.to_thread(Memory, self._folder / "sql_traits" / f"{trait.id}.sqlite")
+        path, shared = self._folder / "sql_traits" / f"{trait.id}.sqlite", await self._shared()
+        if shared is not None:
+            await asyncio.to_thread(_fetch, shared, path)
+        memory = await asyncio.to_thread(Memory, path)
         try:
             found = pages(
                 trait.sql,
@@ -122,6 +134,8 @@ class SqlTraitKeeper:
             await run(trait, found, memory=memory, tell=tell, tally=tally)
         finally:
             memory.close()
+            if shared is not None and (tally.changed or tally.vanished):
+                await asyncio.to_thread(_keep, shared, path)
 
     def _while_it_stands(self, trait: SqlTrait, tell: Tell, stopping: asyncio.Event) -> Tell:
         """Tells as long as the house runs, and nobody changes, disables or deletes the SQL trait."""
@@ -148,6 +162,20 @@ class SqlTraitKeeper:
         # The pipeline must have heard of it before its events come.
         await asyncio.sleep(3 * REFRESH_SECONDS)
         return made
+
+
+def _fetch(shared: Files, path: Path) -> None:
+    try:
+        fetch(shared, path)
+    except OSError as error:
+        raise Unavailable(f"The archive cannot be read: {error}") from error
+
+
+def _keep(shared: Files, path: Path) -> None:
+    try:
+        keep(shared, path)
+    except OSError as error:
+        _say.warning("What an SQL trait told cannot be kept beside the archive: %s", error)
 
 
 def _count(tally: Tally) -> None:
