@@ -17,7 +17,7 @@ from headwater.eventlog import EventLog
 from headwater.eventlog.shifted import shifted
 from headwater.spec.errors import SenderError, SetupError
 from headwater.spec.settings import Settings
-from headwater.store import Store, moved, tokens
+from headwater.store import Store, moved, sealing, tokens
 from headwater.store import workspace as workspaces
 from headwater.store.secrets import Secrets
 from headwater.store.snapshot import Snapshot
@@ -97,7 +97,7 @@ def prepare(settings: Settings) -> FirstStart | None:
     """Make the folder, the tables and the first workspace where they are missing. Safe to repeat and to race.
 
     Returns the keys that the first start made, or None when there was a workspace already. Raises SetupError when the
-    data folder cannot be used.
+    data folder cannot be used, or lacks the key that sealed the store's secrets.
     """
     make(Path(settings.data))
     _check_not_moved(settings)
@@ -105,7 +105,11 @@ def prepare(settings: Settings) -> FirstStart | None:
     try:
         store.migrate()
         first = made_by_one(store, lambda connection: _first_start(connection, settings))
-        _secrets(settings)
+        if not key_file(settings).exists() and not _shared(settings) and (key := store.run(sealing.noted, write=False)):
+            raise sealing.missing(key_file(settings), key)
+        keys = _secrets(settings)
+        if key_file(settings).exists():
+            store.run(lambda connection: sealing.check(connection, keys, key_file(settings)))
         return first
     finally:
         store.close()
@@ -200,7 +204,7 @@ def _first_start(connection: Connection, settings: Settings) -> FirstStart | Non
         settings.admin_token or tokens.new_token(),
     )
     workspaces.create_workspace(connection, slug="headwater", name="Headwater")
-    Secrets.from_file(key_file(settings))
+    sealing.note(connection, Secrets.from_file(key_file(settings)).newest)
     workspaces.create_source(connection, slug="first_source", name="First source", write_key=made.write_key)
     workspaces.create_space(connection, slug="default", name="Default")
     if settings.warehouse.default_duckdb:

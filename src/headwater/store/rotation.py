@@ -36,6 +36,7 @@ from headwater.store.schema import (
     sources,
     subscriptions,
     warehouses,
+    workspaces,
 )
 from headwater.store.secrets import KeyFile, Secrets, drop_drafts, key_id, read_keys, write_keys
 from headwater.store.workspace import touch
@@ -131,6 +132,7 @@ def rotate(
             file = KeyFile([*new, *file.keys])
             write_keys(path, file)
         secrets = Secrets.from_file(path)
+        store.run(lambda connection: connection.execute(workspaces.update().values(key_id=secrets.newest)))
         yield from _seal(store, secrets)
         if not retire:
             yield Progress("done")

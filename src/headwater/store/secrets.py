@@ -65,6 +65,12 @@ class Secrets:
         self._follow()
         return self._newest
 
+    def knows(self, key_id: str) -> bool:
+        """Is there such a key?"""
+        if key_id not in self._ciphers:
+            self._follow()
+        return key_id in self._ciphers
+
     def _learn(self, keys: list[bytes]) -> str:
         """Know these keys too, and return the id of the first."""
         ids = [key_id(key) for key in keys]

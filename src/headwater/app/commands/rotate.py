@@ -44,6 +44,7 @@ def rotate(
     prepare: Annotated[bool, typer.Option("--prepare", help="Only add a key that seals nothing yet.")] = False,
     finish: Annotated[bool, typer.Option("--finish", help="On many machines: remove the old key from here.")] = False,
     alone: Annotated[bool, typer.Option("--alone", help="No other machine uses this store.")] = False,
+    lost: Annotated[bool, typer.Option("--lost", help="The old key is lost: go on with the key file here.")] = False,
     wait: Annotated[
         float, typer.Option("--wait", metavar="SECONDS", help="How long the old key stays after the last secret.")
     ] = 5.0,
@@ -64,10 +65,20 @@ def rotate(
       headwater secrets rotate --data /var/lib/headwater
     """
     from headwater.app.house import key_file, open_store
-    from headwater.store import rotation
+    from headwater.store import rotation, sealing
+    from headwater.store.secrets import Secrets
 
     settings = flags.Flags(data=data, store=store, config=config, assignments=tuple(set or ())).settings()
     path = key_file(settings)
+    if lost:
+        opened = open_store(settings)
+        try:
+            newest = Secrets.from_file(path).newest
+            opened.run(lambda connection: sealing.note(connection, newest))
+        finally:
+            opened.close()
+        _tell(json, f"The key in {path} seals from now on. Copy it to every machine, and enter each secret again.")
+        return
     if not path.exists():
         raise SetupError(f"There is no key file in {path.parent} yet; `headwater serve` makes one.")
     if prepare:
