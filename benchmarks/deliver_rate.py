@@ -139,6 +139,7 @@ def main() -> None:
         uvloop.run(receive())
         return
     gc.set_threshold(50_000, 50, 50)
+    sys.setswitchinterval(0.001)
     with tempfile.TemporaryDirectory() as folder, receiving() as url:
         figures = uvloop.run(measure(Path(folder), url))
     report("deliver_rate", figures, target="1,000 destinations reach 80 % of 10")
