@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from downstream import recording
 
+from headwater.app.engines import server_findings
 from headwater.app.house import prepare
 from headwater.app.moving.move import look, move, source_settings
 from headwater.app.settings import read
@@ -97,6 +98,7 @@ def test_a_house_that_was_moved_goes_on_with_every_event_once(tmp_path: Path) ->
             prepare(read({"data": str(old)}, environ={}))
         with pytest.raises(SetupError, match="not empty"):
             asyncio.run(look(source, target))
+        assert [one.status for one in server_findings(target)] == ["ok", "ok", "ok"]
         shutil.copy(old / "secret.key", new / "secret.key")
         shutil.copytree(old / "warehouse", new / "warehouse")
 

@@ -15,48 +15,29 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
-import msgspec
+import sqlalchemy as sa
 
 from headwater.app.commands.client import KEPT, collect_url, is_healthy, manage_url
 from headwater.app.commands.ports import bind_error
+from headwater.app.commands.readiness import readiness
+from headwater.app.engines import is_kafka, kafka_findings, server_findings
+from headwater.app.finding import Finding, fail, ok, warn
 from headwater.app.settings import explain, read
 from headwater.spec.errors import HeadwaterError
 from headwater.spec.outcome import Step
 from headwater.spec.settings import Settings
 
-Status = Literal["ok", "warn", "fail"]
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 _OLDEST = (3, 11)
 _SLOW_FSYNC_MS = 20.0
 _FSYNCS = 12
 _BORN = 1_735_689_600  # 2025-01-01: a clock before that was never set
 _AHEAD_SECONDS = 120.0
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What one check found. `advice` says what to do, and is empty when all is well."""
-
-    check: str
-    status: Status
-    found: str
-    advice: str = ""
-
-
-def ok(check: str, found: str) -> Finding:
-    """All is well."""
-    return Finding(check=check, status="ok", found=found)
-
-
-def warn(check: str, found: str, advice: str) -> Finding:
-    """It works, but not as it should."""
-    return Finding(check=check, status="warn", found=found, advice=advice)
-
-
-def fail(check: str, found: str, advice: str) -> Finding:
-    """It does not work."""
-    return Finding(check=check, status="fail", found=found, advice=advice)
+_LATE_SECONDS = 300.0
 
 
 def examine(flags: Mapping[str, str], file: Path | None) -> Iterator[Finding]:
@@ -70,10 +51,25 @@ def examine(flags: Mapping[str, str], file: Path | None) -> Iterator[Finding]:
         return
     yield _settings(flags, file)
     running = is_healthy(collect_url(settings)), is_healthy(manage_url(settings))
+    found = list(engines(settings))
+    yield from found
+    away = {one.check for one in found if one.status == "fail"}
     for check in CHECKS:
-        yield _safely(check, settings)
+        if away.isdisjoint(_NEEDED.get(check.__name__, ())):
+            yield _safely(check, settings)
     yield from _ports(settings, running)
     yield _house(settings, running)
+
+
+def engines(settings: Settings) -> Iterator[Finding]:
+    """The checks of PostgreSQL and Kafka, where the house has them."""
+    for name, look in (("postgresql", server_findings), ("kafka", kafka_findings)):
+        try:
+            yield from look(settings)
+        except Exception as error:
+            yield fail(
+                name, f"{type(error).__name__}: {error}", "See above; `headwater serve` would stop here as well."
+            )
 
 
 def _python() -> Finding:
@@ -144,6 +140,8 @@ def _log(settings: Settings) -> Finding:
 
     if not settings.log.url and not (Path(settings.data) / "log").exists():
         return ok("log", "will be made at the first start")
+    if is_kafka(settings) and not _streams_stand(settings):
+        return ok("log", "has no streams that could be read yet")
 
     async def look() -> str:
         log = open_log(settings)
@@ -161,6 +159,43 @@ def _log(settings: Settings) -> Finding:
     return ok("log", f"opens; {asyncio.run(look())}")
 
 
+def _streams_stand(settings: Settings) -> bool:
+    """Opening a log on Kafka makes its streams, which is not for a check to do."""
+    from headwater.eventlog.kafka.examining import examine
+    from headwater.eventlog.kafka.reach import reach
+    from headwater.eventlog.streams import STREAMS
+
+    log = settings.log
+    found = examine(reach(log.url, log.kafka, log.instance)).streams
+    return found.keys() == STREAMS.keys()
+
+
+def _lag(settings: Settings) -> Finding:
+    """How far the groups of readers are behind."""
+    from headwater.app.house import open_log
+    from headwater.manage.lags import lags
+
+    here = (Path(settings.data) / "log").exists()
+    if not (_streams_stand(settings) if is_kafka(settings) else here and not settings.log.url):
+        return ok("lag", "nothing was sent yet")
+
+    async def look() -> dict[str, tuple[int, float]]:
+        log = open_log(settings)
+        try:
+            found = await lags(log, (), time.time_ns() // 1_000_000)
+        finally:
+            await log.close()
+        return {one.group: (one.records, one.seconds or 0.0) for one in found if one.records}
+
+    behind = asyncio.run(look())
+    if not behind:
+        return ok("lag", "every reader has dealt with everything")
+    told = ", ".join(f"{group} {records} records ({seconds:.0f} s)" for group, (records, seconds) in behind.items())
+    if any(seconds > _LATE_SECONDS for _, seconds in behind.values()):
+        return warn("lag", told, "Is its role running? If it is, start more processes of it, up to one a partition.")
+    return ok("lag", told)
+
+
 def _store(settings: Settings) -> Finding:
     from headwater.app.house import open_store
     from headwater.store import Store
@@ -174,10 +209,16 @@ def _store(settings: Settings) -> Finding:
         return ok("store", "will be made at the first start; its tables can be made here")
     store = open_store(settings)
     try:
+        if not store.run(_has_tables, write=False):
+            return ok("store", "is empty; its tables will be made at the first start")
         version = store.run(workspaces.version, write=False)
     finally:
         store.close()
     return ok("store", f"answers; the workspace is at version {version}")
+
+
+def _has_tables(connection: Connection) -> bool:
+    return sa.inspect(connection).has_table("alembic_version")
 
 
 def _books(settings: Settings) -> Finding:
@@ -188,6 +229,8 @@ def _books(settings: Settings) -> Finding:
         return ok("books", "nothing is in them yet")
     store = open_store(settings)
     try:
+        if not store.run(_has_tables, write=False):
+            return ok("books", "nothing is in them yet")
         counts = store.run(ledger.totals, write=False)
     finally:
         store.close()
@@ -223,15 +266,17 @@ def _places(settings: Settings) -> Finding:
 def _keys(settings: Settings) -> Finding:
     from headwater.store.rotation import prepared
 
-    folder = Path(settings.data)
-    present = [path for path in (folder / "secret.key", folder / KEPT) if path.exists()]
-    loose = [path.name for path in present if path.stat().st_mode & 0o077]
+    key = Path(settings.key_file or Path(settings.data) / "secret.key")
+    present = [path for path in (key, Path(settings.data) / KEPT) if path.exists()]
+    loose = [path for path in present if path.stat().st_mode & (0o007 if settings.key_file else 0o077)]
     if loose:
-        names = " ".join(str(folder / name) for name in loose)
-        return fail("keys", f"{', '.join(loose)} can be read by others", f"chmod 600 {names}")
-    if not (folder / "secret.key").exists():
+        names = " ".join(map(str, loose))
+        return fail("keys", f"{', '.join(path.name for path in loose)} can be read by others", f"chmod 600 {names}")
+    if not key.exists() and settings.key_file:
+        return warn("keys", f"{key} does not exist", "Copy the key file of the machine that started first there.")
+    if not key.exists():
         return ok("keys", "will be made at the first start")
-    if prepared(folder / "secret.key"):
+    if prepared(key):
         found = "a rotation was begun and did not end; every secret opens with the old key or the new one"
         return warn("keys", found, "Run `headwater secrets rotate`, which goes on where it stopped.")
     return ok("keys", f"{', '.join(path.name for path in present)}: for their owner alone")
@@ -254,11 +299,30 @@ def _ports(settings: Settings, running: tuple[bool, bool]) -> Iterator[Finding]:
 
 
 def _house(settings: Settings, running: tuple[bool, bool]) -> Finding:
+    if settings.health_port:
+        return _process(settings)
+    if settings.log.url and not any(running):
+        return ok("house", "its roles may run elsewhere; with health_port each tells here whether it is ready")
     if all(running):
         return ok("house", f"answers at {collect_url(settings)} and {manage_url(settings)}")
     if any(running):
         return fail("house", "only one of its two ports answers", "Read the lines that `headwater serve` prints.")
     return warn("house", "does not run with these settings", "Start it with `headwater serve`.")
+
+
+def _process(settings: Settings) -> Finding:
+    """What a process with some of the roles says of itself."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.health_host, settings.health_host)  # noqa: S104
+    found = readiness(host, settings.health_port)
+    place = f"{host} port {settings.health_port}"
+    if found is None:
+        return warn(
+            "process", f"nobody answers at {place}", "Start a role with these settings: `headwater serve ROLE`."
+        )
+    if found:
+        told = ", ".join(f"{part}: {why}" for part, why in found.items())
+        return fail("process", f"not ready at {place}; {told}", "See the lines above about the store and the log.")
+    return ok("process", f"is ready at {place}")
 
 
 def _catalogue(settings: Settings) -> Finding:
@@ -293,11 +357,15 @@ def _standing(folder: Path) -> Path:
     return next(above for above in (folder, *folder.parents) if above.exists())
 
 
+_NEEDED = {"_log": ("kafka",), "_lag": ("kafka",), "_store": ("postgresql",), "_books": ("postgresql",)}
+"""What a check cannot do without; when it is away, that has been told."""
+
 CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     _folder,
     _space,
     _fsync,
     _log,
+    _lag,
     _store,
     _books,
     _places,

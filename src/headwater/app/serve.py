@@ -21,7 +21,7 @@ from headwater.app.house import require_keys
 from headwater.app.roles import run
 from headwater.app.shapes import FirstStart
 from headwater.app.supervise import configure_logging
-from headwater.app.waiting import enter_patiently, prepare_patiently
+from headwater.app.waiting import enter_patiently, knock_patiently, prepare_patiently
 from headwater.eventlog import EventLog
 from headwater.eventlog.streams import PROCESSED
 from headwater.spec.errors import HeadwaterError
@@ -106,6 +106,8 @@ async def _serve_until_told(
         if first is not None:
             show(first)
         require_keys(settings, roles)
+        spilling = list(roles) == ["collect"] and settings.log.spill_bytes > 0
+        await knock_patiently(settings, stopping, needed=not spilling)
         house = await enter_patiently(stack, settings, stopping)
         if house is None:
             return

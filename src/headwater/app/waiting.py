@@ -51,8 +51,34 @@ async def prepare_patiently(settings: Settings, stopping: asyncio.Event) -> Firs
 
 
 async def enter_patiently(stack: AsyncExitStack, settings: Settings, stopping: asyncio.Event) -> House | None:
-    """Open the house, and wait for what it needs while that is away. None when told to stop meanwhile."""
+    """Open the house, and wait for what it needs while that is away. None when told to stop meanwhile.
+
+    Raises SetupError when Kafka refuses us.
+    """
     return await _patiently(settings, stopping, lambda: stack.enter_async_context(open_house(settings)))
+
+
+async def knock_patiently(settings: Settings, stopping: asyncio.Event, *, needed: bool) -> None:
+    """Wait for Kafka, where the log is there, or only try once unless it is `needed`. Raises SetupError if it refuses.
+
+    A collector keeps on its own disk what comes while Kafka is away.
+    """
+    if not settings.log.url.startswith("kafka:"):
+        return
+    from headwater.eventlog.kafka.examining import knock
+    from headwater.eventlog.kafka.reach import reach
+
+    log = settings.log
+
+    async def ask() -> None:
+        try:
+            await asyncio.to_thread(knock, reach(log.url, log.kafka, log.instance))
+        except Unavailable as error:
+            if needed:
+                raise
+            _log.warning("%s; what comes is kept on this disk meanwhile.", error)
+
+    await _patiently(settings, stopping, ask)
 
 
 async def _patiently(

@@ -26,12 +26,14 @@ def doctor(
 ) -> None:
     """Check this machine, the settings and the house, and say what to do about what is wrong.
 
-    Give it the same options as `headwater serve`. The exit status is 1 when a check fails.
+    Give it the same options as `headwater serve`. Of PostgreSQL and Kafka it tells whether they keep what they should,
+    and changes nothing there. The exit status is 1 when a check fails.
 
     \b
     Examples:
       headwater doctor
       headwater doctor --data /var/lib/headwater --json
+      headwater doctor --config headwater.toml --set health_port=8082
     """
     from headwater.app.doctor import examine
 

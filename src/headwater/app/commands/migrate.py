@@ -124,11 +124,18 @@ def _lines(report: Report, target: Settings, folder: Path, *, done: bool) -> Ite
         return
     yield ""
     yield "What to do next:"
-    yield f"  1. Copy {folder / 'secret.key'} to every machine of deliver, warehouse and manage; name it with key_file."
-    if not target.warehouse.archive_url:
-        yield f"  2. Copy {folder / 'archive'} into a folder that all machines share, and name it with"
-        yield "     warehouse.archive_url=file:///..., or copy it to an object store and name that."
-    yield f"  3. Copy {folder / 'warehouse'} into the data folder of warehouse, if you have DuckDB warehouses."
-    yield f"  4. Copy {folder / 'history'} into the data folder of profiles, for the past in the Profile API."
-    yield "  5. Start the roles with the same --log and --store, and look at them with `headwater doctor`."
+    for number, step in enumerate(_steps(target, folder), 1):
+        yield f"  {number}. {step}"
     yield f"The old house in {folder} is as it was and does not start any more; delete it when you are content."
+
+
+def _steps(target: Settings, folder: Path) -> Iterator[str]:
+    yield f"Copy {folder / 'secret.key'} to every machine of deliver, warehouse and manage; name it with key_file."
+    if not target.warehouse.archive_url:
+        yield (
+            f"Copy {folder / 'archive'} to an object store, or into a folder that all machines share, and name that "
+            "with warehouse.archive_url."
+        )
+    yield f"Copy {folder / 'warehouse'} into the data folder of warehouse, if you have DuckDB warehouses."
+    yield f"Copy {folder / 'history'} into the data folder of profiles, for the past in the Profile API."
+    yield "Start the roles with the same --log and --store, and look at them with `headwater doctor`."

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from headwater.app.engines import is_kafka
 from headwater.app.house import MOVED, House, open_house, open_log, open_store
 from headwater.app.moving import records, rows
 from headwater.app.moving.drain import drain, unread
@@ -83,10 +84,11 @@ async def look(source: Settings, target: Settings) -> Report:
             _check_empty(understood(lambda: rows.count(store)))
         finally:
             store.close()
-        async with _target_log(target, {}) as log:
-            _check_partitions(house.log, log)
-            if _read_plan(house) is None and await records.anything(log):
-                raise _not_empty()
+        _check_partitions(house.log, target)
+        if _read_plan(house) is None and _stands(target):
+            async with _target_log(target, {}) as log:
+                if await records.anything(log):
+                    raise _not_empty()
         return await _report(house)
 
 
@@ -153,8 +155,8 @@ async def _plan(house: House, target: Settings) -> Plan:
         firsts = {(each.stream, each.partition): each.first for each in begun.stretches}
         found = [msgspec.structs.replace(each, first=firsts[each.stream, each.partition]) for each in found]
     else:
+        _check_partitions(house.log, target)
         async with _target_log(target, {}) as log:
-            _check_partitions(house.log, log)
             if await records.anything(log):
                 raise _not_empty()
     plan = Plan(_name(target), place_of(target.store.url), found)
@@ -249,12 +251,22 @@ def _check_empty(counts: dict[str, int]) -> None:
         )
 
 
-def _check_partitions(old: EventLog, new: EventLog) -> None:
-    had, has = len(old.partitions(PROCESSED)), len(new.partitions(PROCESSED))
+def _check_partitions(old: EventLog, target: Settings) -> None:
+    had, has = len(old.partitions(PROCESSED)), target.log.partitions
     if has < had:
         raise SetupError(
             f"The old log has {had} partitions and the new one {has}: it needs as many at least. Set log.partitions."
         )
+
+
+def _stands(target: Settings) -> bool:
+    """Is there anything of the new log? Opening one makes it, which is not for a dry run to do."""
+    if not is_kafka(target):
+        return (Path(target.data) / "log").exists()
+    from headwater.eventlog.kafka.examining import examine
+    from headwater.eventlog.kafka.reach import reach
+
+    return bool(examine(reach(target.log.url, target.log.kafka, target.log.instance)).streams)
 
 
 def _not_empty() -> SetupError:
