@@ -60,17 +60,17 @@ def examine(reach: Reach) -> Cluster:
     """What stands there. Raises as `knock` does."""
     admin, found = _found(reach)
     names = {name: reach.name(stream) for name, stream in STREAMS.items()}
-    there = {name: topic for name, topic in names.items() if topic in found.topics}
+    there = {name: full for name, full in names.items() if full in found.topics}
     broker = next(iter(found.brokers), None)
     streams: dict[str, StreamFound] = {}
-    for name, topic in there.items():
-        partitions = found.topics[topic].partitions.values()
+    for name, full in there.items():
+        partitions = found.topics[full].partitions.values()
         streams[name] = StreamFound(
-            topic,
+            full,
             len(partitions),
             min((len(each.replicas) for each in partitions), default=0),
             min((len(each.isrs) for each in partitions), default=0),
-            _settings(admin, ResourceType.TOPIC, topic),
+            _settings(admin, ResourceType.TOPIC, full),
         )
     settings = {} if broker is None else _settings(admin, ResourceType.BROKER, str(broker))
     return Cluster(len(found.brokers), settings, streams)
