@@ -68,6 +68,10 @@ def test_everything_that_reads_the_archive_reads_it_on_s3(tmp_path: Path, store:
         )
         assert found.rows == [[19, 19]]
         assert len(list((tmp_path / "other" / "cache").rglob("*.parquet"))) == 3
+        narrow = "select count(*) from events where received_at < '2023-01-01' and message_id not like '%''%'"
+        found = await query(narrow, folder=tmp_path / "new", log=house.log, settings=settings, warehouses=())
+        assert found.rows == [[0]]
+        assert not (tmp_path / "new").exists()
 
         wanted = Wanted(source_id=house.source_id, since_ms=0, until_ms=2 * RECEIVED)
         past = ArchivedEvents(house.log, settings, tmp_path / "other")

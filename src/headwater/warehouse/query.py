@@ -13,14 +13,16 @@ import math
 import os
 import re
 import sys
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
 from headwater.eventlog.streams import PROCESSED
 from headwater.spec.errors import SenderError, SetupError, Unavailable
+from headwater.warehouse.narrowing import ALL, TREE, Days, days_of
 from headwater.warehouse.reading import ARCHIVE_GROUP
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ async def prepare(
     sql: str, *, folder: Path, log: EventLog, settings: WarehouseSettings, warehouses: Iterable[AnyWarehouse]
 ) -> dict[str, Any]:
     """The task of a query (`warehouse/sandbox.py`), with all that it may read. Raises Unavailable as `query` does."""
-    parts, live = await _events(folder, log, settings)
+    parts, live = await _events(sql, folder, log, settings)
     attached = {name: path for name, (path, _) in _attachable(folder, warehouses).items()}
     return _task(sql, parts, live, attached, settings)
 
@@ -189,9 +191,13 @@ async def _in_sandbox(task: bytes, settings: WarehouseSettings) -> bytes:
     return content
 
 
-async def _events(folder: Path, log: EventLog, settings: WarehouseSettings) -> tuple[list[str], bytes]:
-    """Files of the archive, and as an Arrow stream the events that come after them; no event is in both or in none."""
+async def _events(sql: str, folder: Path, log: EventLog, settings: WarehouseSettings) -> tuple[list[str], bytes]:
+    """Files of the archive, and as an Arrow stream the events that come after them; no event is in both or in none.
+
+    Files of days that the query cannot need are left out where they would have to be fetched.
+    """
     from headwater.warehouse.archive import row, table
+    from headwater.warehouse.files import place_of
 
     files = await open_archive(settings, folder)
     cursors, parts = await archived(log, files)
@@ -207,8 +213,24 @@ async def _events(folder: Path, log: EventLog, settings: WarehouseSettings) -> t
                 )
             rows += [row(record, partition, at)[1] for at, record in chunk.placed()]
             position = chunk.next
-    paths = await at_hand(files, {part.name: part.size for part in parts}, seconds=settings.query_seconds)
+    days = await _days(sql, settings) if place_of(settings, folder).url else ALL
+    wanted = {part.name: part.size for part in parts if any(each.holds(part.day) for each in days)}
+    paths = await at_hand(files, wanted, seconds=settings.query_seconds)
     return paths, await asyncio.to_thread(_as_stream, table(rows))
+
+
+async def _days(sql: str, settings: WarehouseSettings) -> tuple[Days, ...]:
+    """The days that a query can need."""
+    from headwater.warehouse.archive import table
+
+    quoted = "'" + sql.replace("'", "''") + "'"
+    found = await _answered(_task(TREE.format(quoted), [], _as_stream(table([])), {}, settings), settings)
+    if not found.rows:
+        return ALL
+    try:
+        return days_of(msgspec.json.decode(cast("str", found.rows[0][0])), datetime.now(UTC))
+    except RecursionError:
+        return ALL
 
 
 async def open_archive(settings: WarehouseSettings, folder: Path) -> Files:
