@@ -22,7 +22,7 @@ from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.outcome import Count, OutcomeBatch, Step, decode_outcomes
 from headwater.spec.settings import CatalogueSettings, DeliverSettings
 from headwater.spec.workspace import Destination
-from headwater.store import ledger, parked
+from headwater.store import Store, ledger, parked
 from headwater.store import workspace as workspaces
 from headwater.store.parked import Filter, ParkedDelivery
 from headwater.store.secrets import Secrets
@@ -44,9 +44,9 @@ QUICK = DeliverSettings(
 class Bench:
     """A workspace with one source, `source_id`, whose events are put into `log` as the pipeline would."""
 
-    def __init__(self, folder: Path, log: EventLog | None = None) -> None:
+    def __init__(self, folder: Path, log: EventLog | None = None, *, store: Store | None = None) -> None:
         self.log: EventLog = log or HouseLog()
-        self.store = open_store(folder)
+        self.store = store or open_store(folder)
         self.store.migrate()
         self.secrets = Secrets([b"0" * 32])
         self.past: PastEvents | None = None

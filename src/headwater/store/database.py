@@ -34,7 +34,27 @@ _CACHE = "cache_size=-8000"
 Of several connections the one that was used last is taken first, as its pages are there.
 """
 
+_SERVER = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "options": "-c statement_timeout=60s -c lock_timeout=10s -c idle_in_transaction_session_timeout=15s",
+}
+"""How a server is spoken to, unless the URL says otherwise (libpq's names and units).
+
+A network that is cut fails a statement within some fifteen seconds instead of holding its thread for ever. A process
+that stops in the middle of a transaction holds its locks no longer than that, so that others can take over.
+"""
+
+_POOL_SECONDS = 10.0
 _LOST_A_RACE = {"40001", "40P01", "CR000"}
+_MADE_MEANWHILE = {"42P07", "42701", "42710", "23505"} | _LOST_A_RACE
+"""What a migration meets when another does the same, on a server without the locks that keep them apart."""
+
+_NOT_NOW = {"25006", "25P03"}
+"""A server that only reads by now, and one that cut off a transaction."""
 
 
 class Store:
@@ -53,7 +73,11 @@ class Store:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
         else:
-            self._engine = sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True)
+            given = sa.engine.make_url(url).query
+            connect = {name: value for name, value in _SERVER.items() if name not in given}
+            self._engine = sa.create_engine(
+                url, pool_size=pool_size, pool_pre_ping=True, pool_timeout=_POOL_SECONDS, connect_args=connect
+            )
 
     @classmethod
     def in_folder(cls, folder: Path) -> Store:
@@ -68,7 +92,15 @@ class Store:
         """
         from headwater.store.migrations import upgrade
 
-        upgrade(self._engine, step_by_step=step_by_step)
+        for attempt in range(_TRIES):
+            try:
+                upgrade(self._engine, step_by_step=step_by_step)
+            except DBAPIError as error:
+                if _state(error) not in _MADE_MEANWHILE or attempt == _TRIES - 1:
+                    raise
+                time.sleep(0.1 * 2**attempt)
+            else:
+                return
 
     def run(self, change: Callable[[Connection], T], *, write: bool = True, awaited: bool = False) -> T:
         """Run a function in one transaction, again if it lost a race. Blocks; `read` and `write` do not.
@@ -85,7 +117,9 @@ class Store:
                 raise Unavailable("The store has no connection free.", retry_after=1.0) from error
             except DBAPIError as error:
                 if not _is_race(error) or attempt == _TRIES - 1:
-                    if isinstance(error, OperationalError) or error.connection_invalidated:
+                    if _state(error) in _NOT_NOW:
+                        self._engine.dispose()
+                    if isinstance(error, OperationalError) or error.connection_invalidated or _state(error) in _NOT_NOW:
                         raise self._away(error) from error
                     raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, no secret
@@ -113,9 +147,12 @@ class Store:
         self._engine.dispose()
 
 
+def _state(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
 def _is_race(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    return state in _LOST_A_RACE or "database is locked" in str(error.orig)
+    return _state(error) in _LOST_A_RACE or "database is locked" in str(error.orig)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -32,7 +32,9 @@ class Snapshot:
     async def refresh(self) -> None:
         """Look once whether the version moved, and swap if so."""
         if await self._store.read(workspaces.version) != self.current.version:
-            self.current = await self._store.read(workspaces.load)
+            found = await self._store.read(workspaces.load)
+            if found.version > self.current.version:  # of two who look at once, the one who read more comes last
+                self.current = found
 
     async def keep_fresh(self, stopping: asyncio.Event, *, every: float = REFRESH_SECONDS) -> None:
         """Refresh every so many seconds until told to stop. A store that is away leaves the last snapshot in force."""

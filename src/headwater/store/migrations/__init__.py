@@ -23,6 +23,8 @@ def upgrade(engine: Engine, *, step_by_step: bool = False) -> None:
     """
     with engine.connect() as connection, connection.begin():
         if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4207849484)")
         if not step_by_step and not sa.inspect(connection).get_table_names():
             _make(connection)
