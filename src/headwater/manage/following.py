@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +28,7 @@ from headwater.spec.event import decode_processed
 
 if TYPE_CHECKING:
     from headwater.eventlog import Chunk, EventLog, Record
+    from headwater.profiles.history import Entry
     from headwater.profiles.known import Told
     from headwater.spec.settings import Settings
 
@@ -52,14 +53,18 @@ def indexes(settings: Settings, folder: Path) -> Path:
     return folder / "followed" if settings.log.shared else folder
 
 
-async def follow_log(log: EventLog, settings: Settings, folder: Path, stopping: asyncio.Event) -> None:
-    """Keep the indexes of all partitions below a folder until told to stop."""
+def followers(log: EventLog, settings: Settings, folder: Path) -> list[Follower]:
+    """Those who keep the indexes of all partitions below a folder, once they are run."""
     partitions = log.partitions(PROCESSED)
     buffer = max(_LEAST_BUFFER_BYTES, _BUFFERS_BYTES // len(partitions))
+    return [Follower(log, settings, folder, partition, buffer_bytes=buffer) for partition in partitions]
+
+
+async def follow_log(those: Sequence[Follower], stopping: asyncio.Event) -> None:
+    """Keep indexes until told to stop."""
     async with asyncio.TaskGroup() as tasks:
-        for partition in partitions:
-            follower = Follower(log, settings, folder, partition, buffer_bytes=buffer)
-            tasks.create_task(follower.run(stopping), name=f"follow-{partition}")
+        for number, follower in enumerate(those):
+            tasks.create_task(follower.run(stopping), name=f"follow-{number}")
 
 
 def _now() -> int:
@@ -118,6 +123,16 @@ class Follower:
         if time.monotonic() >= self._told:
             await self._tell_lag()
         return len(chunk.records)
+
+    def refresh(self) -> None:
+        """Nothing to do: what is written is seen at once."""
+
+    def entries(self, id: str, since: int, until: int, *, newest_first: bool) -> Iterator[Entry]:
+        """The events of a profile, as `HistoryReader` gives them; none while the index is not open."""
+        opened = self._open
+        if opened is None:
+            return iter(())
+        return opened[1].entries(self._partition, id, (since, until), newest_first=newest_first)
 
     def close(self) -> None:
         """Let go of the files."""

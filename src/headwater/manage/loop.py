@@ -18,7 +18,7 @@ from headwater.eventlog.sharing import work
 from headwater.eventlog.streams import OUTCOMES, PROCESSED
 from headwater.manage.desk import Desk
 from headwater.manage.faces import NO_FACES, Face, Faces, beside
-from headwater.manage.following import follow_log, indexes
+from headwater.manage.following import follow_log, followers, indexes
 from headwater.manage.front import Front
 from headwater.manage.http import application
 from headwater.manage.lags import READERS
@@ -58,6 +58,7 @@ async def manage(
 
     `environment` is what the catalogue's destinations may see of ours when they are tried.
     """
+    followed = followers(log, settings, indexes(settings, folder)) if settings.log.shared else []
     past = ArchivedPast(log, settings.warehouse, folder)
     previews = Previews(store, past, log.partitions(PROCESSED), folder)
     trials = Trials(settings, store, secrets, environment)
@@ -68,7 +69,7 @@ async def manage(
         secrets=secrets,
         settings=settings,
         folder=folder,
-        histories=Histories(log, folder, settings.warehouse, indexes=indexes(settings, folder)),
+        histories=Histories(log, folder, settings.warehouse, indexes=followed),
         stopping=stopping,
         settle_seconds=1.5 * REFRESH_SECONDS,
         previews=previews,
@@ -81,7 +82,7 @@ async def manage(
             tasks.create_task(work(log, LEDGER_GROUP, OUTCOMES, books.keep, stopping), name="ledger")
             tasks.create_task(_measure(log, books, stopping), name="measure")
             if settings.log.shared:
-                tasks.create_task(follow_log(log, settings, desk.indexes, stopping), name="follow")
+                tasks.create_task(follow_log(followed, stopping), name="follow")
             forget = partial(_forget, log, store, settings.log.retention_hours)
             tasks.create_task(leases.while_held(store, "trim", forget, stopping), name="trim")
     finally:

@@ -80,6 +80,10 @@ class History:
         batch.put(_KNOWN_TO, _PLACE.pack(known_to))
         self._db.write(batch)
 
+    def entries(self, partition: int, id: str, span: tuple[int, int], *, newest_first: bool) -> Iterator[Entry]:
+        """The events of a profile between two moments, both included (ms), by time, as those of a partition."""
+        return _entries(self._db, partition, id, span, newest_first=newest_first)
+
     def close(self) -> None:
         """Let go of the files."""
         self._db.close()
@@ -110,25 +114,30 @@ class HistoryReader:
     def entries(self, id: str, since: int, until: int, *, newest_first: bool) -> Iterator[Entry]:
         """The events of a profile from `since` to `until`, both included (ms), by time."""
         if self._db is None:
-            return
-        start = _key(id, until, _LAST) if newest_first else _key(id, since, 0)
-        prefix = _prefix(id)
-        items = self._db.items(backwards=newest_first, from_key=cast("Any", start))
-        for key, value in cast("Iterator[tuple[bytes, bytes]]", items):
-            if not key.startswith(prefix):
-                return
-            at, position = _KEY.unpack(key[len(prefix) :])
-            if not since <= at <= until:
-                return
-            length = _LENGTH.unpack(value[:2])[0]
-            found = _decode(value[2 : 2 + length])
-            yield Entry(at, position, self._partition, found.received_at, found.source_id, found.name)
+            return iter(())
+        return _entries(self._db, self._partition, id, (since, until), newest_first=newest_first)
 
     def close(self) -> None:
         """Let go of the files."""
         if self._db is not None:
             self._db.close()
             self._db = None
+
+
+def _entries(db: Rdict, partition: int, id: str, span: tuple[int, int], *, newest_first: bool) -> Iterator[Entry]:
+    since, until = span
+    start = _key(id, until, _LAST) if newest_first else _key(id, since, 0)
+    prefix = _prefix(id)
+    items = db.items(backwards=newest_first, from_key=cast("Any", start))
+    for key, value in cast("Iterator[tuple[bytes, bytes]]", items):
+        if not key.startswith(prefix):
+            return
+        at, position = _KEY.unpack(key[len(prefix) :])
+        if not since <= at <= until:
+            return
+        length = _LENGTH.unpack(value[:2])[0]
+        found = _decode(value[2 : 2 + length])
+        yield Entry(at, position, partition, found.received_at, found.source_id, found.name)
 
 
 def index_folder(folder: Path, partition: int) -> Path:

@@ -8,7 +8,7 @@ from headwater import telemetry
 from headwater.eventlog import Record
 from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.streams import PROCESSED
-from headwater.manage.following import READER, Follower, follow_log, indexes
+from headwater.manage.following import READER, Follower, follow_log, followers, indexes
 from headwater.manage.trail import find_processed
 from headwater.pipeline.seen import Seen, index_folder, lookup
 from headwater.profiles.history import HistoryReader
@@ -42,7 +42,9 @@ def test_events_are_found_by_id_and_by_profile_and_following_goes_on_where_it_st
         await log.append(PROCESSED, 1, [record("m3", "a"), Record(b"", b"\x97", b"no event")])
         await log.append(PROCESSED, 1, [record("m4", "a")])
         reader = HistoryReader(tmp_path, 1)
+        assert list(again.entries("use_a", 0, NOW, newest_first=True)) == []
         assert await again.step(0) == 3
+        assert [one.position for one in again.entries("use_a", 3, NOW, newest_first=True)] == [12, 9, 6, 3, 0]
         reader.refresh()
         assert [one.position for one in reader.entries("use_a", 0, NOW, newest_first=False)] == [0, 3, 6, 9, 12]
         reader.close()
@@ -81,7 +83,7 @@ def test_following_waits_for_indexes_that_another_process_holds(tmp_path: Path) 
         stopping.set()
         await running
         stopping.clear()
-        running = asyncio.create_task(follow_log(log, SETTINGS, tmp_path, stopping))
+        running = asyncio.create_task(follow_log(followers(log, SETTINGS, tmp_path), stopping))
         async with asyncio.timeout(20):
             while await asyncio.to_thread(lookup, index_folder(tmp_path, 0), "m") is None:
                 await asyncio.sleep(0.01)

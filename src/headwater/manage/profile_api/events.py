@@ -13,9 +13,9 @@ import heapq
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from headwater.eventlog.streams import PROCESSED
 from headwater.manage.profile_api.asked import Span, refused
@@ -38,6 +38,16 @@ _READ_SECONDS: Final = 30.0
 _NAMED: Final = {"page": (PAGE, "page_name"), "screen": (SCREEN, "screen_name")}
 
 
+class Index(Protocol):
+    """The index of one partition, as `HistoryReader` is one."""
+
+    def refresh(self) -> None: ...
+
+    def entries(self, id: str, since: int, until: int, *, newest_first: bool) -> Iterator[Entry]: ...
+
+    def close(self) -> None: ...
+
+
 class Histories:
     """The indexes of all partitions, opened when first asked."""
 
@@ -47,13 +57,15 @@ class Histories:
         folder: Path,
         settings: WarehouseSettings | None = None,
         *,
-        indexes: Path | None = None,
+        indexes: Sequence[Index] = (),
     ) -> None:
-        """`folder` is the data folder, `settings` say where the archive is; `indexes` are there unless told."""
+        """`folder` is the data folder, `settings` say where the archive is; `indexes` are those there unless told."""
         self._log = log
         self._folder = folder
         self._settings = settings or WarehouseSettings()
-        self._readers = [HistoryReader(indexes or folder, partition) for partition in log.partitions(PROCESSED)]
+        self._readers: Sequence[Index] = indexes or [
+            HistoryReader(folder, partition) for partition in log.partitions(PROCESSED)
+        ]
         self._one_at_a_time = threading.Lock()
 
     async def page(self, members: Sequence[str], span: Span, limit: int) -> tuple[list[tuple[Entry, bytes]], str]:
