@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from manage_house import ADMIN, ManageHouse, running
 
+from headwater.contracts.shape import bytes_of_store, lose_store
 from headwater.store import tokens
 
 
@@ -53,7 +54,7 @@ def test_tokens_are_made_shown_once_and_taken_back(tmp_path: Path) -> None:
             assert (await house.ask("GET", "/sources", token=text)).status == 200
             listed = (await house.ask("GET", "/headwater/tokens")).body
             assert text not in str(listed)
-            assert text.encode() not in (tmp_path / "store.sqlite").read_bytes()
+            assert text.encode() not in bytes_of_store(house.store)
             assert (await house.ask("DELETE", f"/headwater/tokens/{token_id}")).status == 200
             assert (await house.ask("GET", "/sources", token=text)).status == 401
             admin = listed["data"]["tokens"][0]["id"]
@@ -158,7 +159,7 @@ def test_health_metrics_and_pages_need_no_token_and_load_nothing(tmp_path: Path)
 def test_a_store_that_is_gone_is_answered_as_away(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(ManageHouse(tmp_path)) as house:
-            house.store.run(lambda connection: connection.exec_driver_sql("ALTER TABLE tokens RENAME TO elsewhere"))
+            lose_store(house.store)
             refused = await house.ask("GET", "/")
             assert refused.status == 503
             assert "Retry-After" in refused.headers

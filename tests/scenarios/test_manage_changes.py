@@ -6,6 +6,7 @@ from typing import Any
 
 from manage_house import ManageHouse, running
 
+from headwater.contracts.shape import bytes_of_store
 from headwater.manage.operations import OPERATIONS
 
 ON_AUDIENCES = {"Audiences", "Computed Traits", "Activations"}
@@ -38,7 +39,7 @@ def test_a_secret_never_comes_back_and_a_mask_keeps_it(tmp_path: Path) -> None:
                 text = str((await house.ask("GET", shown)).body)
                 assert SECRET not in text
                 assert "sealed:" not in text
-            assert SECRET.encode() not in (tmp_path / "store.sqlite").read_bytes()
+            assert SECRET.encode() not in bytes_of_store(house.store)
 
     asyncio.run(scenario())
 

@@ -17,7 +17,9 @@ from typing import Final, TypeVar
 
 import msgspec
 import psycopg
+import sqlalchemy as sa
 from psycopg import sql
+from sqlalchemy.engine import Connection
 
 from headwater.app.settings import child_environment
 from headwater.eventlog import Append, Chunk, Commit, EventLog, Holder, Membership, Record
@@ -76,6 +78,28 @@ def open_store(folder: Path) -> Store:
         return Store.in_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return Store(found.store_url(_database(found, folder)).replace("postgresql://", "postgresql+psycopg://", 1))
+
+
+def bytes_of_store(store: Store) -> bytes:
+    """Everything that a store keeps, to look for what it must not: a file's bytes, or each row as text."""
+    if not store.shared:
+        file = Path(store.url.removeprefix("sqlite:///"))
+        return b"".join(each.read_bytes() for each in file.parent.glob(f"{file.name}*"))
+
+    def rows(connection: Connection) -> str:
+        names = sa.inspect(connection).get_table_names()
+        return "\n".join(str(connection.exec_driver_sql(f'SELECT * FROM "{name}"').all()) for name in names)
+
+    return store.run(rows, write=False).encode()
+
+
+def lose_store(store: Store) -> None:
+    """Make what a store needs be gone while a house runs: its tables' names, or the database."""
+    found = engines()
+    if found is None:
+        store.run(lambda connection: connection.exec_driver_sql("ALTER TABLE tokens RENAME TO elsewhere"))
+    else:
+        _drop(found, store.url.rpartition("/")[2])
 
 
 def open_kept_log(folder: Path, *, partitions: int = 1) -> EventLog:
@@ -182,7 +206,7 @@ def remove_since(since: Mark) -> bool:
     if prefixes:
         _remove_topics(found, prefixes)
     for database in databases:
-        _execute(found, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+        _drop(found, database)
     return bool(prefixes or databases)
 
 
@@ -224,6 +248,10 @@ def _database(found: Engines, folder: Path) -> str:
             _execute(found, make.format(sql.Identifier(database), sql.Identifier(found.template)))
         _databases.append(database)
     return database
+
+
+def _drop(found: Engines, database: str) -> None:
+    _execute(found, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
 
 def _name(folder: Path) -> str:
