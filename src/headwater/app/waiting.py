@@ -22,6 +22,10 @@ from headwater.spec.settings import Settings
 
 _log = logging.getLogger("headwater")
 _LONGEST_WAIT = 5.0
+_KNOCK_SECONDS = 8.0
+_SHORT_SECONDS = 2.0
+"""A collector with a spill is not to be kept from its work by what it can do without."""
+
 _SAID_EVERY_SECONDS = 30.0
 
 T = TypeVar("T")
@@ -72,7 +76,8 @@ async def knock_patiently(settings: Settings, stopping: asyncio.Event, *, needed
 
     async def ask() -> None:
         try:
-            await asyncio.to_thread(knock, reach(log.url, log.kafka, log.instance))
+            seconds = _KNOCK_SECONDS if needed else _SHORT_SECONDS
+            await asyncio.to_thread(knock, reach(log.url, log.kafka, log.instance), seconds)
         except Unavailable as error:
             if needed:
                 raise

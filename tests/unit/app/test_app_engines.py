@@ -5,7 +5,9 @@ import pytest
 
 from headwater.app.engines import cluster_findings
 from headwater.app.finding import Finding
-from headwater.eventlog.kafka.examining import Cluster, StreamFound
+from headwater.eventlog.kafka.examining import Cluster, StreamFound, knock
+from headwater.eventlog.kafka.reach import reach
+from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.settings import LogSettings
 
 STREAM = StreamFound("hw.collected", 12, 3, 3, {"min.insync.replicas": "2", "retention.ms": "-1"})
@@ -56,3 +58,10 @@ def test_brokers_that_forget_are_told_with_what_to_do(settings, status, said) ->
 def test_streams_that_are_missing_are_made_at_the_first_start() -> None:
     (found, *_) = cluster_findings(msgspec.structs.replace(CLUSTER, streams={}), LogSettings(partitions=12))
     assert (found.status, found.found) == ("ok", "will be made at the first start, with 12 partitions each")
+
+
+def test_brokers_that_are_away_are_told_from_a_property_that_is_wrong() -> None:
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1 does not answer yet"):
+        knock(reach("kafka://127.0.0.1:1/hw"), 0.2)
+    with pytest.raises(SetupError, match=r'wrong: No such configuration property: "security\.protocl"'):
+        knock(reach("kafka://127.0.0.1:1/hw", ["security.protocl=SSL"]), 0.2)

@@ -19,9 +19,10 @@ from headwater.eventlog.streams import STREAMS
 from headwater.spec.errors import SetupError, Unavailable
 
 _SECONDS: Final = 8.0
+_ALL_DOWN: Final = KafkaError._ALL_BROKERS_DOWN  # pyright: ignore[reportPrivateUsage] - the library's own names
 _REFUSALS: Final = frozenset(
     {
-        KafkaError._AUTHENTICATION,  # pyright: ignore[reportPrivateUsage] - the library's names for its own errors
+        KafkaError._AUTHENTICATION,  # pyright: ignore[reportPrivateUsage]
         KafkaError._SSL,  # pyright: ignore[reportPrivateUsage]
         KafkaError.SASL_AUTHENTICATION_FAILED,
         KafkaError.UNSUPPORTED_SASL_MECHANISM,
@@ -51,9 +52,9 @@ class Cluster(msgspec.Struct, frozen=True):
     streams: Mapping[str, StreamFound]
 
 
-def knock(reach: Reach) -> None:
-    """Raises SetupError when the brokers refuse us, and Unavailable when they do not answer."""
-    _found(reach)
+def knock(reach: Reach, seconds: float = _SECONDS) -> None:
+    """Raises SetupError when the brokers refuse us, and Unavailable when they do not answer in time."""
+    _found(reach, seconds)
 
 
 def examine(reach: Reach) -> Cluster:
@@ -76,20 +77,27 @@ def examine(reach: Reach) -> Cluster:
     return Cluster(len(found.brokers), settings, streams)
 
 
-def _found(reach: Reach) -> tuple[AdminClient, Any]:
+def _found(reach: Reach, seconds: float = _SECONDS) -> tuple[AdminClient, Any]:
     heard: list[KafkaError] = []
+    properties: dict[str, Any] = reach.client() | {"error_cb": heard.append}
     try:
-        properties: dict[str, Any] = reach.client() | {"error_cb": heard.append}
         admin = AdminClient(properties)
-        return admin, admin.list_topics(timeout=_SECONDS)
     except KafkaException as error:
-        said = next((each for each in heard if each.code() in _REFUSALS), None)
-        if said is not None:
-            raise SetupError(f"Kafka at {reach.servers} refuses us: {said.str()}. Correct log.kafka.") from error
-        told: KafkaError = heard[-1] if heard else error.args[0]
-        if told.code() == KafkaError._INVALID_ARG:  # pyright: ignore[reportPrivateUsage]
-            raise SetupError(f"log.kafka has a property that is wrong: {told.str()}.") from error
-        raise Unavailable(f"Kafka at {reach.servers} does not answer yet: {told.str()}", retry_after=1.0) from error
+        raise SetupError(f"log.kafka has a property that is wrong: {_said(error)}.") from error
+    try:
+        return admin, admin.list_topics(timeout=seconds)
+    except KafkaException as error:
+        admin.poll(0.1)  # which is when errors are heard
+        refused = next((each for each in heard if each.code() in _REFUSALS), None)
+        if refused is not None:
+            raise SetupError(f"Kafka at {reach.servers} refuses us: {refused.str()}. Correct log.kafka.") from error
+        said = next((each.str() for each in heard if each.code() != _ALL_DOWN), _said(error))
+        raise Unavailable(f"Kafka at {reach.servers} does not answer yet: {said}", retry_after=1.0) from error
+
+
+def _said(error: KafkaException) -> str:
+    found: KafkaError = error.args[0]
+    return found.str()
 
 
 def _settings(admin: AdminClient, kind: ResourceType, name: str) -> dict[str, str]:
