@@ -103,7 +103,7 @@ class KafkaLog:
 
     def _transactor(self, group: str, partition: int) -> Transactor:
         found = self._transactors.get((group, partition))
-        if found is None:
+        if found is None or found.stuck:
             found = Transactor(self._reach, group, partition, self._clock, self._cursors.members)
             self._transactors[group, partition] = found
         return found

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from headwater.eventlog import FORGOTTEN, Append, Commit, Moved
 from headwater.eventlog.kafka.messages import Sent, failed, send
@@ -30,6 +30,7 @@ _PATIENCE_SECONDS: Final = 20.0
 """How long the brokers may take to settle among themselves before a transaction is given up."""
 
 _STEP_SECONDS: Final = 4.0
+_FAREWELL_SECONDS: Final = 10.0
 _JOBS: Final = 200
 
 
@@ -41,7 +42,11 @@ class _Job(msgspec.Struct, frozen=True):
 
 
 class Transactor:
-    """The writer of one group and partition."""
+    """The writer of one group and partition.
+
+    A `stuck` one is of no use any more. The library may wait for ever, whatever time it is given, for a broker that
+    kept the group's cursors and is gone (librdkafka 5456 and 5511); another client finds the broker that took over.
+    """
 
     def __init__(
         self, reach: Reach, name: str, partition: int, clock: Callable[[], int], members: Callable[[str], Any]
@@ -54,6 +59,8 @@ class Transactor:
         self._members = members
         self._producer: Producer | None = None
         self._lost = False
+        self._telling: float | None = None
+        self.stuck = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._kept: list[_Job | None] = []
         self._thread = threading.Thread(target=self._run, name=f"eventlog-{name}-{partition}", daemon=True)
@@ -70,12 +77,20 @@ class Transactor:
     async def _put(self, appends: Sequence[Append], commits: Sequence[Commit], *, fence: bool = False) -> list[int]:
         future: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         self._jobs.put(_Job(appends, commits, future, fence))
-        return await future
+        while not (await asyncio.wait([future], timeout=1.0))[0]:
+            told = self._telling
+            if told is not None and time.monotonic() - told > 2 * _STEP_SECONDS:
+                self.stuck = True
+                self._jobs.put(None)
+                log.warning("A transaction of %s hangs; another client takes its place.", self._id)
+            if self.stuck:
+                raise Moved("A transaction hangs; nobody knows what became of it.")
+        return future.result()
 
     def close(self) -> None:
         """End what is under way. Blocks."""
         self._jobs.put(None)
-        self._thread.join()
+        self._thread.join(_FAREWELL_SECONDS)
 
     def _run(self) -> None:
         while jobs := self._gather():
@@ -150,10 +165,16 @@ class Transactor:
                 raise failed(each.error)
         for group, commits in cursors.items():
             places = [self._place(commit) for commit in commits.values()]
-            tell = partial(producer.send_offsets_to_transaction, places, self._members(group))
-            _patiently(tell, until)
+            _patiently(partial(self._tell, producer, places, self._members(group)), until)
         _patiently(producer.commit_transaction, until)
         return [[each.first for each in one] for one in sent]
+
+    def _tell(self, producer: Producer, places: list[TopicPartition], members: Any, seconds: float) -> None:
+        self._telling = time.monotonic()
+        try:
+            producer.send_offsets_to_transaction(places, members, seconds)
+        finally:
+            self._telling = None
 
     def _send(self, producer: Producer, append: Append, at: int) -> Sent:
         sent = Sent(len(append.records))
@@ -161,7 +182,7 @@ class Transactor:
         send(producer, name, self._partition, append.records, sent, at=at, patient=True)
         return sent
 
-    def _place(self, commit: Commit) -> Any:
+    def _place(self, commit: Commit) -> TopicPartition:
         if commit.position == FORGOTTEN:
             return self._reach.at(commit.stream, self._partition, 0, GONE)
         return self._reach.at(commit.stream, self._partition, commit.position)
@@ -170,6 +191,7 @@ class Transactor:
         """What a transaction that failed means. When nobody can know whether it went through, the partition counts as
         lost: whoever begins there anew finds out by the cursor.
         """
+        log.warning("A transaction of %s was given up: %s", self._id, error.args[0].str())
         if not is_lost(error):
             try:
                 _patiently(producer.abort_transaction, time.monotonic() + _PATIENCE_SECONDS)
