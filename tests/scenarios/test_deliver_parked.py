@@ -164,7 +164,10 @@ def test_failing_all_that_waits_goes_page_by_page_and_keeps_the_last_error(store
 def test_the_horizon_of_what_is_paused_does_not_run(store: Store) -> None:
     store.run(partial(parked.park, deliveries=[row(1, reason="PAUSED"), row(2, reason="RETRY")]))
     fail = partial(parked.fail_waiting, destination_id="d1", reason="EXPIRED", now=START * 2, expired=True)
+    expired = partial(parked.expired, destination_ids=["d1", "d2"], now=START * 2)
+    assert store.run(expired) == ["d1"]
     assert store.run(fail) == 1
+    assert store.run(expired) == []
 
 
 def test_redriving_moves_the_count_from_where_it_stood(store: Store) -> None:

@@ -151,6 +151,9 @@ class Backlog:
             self._hurry.clear()
 
     async def _write(self, orders: _Orders) -> None:
+        if len(orders.parks) + len(orders.changes) <= PER_TRANSACTION:
+            await self._patiently(partial(_write_together, orders=orders, over=self._over))
+            return
         for start in range(0, len(orders.parks), PER_TRANSACTION):
             await self._patiently(partial(_park, orders=orders.parks[start : start + PER_TRANSACTION], over=self._over))
         for start in range(0, len(orders.changes), PER_TRANSACTION):
@@ -165,6 +168,15 @@ class Backlog:
                 return
             except Unavailable as error:
                 await asyncio.sleep(error.retry_after)
+
+
+def _write_together(connection: Connection, orders: _Orders, over: set[tuple[int, int]]) -> None:
+    """Write what is little in one transaction: each has the disk to wait for."""
+    if orders.parks:
+        _park(connection, orders.parks, over)
+    if orders.changes:
+        parked.settle(connection, orders.changes)
+    _release_and_pause(connection, orders)
 
 
 def _park(connection: Connection, orders: Sequence[tuple[ParkedDelivery, int]], over: set[tuple[int, int]]) -> int:

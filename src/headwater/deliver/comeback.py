@@ -169,8 +169,10 @@ class Comeback:
     async def _tend(self) -> None:
         """Fail what expired while nobody could try it, forget what ended long ago, and show how much waits."""
         until = time.monotonic() + _TENDING_SECONDS
-        for lane in self._lanes.made():
-            while lane.waiting_in_vain() and await self._fail(lane.plan.destination.id, expired=True):
+        in_vain = [lane.plan.destination.id for lane in self._lanes.made() if lane.waiting_in_vain()]
+        look = partial(parked.expired, destination_ids=in_vain, now=_now_ms())
+        for destination_id in await self._store.read(look) if in_vain else ():
+            while await self._fail(destination_id, expired=True):
                 if time.monotonic() > until:
                     break
         before = _now_ms() - self._settings.keep_parked_hours * 3_600_000

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from headwater.spec.ages import Ages
-from headwater.store.ledger import SPANS
+from headwater.store.ledger import SPANS, adding
 from headwater.store.schema import ages
 
 if TYPE_CHECKING:
@@ -32,11 +31,7 @@ def add(connection: Connection, histograms: Iterable[Ages]) -> None:
     if not sums:
         return
     rows = [dict(zip(_KEY, key, strict=True)) | {"events": sums[key]} for key in sorted(sums)]
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(ages)
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=_KEY, set_={"events": ages.c.events + insert.excluded.events}),
-        rows,
-    )
+    connection.execute(adding(connection.dialect.name, ages), rows)
 
 
 def totals(connection: Connection, *, span: int, since_minute: int, until_minute: int) -> dict[str, dict[int, int]]:

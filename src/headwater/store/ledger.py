@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -67,15 +68,20 @@ def _over(span: int, changed: Mapping[_Key, int]) -> list[dict[str, Any]]:
 
 def _add_up(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
     """Add rows to what stands there. In the order of their keys, so that two who write the same rows do not block."""
-    if not rows:
-        return
+    if rows:
+        keys = [column.name for column in table.primary_key]
+        rows.sort(key=lambda row: [row[key] for key in keys])
+        connection.execute(adding(connection.dialect.name, table), rows)
+
+
+@cache
+def adding(dialect: str, table: sa.Table) -> sa.Insert:
+    """Adds `events` to what stands under a key. Made once: to put it together costs more than to run it, and leaves
+    circles of objects to the collector.
+    """
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     keys = [column.name for column in table.primary_key]
-    rows.sort(key=lambda row: [row[key] for key in keys])
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=keys, set_={"events": table.c.events + insert.excluded.events}),
-        rows,
-    )
+    return insert.on_conflict_do_update(index_elements=keys, set_={"events": table.c.events + insert.excluded.events})
 
 
 def _stand(connection: Connection, changed: Mapping[_Key, int], newest: Newest) -> None:
@@ -88,20 +94,22 @@ def _stand(connection: Connection, changed: Mapping[_Key, int], newest: Newest) 
         source_id, destination_id, step = key
         row = {"source_id": source_id, "destination_id": destination_id, "step": step}
         rows.append(row | {"events": sums.get(key, 0), "at": at, "reason": reason})
-    if not rows:
-        return
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(standings)
+    if rows:
+        connection.execute(_standing(connection.dialect.name), rows)
+
+
+@cache
+def _standing(dialect: str) -> sa.Insert:
+    """Adds to standings, and puts what is newer in the place of what is older. Made once, as `adding`."""
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(standings)
     newer = insert.excluded.at >= standings.c.at
-    connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=("source_id", "destination_id", "step"),
-            set_={
-                "events": standings.c.events + insert.excluded.events,
-                "at": sa.case((newer, insert.excluded.at), else_=standings.c.at),
-                "reason": sa.case((newer, insert.excluded.reason), else_=standings.c.reason),
-            },
-        ),
-        rows,
+    return insert.on_conflict_do_update(
+        index_elements=("source_id", "destination_id", "step"),
+        set_={
+            "events": standings.c.events + insert.excluded.events,
+            "at": sa.case((newer, insert.excluded.at), else_=standings.c.at),
+            "reason": sa.case((newer, insert.excluded.reason), else_=standings.c.reason),
+        },
     )
 
 

@@ -258,6 +258,23 @@ def known(connection: Connection, partition: int, position: int) -> list[ParkedD
     return [ParkedDelivery(**row, payload=b"", notes=[]) for row in connection.execute(query).mappings()]
 
 
+def expired(connection: Connection, destination_ids: Sequence[str], *, now: int) -> list[str]:
+    """Those of the destinations for which deliveries wait beyond their horizon; paused ones have none that runs.
+
+    It looks at all that waits for them. So ask this before `fail_waiting`, which nobody can write beside.
+    """
+    found: list[str] = []
+    for page in _pages(destination_ids):
+        query = sa.select(parked.c.destination_id).where(
+            parked.c.state == "waiting",
+            parked.c.destination_id.in_(page),
+            parked.c.expires_at <= now,
+            parked.c.reason != "PAUSED",
+        )
+        found += connection.execute(query.distinct()).scalars()
+    return found
+
+
 def fail_waiting(
     connection: Connection,
     destination_id: str,
