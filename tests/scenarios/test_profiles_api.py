@@ -11,6 +11,7 @@ import yaml
 from manage_house import running
 from profiles_house import ProfilesHouse
 
+from headwater.eventlog import Chunk
 from headwater.eventlog.streams import PROCESSED
 from headwater.profiles.computing.standing import Held, Standing, encode
 from headwater.spec.computation import Computation
@@ -247,7 +248,7 @@ def test_events_that_the_log_forgot_are_read_from_the_archive(tmp_path: Path) ->
             await house.tell(*({"userId": "u1", "event": f"E{number}"} for number in range(6)))
             await house.fold()
             chunk = await house.log.read(PROCESSED, 0, 0)
-            Archive(LocalFiles(tmp_path / "archive")).write(0, 0, chunk.records[:4])
+            Archive(LocalFiles(tmp_path / "archive")).write(0, Chunk(0, chunk.records[:4]))
             await house.log.trim(time.time_ns() // 1_000_000 + 60_000)
             assert (await house.log.bounds(PROCESSED, 0))[0] == 6
             await house.tell({"userId": "u1", "event": "E6"})
