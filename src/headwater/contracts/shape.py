@@ -123,15 +123,28 @@ class HouseLog:
 
     def __init__(self, *, partitions: int = 1) -> None:
         found = engines()
-        self._log: EventLog = MemoryLog(partitions=partitions)
-        if found is not None:
+        self._partitions = range(partitions)
+        self._logs: list[EventLog] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._url = ""
+        if found is None:
+            self._logs.append(MemoryLog(partitions=partitions))
+        else:
             prefix = f"t{uuid.uuid4().hex[:16]}"
+            self._url = found.log_url(prefix)
             _prefixes.append(prefix)
             _logs.append(self)
-            self._log = _kafka_log(found.log_url(prefix), partitions)
+
+    @property
+    def _log(self) -> EventLog:
+        """A log on Kafka belongs to one event loop; a test may ask of its house in several, one after the other."""
+        if self._url and self._loop is not asyncio.get_running_loop():
+            self._loop = asyncio.get_running_loop()
+            self._logs.append(_kafka_log(self._url, len(self._partitions)))
+        return self._logs[-1]
 
     def partitions(self, stream: Stream) -> range:
-        return self._log.partitions(stream)
+        return self._partitions
 
     async def append(self, stream: Stream, partition: int, records: Sequence[Record]) -> int:
         return await self._log.append(stream, partition, records)
@@ -187,7 +200,8 @@ class HouseLog:
         return await self._log.size_bytes()
 
     async def close(self) -> None:
-        await self._log.close()
+        for log in self._logs:
+            await log.close()
 
 
 def mark() -> Mark:
