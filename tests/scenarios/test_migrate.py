@@ -71,6 +71,7 @@ def _old_house(folder: Path, tool: Any, known: list[dict[str, Any]], unread: lis
     return away
 
 
+@pytest.mark.embedded_only("what is moved is a house of one machine")
 @pytest.mark.timeout(180)
 def test_a_house_that_was_moved_goes_on_with_every_event_once(tmp_path: Path) -> None:
     with postgres_server(tmp_path) as url, recording() as tool:
