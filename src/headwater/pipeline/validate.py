@@ -22,7 +22,7 @@ def validate(body: dict[str, Any]) -> str:
         if value is not None and not (value and isinstance(value, str)):
             return "id_not_string"
     message_id = body.get("messageId")
-    if isinstance(message_id, str) and len(message_id) > MAX_MESSAGE_ID_CHARS:
+    if isinstance(message_id, str | int) and len(str(message_id)) > MAX_MESSAGE_ID_CHARS:
         return "message_id_too_long"
     return _call(kind, body) or _objects(body) or _context(body)
 

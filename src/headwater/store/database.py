@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -60,7 +61,8 @@ _NOT_NOW = {"25006", "25P03"}
 class Store:
     """A database of the house. Safe to use from several threads and, for the same URL, several processes.
 
-    `shared` says that processes of other machines, and several of one role, may use it too.
+    `shared` says that processes of other machines, and several of one role, may use it too. PostgreSQL's text holds no
+    NUL, which events may: there it is kept, and sought, as U+FFFD. Errors do not show what was to be written.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
@@ -69,15 +71,23 @@ class Store:
         self.shared = not url.startswith("sqlite")
         if not self.shared:
             connect = {"timeout": 30.0}
-            self._engine = sa.create_engine(url, pool_size=pool_size, pool_use_lifo=True, connect_args=connect)
+            self._engine = sa.create_engine(
+                url, pool_size=pool_size, pool_use_lifo=True, connect_args=connect, hide_parameters=True
+            )
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
         else:
             given = sa.engine.make_url(url).query
             connect = {name: value for name, value in _SERVER.items() if name not in given}
             self._engine = sa.create_engine(
-                url, pool_size=pool_size, pool_pre_ping=True, pool_timeout=_POOL_SECONDS, connect_args=connect
+                url,
+                pool_size=pool_size,
+                pool_pre_ping=True,
+                pool_timeout=_POOL_SECONDS,
+                connect_args=connect,
+                hide_parameters=True,
             )
+            event.listen(self._engine, "connect", _prepare_postgresql)
 
     @classmethod
     def in_folder(cls, folder: Path) -> Store:
@@ -159,6 +169,21 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", _CACHE):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    connection.adapters.register_dumper(str, _text_dumper())
+
+
+@cache
+def _text_dumper() -> type:
+    from psycopg.types.string import StrDumperUnknown
+
+    class Text(StrDumperUnknown):
+        def dump(self, obj: str) -> Any:
+            return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
+
+    return Text
 
 
 def _begin_sqlite(connection: Connection) -> None:

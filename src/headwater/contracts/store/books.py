@@ -10,6 +10,7 @@ from headwater.store import (
     Store,
     audit,
     ledger,
+    parked,
 )
 
 if TYPE_CHECKING:
@@ -67,3 +68,37 @@ def the_trail_is_read_newest_first_a_page_at_a_time(store: Store) -> None:
     assert seen == [f"T{number}" for number in range(24, -1, -1)]
     some, total = store.run(lambda connection: audit.entries(connection, since=1_001, resource_type="SOURCE"))
     assert (len(some), total) == (7, 7)
+
+
+@_promise
+def a_delivery_of_any_text_is_parked_and_found(store: Store) -> None:
+    """Whatever a sender may write: NUL, characters beyond the sixteenth bit, a long name."""
+    for position, message_id in enumerate(("a\0b", "\U0001f300" * 100, "\x7f' \\ \ufffe%s :x")):
+        row = parked.ParkedDelivery(
+            id=parked.delivery_id("d", 0, position),
+            destination_id="d",
+            source_id="s",
+            partition=0,
+            position=position,
+            message_id=message_id,
+            event_type="track",
+            event_name=message_id * 20,
+            received_at=1,
+            payload=b"\0",
+            state="waiting",
+            reason="RETRY",
+            counted_at=1,
+            parked_reason="RETRY",
+            detail=message_id,
+            attempts=1,
+            notes=[{"said": message_id, "lone": "\ud800"}],
+            parked_at=1,
+            due_at=1,
+            expires_at=2,
+        )
+        assert store.run(lambda connection, row=row: parked.park(connection, [row])) == 1
+        chosen = parked.Filter(message_id=message_id)
+        (found,) = store.run(lambda connection, chosen=chosen: parked.find(connection, chosen))
+        assert found.id == row.id
+        assert found.notes == row.notes
+        assert found.message_id.replace("\0", "\ufffd") == message_id.replace("\0", "\ufffd")
