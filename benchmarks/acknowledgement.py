@@ -16,7 +16,8 @@ from headwater.contracts.house import running_house
 RATE, SECONDS = 100, 10
 
 
-def latencies(url: str, path: str, write_key: str) -> list[float]:
+def latencies(url: str, path: str, write_key: str, seconds: float = SECONDS) -> list[float]:
+    """Milliseconds of single events, at RATE."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
     taken: list[float] = []
 
@@ -29,7 +30,7 @@ def latencies(url: str, path: str, write_key: str) -> list[float]:
         taken.append((time.perf_counter() - started) * 1000)
         assert answer.status == 200
 
-    paced(RATE, SECONDS, send)
+    paced(RATE, seconds, send)
     return taken
 
 

@@ -39,11 +39,12 @@ def event(number: int, **properties: Any) -> dict[str, Any]:
     }
 
 
-def batches(events: int, size: int = 100) -> list[bytes]:
-    """Bodies of /v1/batch."""
+def batches(events: int, size: int = 100, *, start: int = 0) -> list[bytes]:
+    """Bodies of /v1/batch, of events that are numbered from `start`."""
+    end = start + events
     return [
-        msgspec.json.encode({"batch": [event(number) for number in range(first, min(first + size, events))]})
-        for first in range(0, events, size)
+        msgspec.json.encode({"batch": [event(number) for number in range(first, min(first + size, end))]})
+        for first in range(start, end, size)
     ]
 
 
