@@ -14,10 +14,11 @@ from typing import Any
 
 from headwater.eventlog import EventLog, Holder, Moved
 from headwater.eventlog.streams import Stream
-from headwater.spec.errors import Unavailable
+from headwater.spec.errors import SetupError, Unavailable
 
 _log = logging.getLogger("headwater.eventlog")
 _AGAIN_SECONDS = 0.5
+_LONGEST_SECONDS = 30.0
 
 Job = Callable[[int, asyncio.Event], Coroutine[Any, Any, None]]
 """Works on a partition until it is told to stop, and returns when nothing of its work is under way any more."""
@@ -45,8 +46,9 @@ async def work(log: EventLog, group: str, stream: Stream, job: Job, stopping: as
     """Run a job for each partition of a stream that falls to this process, until told to stop.
 
     Before a job begins, all others are shut out from its partition (`fence`). One that finds it `Moved` nonetheless
-    ends, and is begun anew if the partition is this process's still; so is one that raises Unavailable. What else a job
-    raises ends all and is raised here.
+    ends, and is begun anew if the partition is this process's still; so is one that raises Unavailable. One that fails
+    in another way is begun anew too, ever more rarely: if it ended the process, whoever got its partitions next would
+    end the same way, and one event would stop them all. SetupError and AssertionError do end all, and are raised here.
     """
     async with asyncio.TaskGroup() as tasks:
         share = _Share(log, group, job, tasks)
@@ -90,12 +92,18 @@ class _Share:
 
     async def _run(self, partition: int, stopping: asyncio.Event) -> None:
         """Work, and begin anew after a while, for as long as the partition is said to be this process's."""
+        pause, now = _AGAIN_SECONDS, asyncio.get_running_loop().time
         while not stopping.is_set():
-            await self._once(partition, stopping)
+            began = now()
+            failed = await self._once(partition, stopping)
             with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), _AGAIN_SECONDS)
+                await asyncio.wait_for(stopping.wait(), pause)
+            again = failed and now() - began < 2 * _LONGEST_SECONDS
+            pause = min(2 * pause, _LONGEST_SECONDS) if again else _AGAIN_SECONDS
 
-    async def _once(self, partition: int, stopping: asyncio.Event) -> None:
+    async def _once(self, partition: int, stopping: asyncio.Event) -> bool:
+        """Work until it ends. Returns whether it failed in a way that nobody foresaw."""
+        failed = False
         try:
             await self._log.fence(self._group, partition)
             await self._job(partition, stopping)
@@ -103,3 +111,9 @@ class _Share:
             _log.info("Partition %d of %s went to another worker.", partition, self._group)
         except* Unavailable as errors:
             _log.info("Partition %d of %s waits: %s", partition, self._group, errors.exceptions[0])
+        except* (SetupError, AssertionError):
+            raise
+        except* Exception:
+            failed = True
+            _log.exception("Partition %d of %s stands still; it is begun anew soon.", partition, self._group)
+        return failed
