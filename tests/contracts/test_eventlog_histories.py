@@ -87,7 +87,8 @@ class Pair:
             (kept_from, end), (oldest, expected_end) = [await log.bounds(stream, 0) for log in (self.log, self.model)]
             assert end == expected_end
             assert kept_from <= oldest, "the log on SQLite drops whole segments, so it keeps at least as much"
-            assert await read_all(self.log, stream, position=oldest) == await read_all(self.model, stream)
+            kept = await read_all(self.log, stream, position=oldest)
+            assert kept == await read_all(self.model, stream)
             await self.compare_cursors(stream)
 
     async def compare_cursors(self, stream: Stream) -> None:

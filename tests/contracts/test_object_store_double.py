@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from headwater.contracts.object_store import WHY_NOT, object_store
-from headwater.warehouse.files import open_files
+from headwater.warehouse.files import ArchivePlace, open_files
 
 
 def test_an_archive_in_a_bucket_outlives_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -14,7 +14,7 @@ def test_an_archive_in_a_bucket_outlives_an_outage(tmp_path: Path, monkeypatch: 
             pytest.skip(WHY_NOT)
         for name, value in store.environment.items():
             monkeypatch.setenv(name, value)
-        files = open_files(f"{store.url}/archive", tmp_path)
+        files = open_files(ArchivePlace(str(tmp_path), f"{store.url}/archive"))
         files.write("day=1/a.parquet", b"content")
         store.stop()
         with pytest.raises(OSError):

@@ -96,7 +96,7 @@ class Brokers:
         """What a broker printed so far: its warnings and errors."""
         return self._output(number).read_text(errors="replace")
 
-    def start(self, *numbers: int, seconds: float = 60.0) -> None:
+    def start(self, *numbers: int, seconds: float = 120.0) -> None:
         """Start these brokers, or all of them, and wait until they serve. More than half of all must be up for that.
 
         Raises RuntimeError with the broker's words when one ends or the time is up.
@@ -105,8 +105,10 @@ class Brokers:
         deadline = time.monotonic() + seconds
         for number, length in before.items():
             while _STARTED not in self._output(number).read_bytes()[length:]:
-                if self._processes[number].poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"Broker {number} did not start:\n{self.output(number)}")
+                ended = self._processes[number].poll()
+                if ended is not None or time.monotonic() > deadline:
+                    how = f"ended with {ended}" if ended is not None else f"was not there after {seconds} s"
+                    raise RuntimeError(f"Broker {number} {how}:\n{self.output(number)}")
                 time.sleep(0.02)
 
     def stop(self, number: int) -> None:
