@@ -213,6 +213,7 @@ def _settle(found: Cluster, acknowledged: list[str], destination: str) -> None:
 
     def settled() -> bool:
         nonlocal state
+        found.start()
         try:
             loaded = set(_loaded(found))
             archived = {row[0] for row in found.house().query("select message_id from events")}

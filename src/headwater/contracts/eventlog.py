@@ -134,25 +134,32 @@ async def opened(backend: Backend, folder: Path, clock: Clock = now) -> AsyncGen
 
 
 async def read_all(
-    backend: Backend, log: EventLog, stream: Stream, partition: int = 0, *, position: int = 0
+    log: EventLog, stream: Stream, partition: int = 0, *, position: int = 0, count: int = 0, gaps: bool = False
 ) -> list[Record]:
-    """Everything from a position on, checking that the positions rise, and have no gap where there may be none."""
-    return list((await read_places(backend, log, stream, partition, position=position)).values())
+    """Everything from a position on, checking that the positions rise, and have no gap where there may be none.
+
+    `count` records at least are waited for: what a transaction wrote may be read a moment after it returned.
+    """
+    return list((await read_places(log, stream, partition, position=position, count=count, gaps=gaps)).values())
 
 
 async def read_places(
-    backend: Backend, log: EventLog, stream: Stream, partition: int = 0, *, position: int = 0
+    log: EventLog, stream: Stream, partition: int = 0, *, position: int = 0, count: int = 0, gaps: bool = False
 ) -> dict[int, Record]:
     """The same, with where each record stands."""
     found: dict[int, Record] = {}
-    while (chunk := await log.read(stream, partition, position)).records:
+
+    def wait() -> float:
+        return _PATIENCE_SECONDS if len(found) < count else 0.0
+
+    while (chunk := await log.read(stream, partition, position, wait=wait())).records:
         places = list(chunk.positions)
         assert len(places) == len(chunk.records)
         assert chunk.first == places[0] >= position
         assert places == sorted(set(places)), f"positions do not rise: {places}"
-        if found and not backend.gaps:
+        if found and not gaps:
             assert chunk.first == position, f"read from {position} and got {chunk.first}"
-        if not backend.gaps:
+        if not gaps:
             assert places == list(range(places[0], places[-1] + 1))
         found.update(chunk.placed())
         position = chunk.next
@@ -178,7 +185,8 @@ async def records_come_back_as_they_were_appended(backend: Backend, folder: Path
     ]
     async with opened(backend, folder) as log:
         await log.append(PROCESSED, 1, kept)
-        assert await read_all(backend, log, PROCESSED, 1) == kept
+        found = await read_all(log, PROCESSED, 1, count=len(kept), gaps=backend.gaps)
+        assert found == kept, f"found values of {[len(one.value) for one in found]} bytes"
 
 
 @always
@@ -193,7 +201,7 @@ async def records_of_one_append_stay_together_in_the_order_of_appends(backend: B
 
         mine: list[list[tuple[int, str]]] = [[] for _ in range(20)]
         await asyncio.gather(*(caller(name) for name in range(20)))
-        found = texts(await read_all(backend, log, COLLECTED))
+        found = texts(await read_all(log, COLLECTED, gaps=backend.gaps))
         assert len(found) == sum(map(len, mine))
         for places in mine:
             assert places == sorted(places, key=lambda place: place[0])
@@ -208,7 +216,7 @@ async def streams_and_partitions_do_not_mix(backend: Backend, folder: Path) -> N
         for stream, partition in lanes:
             assert await log.append(stream, partition, [record(f"{stream.name}{partition}")]) == 0
         for stream, partition in lanes:
-            assert texts(await read_all(backend, log, stream, partition)) == [f"{stream.name}{partition}"]
+            assert texts(await read_all(log, stream, partition, gaps=backend.gaps)) == [f"{stream.name}{partition}"]
 
 
 @always
@@ -278,10 +286,11 @@ async def a_transaction_appends_to_several_streams_and_sets_cursors(backend: Bac
             firsts = await log.transact(0, appends, [Commit("p", COLLECTED, turn + 1)])
             assert backend.gaps or firsts == [2 * turn, turn]
             for stream, first in zip((PROCESSED, OUTCOMES), firsts, strict=True):
-                assert texts((await log.read(stream, 0, first, max_records=1)).records) == [str(turn)]
+                chunk = await log.read(stream, 0, first, max_records=1, wait=_PATIENCE_SECONDS)
+                assert texts(chunk.records) == [str(turn)]
         assert await log.committed("p", COLLECTED, 0) == 3
-        assert texts(await read_all(backend, log, PROCESSED)) == ["0", "0", "1", "1", "2", "2"]
-        assert texts(await read_all(backend, log, OUTCOMES)) == ["0", "1", "2"]
+        assert texts(await read_all(log, PROCESSED, count=6, gaps=backend.gaps)) == ["0", "0", "1", "1", "2", "2"]
+        assert texts(await read_all(log, OUTCOMES, count=3, gaps=backend.gaps)) == ["0", "1", "2"]
         assert await log.transact(0, [], []) == []
 
 
@@ -297,7 +306,10 @@ async def transactions_at_the_same_time_do_not_mix(backend: Backend, folder: Pat
 
         places: dict[tuple[int, int], list[int]] = {}
         await asyncio.gather(*(work(name) for name in range(20)))
-        processed, outcomes = [await read_places(backend, log, stream) for stream in (PROCESSED, OUTCOMES)]
+        processed, outcomes = [
+            await read_places(log, stream, count=count, gaps=backend.gaps)
+            for stream, count in ((PROCESSED, 400), (OUTCOMES, 100))
+        ]
         assert Counter(texts(list(processed.values()))) == {f"{name}/{turn}": 4 for name, turn in places}
         assert Counter(texts(list(outcomes.values()))) == {f"{name}/{turn}": 1 for name, turn in places}
         for (name, turn), (first, outcome, second) in places.items():
@@ -377,7 +389,14 @@ async def trim_keeps_what_one_group_has_not_passed(backend: Backend, folder: Pat
         await log.trim(clock.at)
         oldest, _ = await log.bounds(COLLECTED, 0)
         assert oldest <= 35
-        assert texts(await read_all(backend, log, COLLECTED, position=35))[:6] == ["3", "3", "3", "3", "3", "4"]
+        assert texts(await read_all(log, COLLECTED, position=35, gaps=backend.gaps))[:6] == [
+            "3",
+            "3",
+            "3",
+            "3",
+            "3",
+            "4",
+        ]
         assert await log.bounds(PROCESSED, 0) == (0, 100), "nobody has read this stream, and somebody may yet"
 
 
@@ -406,7 +425,7 @@ async def trim_keeps_what_is_younger(backend: Backend, folder: Path) -> None:
         await log.commit("g", COLLECTED, 0, 100)
         await log.trim(clock.at - 5 * 3_600_000 - 1_800_000)
         assert (await log.bounds(COLLECTED, 0))[0] <= 50
-        assert texts(await read_all(backend, log, COLLECTED, position=50)) == [
+        assert texts(await read_all(log, COLLECTED, position=50, gaps=backend.gaps)) == [
             str(n) for n in range(5, 10) for _ in range(10)
         ]
 
@@ -429,7 +448,9 @@ async def what_was_appended_outlives_a_closed_log(backend: Backend, folder: Path
             assert await log.append(COLLECTED, 0, [record(turn, size=500)] * 30) == 30 * turn
             await log.commit("g", COLLECTED, 0, turn + 1)
     async with opened(backend, folder) as log:
-        assert texts(await read_all(backend, log, COLLECTED)) == [str(turn) for turn in range(3) for _ in range(30)]
+        assert texts(await read_all(log, COLLECTED, gaps=backend.gaps)) == [
+            str(turn) for turn in range(3) for _ in range(30)
+        ]
 
 
 @durable
@@ -439,7 +460,7 @@ async def what_was_acknowledged_outlives_a_killed_process(backend: Backend, fold
             before = (await log.bounds(COLLECTED, 0))[1]
         acknowledged = await _kill(_append_for_ever, backend, folder, acknowledgements=60)
         async with opened(backend, folder) as log:
-            found = texts(await read_all(backend, log, COLLECTED))[before:]
+            found = texts(await read_all(log, COLLECTED, gaps=backend.gaps))[before:]
             assert found[: len(acknowledged)] == [str(n) for n in range(len(acknowledged))]
             assert found == [str(n) for n in range(len(found))], "what was not acknowledged came twice or out of order"
             assert await log.append(COLLECTED, 0, [record("later")]) == before + len(found)
@@ -450,9 +471,11 @@ async def a_killed_process_leaves_whole_transactions(backend: Backend, folder: P
     acknowledged = await _kill(_transact_for_ever, backend, folder, acknowledgements=60)
     async with opened(backend, folder) as log:
         await log.fence("g", 0)
-        turns = len(await read_all(backend, log, OUTCOMES))
+        turns = len(await read_all(log, OUTCOMES, gaps=backend.gaps))
         assert turns >= len(acknowledged)
-        assert texts(await read_all(backend, log, PROCESSED)) == [str(turn) for turn in range(turns) for _ in range(3)]
+        assert texts(await read_all(log, PROCESSED, gaps=backend.gaps)) == [
+            str(turn) for turn in range(turns) for _ in range(3)
+        ]
         assert await log.committed("g", COLLECTED, 0) == turns
 
 
@@ -541,7 +564,7 @@ async def a_group_goes_on_committing_after_it_fenced(backend: Backend, folder: P
             await log.fence("g", 0)
             await log.transact(0, [Append(OUTCOMES, [record(turn)])], [Commit("g", COLLECTED, turn + 1)])
         assert await log.committed("g", COLLECTED, 0) == 3
-        assert texts(await read_all(backend, log, OUTCOMES)) == ["0", "1", "2"]
+        assert texts(await read_all(log, OUTCOMES, count=3, gaps=backend.gaps)) == ["0", "1", "2"]
 
 
 @shared
@@ -563,7 +586,7 @@ async def whoever_was_fenced_commits_no_more(backend: Backend, folder: Path) -> 
         await one.transact(1, *chunk("elsewhere", 1))
         await one.fence("g", 0)
         await one.transact(0, *chunk("again", 3))
-        assert texts(await read_all(backend, one, OUTCOMES)) == ["one", "other", "again"]
+        assert texts(await read_all(one, OUTCOMES, count=3, gaps=backend.gaps)) == ["one", "other", "again"]
         assert await other.committed("g", COLLECTED, 0) == 3
 
 
@@ -590,7 +613,7 @@ async def what_a_killed_worker_left_half_done_is_never_read(backend: Backend, fo
         await log.fence("g", 0)
         turns = await log.committed("g", COLLECTED, 0)
         await log.transact(0, [Append(PROCESSED, [record("mine")])], [Commit("g", COLLECTED, turns + 1)])
-        found = texts(await read_all(backend, log, PROCESSED))
+        found = texts(await read_all(log, PROCESSED, count=3 * turns + 1, gaps=backend.gaps))
         assert found == [*(str(turn) for turn in range(turns) for _ in range(3)), "mine"]
 
 
@@ -600,12 +623,12 @@ async def a_torn_tail_costs_only_what_was_never_acknowledged(backend: Backend, f
     acknowledged = await _kill(_append_for_ever, backend, folder, acknowledgements=60)
     await asyncio.to_thread(backend.tear, folder)
     async with opened(backend, folder) as log:
-        found = texts(await read_all(backend, log, COLLECTED))
+        found = texts(await read_all(log, COLLECTED, gaps=backend.gaps))
         assert found == [str(n) for n in range(len(found))]
         assert len(found) >= len(acknowledged)
         assert await log.append(COLLECTED, 0, [record("later")]) == len(found)
     async with opened(backend, folder) as log:
-        assert texts(await read_all(backend, log, COLLECTED)) == [*found, "later"]
+        assert texts(await read_all(log, COLLECTED, gaps=backend.gaps)) == [*found, "later"]
 
 
 Work = Callable[[EventLog, Callable[[int], None], str], Coroutine[Any, Any, None]]

@@ -218,19 +218,19 @@ def remove_since(since: Mark) -> bool:
     for log in logs:
         asyncio.run(asyncio.wait_for(log.close(), _SECONDS))
     if prefixes:
-        _remove_topics(found, prefixes)
+        _remove_streams(found, prefixes)
     for database in databases:
         _drop(found, database)
     return bool(prefixes or databases)
 
 
-def _remove_topics(found: Engines, prefixes: Sequence[str]) -> None:
+def _remove_streams(found: Engines, prefixes: Sequence[str]) -> None:
     from confluent_kafka.admin import AdminClient
 
     admin = AdminClient({"bootstrap.servers": found.kafka, "log_level": 0})
-    topics = [name for name in admin.list_topics(timeout=_SECONDS).topics if name.partition(".")[0] in prefixes]
-    if topics:
-        for removed in admin.delete_topics(topics).values():
+    names = [name for name in admin.list_topics(timeout=_SECONDS).topics if name.partition(".")[0] in prefixes]
+    if names:
+        for removed in admin.delete_topics(names).values():
             removed.result()
 
 

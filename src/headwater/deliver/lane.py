@@ -82,7 +82,8 @@ class Lane:
         self._queues = Queues()
         self._works: list[Work] = []
         self._refused = self._gone = self._hurried = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._looks_at = 0.0
         self._progressed = 0.0
         self._took = telemetry.DELIVER_ATTEMPT.labels(plan.destination.id)
         self._latency = telemetry.DELIVER_LATENCY.labels(plan.destination.id)
@@ -436,10 +437,10 @@ class Lane:
         loop = asyncio.get_running_loop()
         at = loop.time() + seconds
         if self._timer is not None:
-            if self._timer.when() <= at:
+            if self._looks_at <= at:
                 return
             self._timer.cancel()
-        self._timer = loop.call_at(at, self._wake)
+        self._timer, self._looks_at = loop.call_at(at, self._wake), at
 
     def _wake(self) -> None:
         self._timer = None

@@ -13,6 +13,7 @@ What every backend promises (proved by `headwater.contracts.eventlog`):
 - `append` and `transact` return when the records would survive the loss of power, and never before.
 - Records of one partition are read in the order of their positions, which is the order in which appends returned to
   one writer; the records of one append keep their order.
+- What `append` wrote can be read when it returned; what `transact` wrote, a moment later at most.
 - `transact` is all or nothing, over the streams and cursors that it names, which must share a volume and partition
   (cursors may be on any stream).
 - A torn tail (a process or machine that died while writing) costs only what was never acknowledged.

@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from headwater.eventlog import Chunk, Record
 from headwater.eventlog.kafka.messages import failed, record_of
 from headwater.eventlog.kafka.reach import ANSWER_SECONDS, Reach, asked, away, is_passing
-from headwater.eventlog.streams import Stream
+from headwater.eventlog.streams import STREAMS, Stream
 from headwater.spec.errors import Unavailable
 
 _IDLE: Final = 32
@@ -62,6 +62,11 @@ class Reader:
         self._held.clear()
         self._consumer.assign([self._reach.at(stream, partition, position)])
         self.key, self.place, self.passed = (stream.name, partition), position, position
+
+    def again(self) -> None:
+        """Read once more from where it stands."""
+        name, partition = self.key
+        self.go(STREAMS[name], partition, self.place)
 
     def bounds(self, stream: Stream, partition: int) -> tuple[int, int]:
         """The oldest position kept, and the end of what is committed, with the marks of transactions."""
@@ -239,6 +244,10 @@ def _beyond(reader: Reader, stream: Stream, partition: int, position: int, until
 def _soon(reader: Reader, max_records: int, max_bytes: int, end: int) -> Chunk:
     """What stands before the end, without waiting for more."""
     chunk = reader.take(max_records, max_bytes, until=time.monotonic() + ANSWER_SECONDS, end=end)
+    if not chunk.records and reader.passed >= end > reader.place:
+        # Only marks of transactions, or an end that was told of what was read before: it is not taken on trust.
+        reader.again()
+        chunk = reader.take(max_records, max_bytes, until=time.monotonic() + ANSWER_SECONDS, end=end)
     if not chunk.records and reader.passed < end:
         raise Unavailable("The log does not answer.", retry_after=1.0)
     return chunk
