@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 WHY_NOT: Final = "librdkafka was not found inside the package confluent-kafka."
-_PRODUCE: Final = 0
+PRODUCE: Final = 0
+BEGIN_TO_PRODUCE: Final = 22
 _PRODUCER: Final = 0
 
 
@@ -36,10 +37,10 @@ class Cluster:
         """Answer for a topic with this error of the protocol from now on; 0 answers well again."""
         self._library.rd_kafka_mock_topic_set_error(self._cluster, name.encode(), code)
 
-    def fail_next(self, *codes: int) -> None:
-        """Answer the next requests to produce with these errors, one each."""
+    def fail_next(self, *codes: int, kind: int = PRODUCE) -> None:
+        """Answer the next requests of a kind (the protocol's number for it) with these errors, one each."""
         array = (ctypes.c_int * len(codes))(*codes)
-        self._library.rd_kafka_mock_push_request_errors_array(self._cluster, _PRODUCE, len(codes), array)
+        self._library.rd_kafka_mock_push_request_errors_array(self._cluster, kind, len(codes), array)
 
     def down(self) -> None:
         """The broker is away."""
