@@ -1,8 +1,8 @@
 """Two hosts of each role on three brokers and a database, under load, while everything that can fail does.
 
 What was acknowledged arrives everywhere, in the archive and the warehouse exactly once, a user's events in the order in
-which they were sent, and the books of all hosts balance. `pytest --cluster-rounds 12` goes through all faults once or
-more; without the option there are a few.
+which they were sent, and the books of all hosts balance. `pytest tests/cluster --cluster-rounds 8` goes through all
+faults; without the option there are two, and one broker.
 """
 
 import http.server
@@ -133,9 +133,12 @@ def move_partitions(found: Cluster, chance: random.Random) -> None:
 
 
 Fault = Callable[[Cluster, random.Random], None]
-FEW: list[Fault] = [kill_a_host, move_partitions, kill_a_broker]
+FEW: list[Fault] = [kill_a_host, move_partitions]
+"""For every day: with one broker, which is then left alone."""
+
 ALL: list[Fault] = [
     *FEW,
+    kill_a_broker,
     lose_hosts_in_the_network,
     stop_the_database,
     let_a_worker_stand_still,
@@ -151,7 +154,7 @@ def test_whatever_fails_nothing_is_lost_doubled_or_out_of_order(tmp_path: Path, 
     chance = random.Random(pytestconfig.getoption("chance"))
     hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
     threading.Thread(target=hook.serve_forever, daemon=True).start()
-    with cluster(tmp_path) as found:
+    with cluster(tmp_path, brokers=3 if rounds else 1) as found:
         assert found is not None
         try:
             found.start()
