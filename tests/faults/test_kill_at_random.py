@@ -8,13 +8,11 @@ import itertools
 import json
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,13 @@ import pytest
 from headwater.app.settings import child_environment
 from headwater.app.shapes import EMBEDDED
 from headwater.contracts.house import TOKEN, WRITE_KEY, RunningHouse, free_port, healthy, until
+from headwater.contracts.shape import house_settings, open_store
+
+
+def apart(folder: Path) -> dict[str, str]:
+    """Settings of roles that share an archive besides the engines, where there are any."""
+    settings = house_settings(folder)
+    return settings | {"WAREHOUSE_ARCHIVE_URL": f"file://{folder / 'archive'}"} if settings else {}
 
 
 class Processes:
@@ -45,6 +50,7 @@ class Processes:
             HEADWATER_WAREHOUSE_QUERY_ROWS="10000000",
             HEADWATER_LOG_SEGMENT_BYTES="2000000",
             HEADWATER_LOG_SEGMENT_SECONDS="20",
+            **{f"HEADWATER_{name}": value for name, value in apart(folder / "data").items()},
         )
         self._output = self.house.log_file.open("ab")
         self.running: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
@@ -226,8 +232,9 @@ def _check(house: RunningHouse, acknowledged: set[str], destination: str) -> Non
     assert at_destination["matched"] == at_destination["delivered"] == len(routed)
     names = house.ask("GET", f"/headwater/sources/{house.source_id()}/schema")["events"]
     assert sum(one["events"] for one in names) == at_source["processed"], "the names of events are not exact"
-    with closing(sqlite3.connect(house.folder / "data" / "store.sqlite")) as store:
-        (aged,) = store.execute("SELECT sum(events) FROM ages WHERE span = 60").fetchone()
+    store = open_store(house.folder / "data")
+    aged = store.run(lambda one: one.exec_driver_sql("SELECT sum(events) FROM ages WHERE span = 60").scalar())
+    store.close()
     assert aged == at_destination["delivered"], "the ages of deliveries are not exact"
 
 

@@ -22,9 +22,9 @@ import pytest
 from test_kill_at_random import Processes
 
 from headwater.contracts.house import RunningHouse, healthy, until
+from headwater.contracts.shape import open_kept_log, open_store
 from headwater.contracts.space import RunningSpace
 from headwater.eventlog import Record
-from headwater.eventlog.backends.sqlite import SqliteLog
 from headwater.eventlog.streams import COLLECTED, PROCESSED
 from headwater.profiles.computing.items import item_of
 from headwater.profiles.computing.standing import decode as decode_standing
@@ -148,8 +148,8 @@ def test_audiences_are_right_and_told_once_however_often_they_are_killed(
         sender.join()
         assert len(sender.acknowledged) > rounds * 8
         settle(tmp_path / "data", sender.acknowledged, len(ids), seed)
-        store = Store.in_folder(tmp_path / "data")
-        check(store, asyncio.run(processed(tmp_path / "data")), ids)
+        store = open_store(tmp_path / "data")
+        check(store, list(asyncio.run(processed(tmp_path / "data")).values()), ids)
         store.close()
     except BaseException:
         print(house.output()[-6_000:])
@@ -167,13 +167,13 @@ def trait(space: RunningSpace, key: str, query: str) -> str:
     return space.define("trait", key, query, includeAnonymousUsers=True)["id"]
 
 
-async def processed(folder: Path) -> list[Record]:
-    """Everything that was processed, in its order."""
-    log = SqliteLog(folder / "log")
-    found: list[Record] = []
+async def processed(folder: Path) -> dict[int, Record]:
+    """Everything that was processed, in its order, by position."""
+    log = open_kept_log(folder)
+    found: dict[int, Record] = {}
     position = 0
     while (chunk := await log.read(PROCESSED, 0, position)).records:
-        found += chunk.records
+        found |= dict(chunk.placed())
         position = chunk.next
     await log.close()
     return found
@@ -181,7 +181,7 @@ async def processed(folder: Path) -> list[Record]:
 
 async def to_be_processed(folder: Path) -> int:
     """How many records of what was collected wait for the pipeline."""
-    log = SqliteLog(folder / "log")
+    log = open_kept_log(folder)
     _, end = await log.bounds(COLLECTED, 0)
     left = end - await log.committed("pipeline", COLLECTED, 0)
     await log.close()
@@ -190,7 +190,7 @@ async def to_be_processed(folder: Path) -> int:
 
 def settle(folder: Path, acknowledged: set[str], definitions: int, seed: int) -> None:
     """Wait until all is processed, folded, told and delivered, and nobody is due within the hour."""
-    store = Store.in_folder(folder)
+    store = open_store(folder)
     state: Any = None
 
     def settled() -> bool:
@@ -208,9 +208,9 @@ def settle(folder: Path, acknowledged: set[str], definitions: int, seed: int) ->
         *stand, folded = store.run(look)
         collected = asyncio.run(to_be_processed(folder))
         records = asyncio.run(processed(folder))
-        ids = {decode_processed(record.header).message_id for record in records}
+        ids = {decode_processed(record.header).message_id for record in records.values()}
         calls = {id for id in ids if id.startswith("personas_")}
-        left = len(records) - folded, len(calls - Hook.seen.keys())
+        left = sum(position >= folded for position in records), len(calls - Hook.seen.keys())
         state = len(acknowledged - ids), collected, *stand, *left
         return not any(state)
 

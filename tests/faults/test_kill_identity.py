@@ -17,8 +17,9 @@ from test_kill_at_random import Processes
 
 from headwater.app.shapes import EMBEDDED
 from headwater.contracts.house import RunningHouse, healthy, until
+from headwater.contracts.shape import open_store
 from headwater.profiles.identity.explain import in_force, reachable
-from headwater.store import Store, components
+from headwater.store import components
 from headwater.store.schema import identifiers, profiles, violations
 
 PIPELINE = next(roles for roles in EMBEDDED if "pipeline" in roles)
@@ -120,7 +121,7 @@ def _settled(processes: Processes, acknowledged: set[str]) -> dict[str, str]:
 
 
 def _check(folder: Path, events: dict[str, str], strongest: dict[str, str]) -> None:
-    store = Store.in_folder(folder)
+    store = open_store(folder)
     nodes = {row["id"]: row for row in store.run(lambda one: list(one.execute(sa.select(profiles)).mappings()))}
     canonical = {id: row["canonical_id"] for id, row in nodes.items()}
     links = {

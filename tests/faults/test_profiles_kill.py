@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import headwater
+from headwater.contracts.shape import open_kept_log, open_store
 from headwater.eventlog import Record
-from headwater.eventlog.backends.sqlite import SqliteLog
 from headwater.eventlog.streams import PROCESSED
 from headwater.profiles.known import decode, unite
 from headwater.spec.event import ProcessedHeader, encode_header
@@ -24,16 +24,15 @@ AT = 1_700_000_000_000
 ROLE = """
 import asyncio, sys
 from pathlib import Path
-from headwater.eventlog.backends.sqlite import SqliteLog
+from headwater.contracts.shape import open_kept_log, open_store
 from headwater.profiles.loop import profiles
 from headwater.spec.settings import ProfilesSettings
-from headwater.store import Store
 
 async def main(folder):
-    store = Store.in_folder(folder)
+    store = open_store(folder)
     settings = ProfilesSettings(chunk_events=50, write_every_seconds=0.01)
     print("up", flush=True)
-    log, stopping = SqliteLog(folder / "log"), asyncio.Event()
+    log, stopping = open_kept_log(folder), asyncio.Event()
     await profiles(log=log, store=store, settings=settings, folder=folder, stopping=stopping)
 
 asyncio.run(main(Path(sys.argv[1])))
@@ -63,11 +62,11 @@ def folded(store: Store) -> int:
 
 def test_every_event_is_folded_once_however_often_the_role_is_killed(tmp_path: Path) -> None:
     chance = random.Random(7)
-    store = Store.in_folder(tmp_path)
+    store = open_store(tmp_path)
     store.migrate()
 
     async def fill() -> None:
-        log = SqliteLog(tmp_path / "log")
+        log = open_kept_log(tmp_path)
         for first in range(0, EVENTS, 500):
             await log.append(PROCESSED, 0, [record(number) for number in range(first, first + 500)])
         await log.close()

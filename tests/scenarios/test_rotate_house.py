@@ -1,5 +1,6 @@
 """A new key for the secrets of a house that runs: nothing is restarted, and everything goes on."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from downstream import recording
 
 from headwater.contracts.house import IN_ONE_PROCESS, running_house, until
+from headwater.contracts.shape import house_settings
 
 
 def test_a_running_house_opens_and_seals_with_a_new_key_without_a_restart(tmp_path: Path) -> None:
@@ -24,7 +26,9 @@ def test_a_running_house_opens_and_seals_with_a_new_key_without_a_restart(tmp_pa
 
         assert sent("Before")["x-api-key"] == "hush"
         command = [sys.executable, "-m", "headwater", "secrets", "rotate", "--wait", "0.5", "--data", str(key.parent)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        known = {f"HEADWATER_{name}": value for name, value in house_settings(key.parent).items()}
+        command += ["--alone"] if known else []
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | known)
         assert done.returncode == 0, done.stderr
         assert "Rows sealed anew: 1." in done.stdout
         assert key.read_text() != before
