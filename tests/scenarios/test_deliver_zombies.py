@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 from sqlalchemy.engine import Connection
 
-from headwater.contracts.delivering import Bench
+from headwater.contracts.delivering import QUICK, Bench
 from headwater.contracts.doubles import Answer, Recorder
-from headwater.eventlog import EventLog, Holder, Membership
+from headwater.eventlog import EventLog, Holder, Membership, Moved
 from headwater.eventlog.sharing import join_alone
 from headwater.eventlog.streams import Stream
 from headwater.store import Store, parked
@@ -39,6 +40,23 @@ class CutOff:
 
     async def transact(self, *_: Any) -> list[int]:
         raise AssertionError("what was left out must not be committed")
+
+
+class Losing:
+    """A log on which the first commits find that the partition is another's, and which gives it back each time."""
+
+    def __init__(self, log: EventLog, times: int) -> None:
+        self._log = log
+        self.left = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    async def transact(self, *what: Any) -> list[int]:
+        if self.left:
+            self.left -= 1
+            raise Moved("another worker's")
+        return await self._log.transact(*what)
 
 
 class HeldStore(Store):
@@ -78,6 +96,20 @@ def test_rows_of_a_worker_that_was_cut_off_are_left_out_once_another_has_the_par
                 role.cancel()
             assert bench.states() == {}, "what the other delivered does not wait"
             assert (await bench.books())[ill] == {("matched", ""): 3, ("delivered", ""): 3}
+
+    asyncio.run(scenario())
+
+
+def test_chunks_that_another_worker_took_over_leave_their_room_to_what_comes(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        bench = Bench(tmp_path)
+        losing = Losing(bench.log, 2)
+        async with Recorder() as tool:
+            await bench.put(1, bench.connect(url=tool.url("/x")))
+            narrow = msgspec.structs.replace(QUICK, chunk_events=1, chunks_in_flight=1)
+            async with bench.delivering(narrow, log=cast("EventLog", losing)):
+                await bench.until_committed(seconds=10)
+        assert losing.left == 0
 
     asyncio.run(scenario())
 

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -276,9 +277,7 @@ class Walk:
                 await self._arrived.wait()
             await self._ended(self._passages[0], stopping)
             await self._not_too_soon(stopping)
-            ended = [self._passages.popleft()]
-            while self._passages and not self._passages[0].open:
-                ended.append(self._passages.popleft())
+            ended = list(takewhile(lambda passage: not passage.open, self._passages))
             await self._backlog.flushed(max(passage.mark for passage in ended))
             if self._backlog.over(self._partition, self._epoch):
                 raise Moved(f"Partition {self._partition} is walked by another worker.")
@@ -333,6 +332,7 @@ class Walk:
         await _patiently(lambda: self._log.transact(self._partition, appends, [commit]))
         self._committed[self._partition] = position
         for passage in passages:
+            self._passages.popleft()
             self._let_go(passage)
         for batch in batches:
             for count in batch.counts:
