@@ -61,7 +61,8 @@ def open_store(settings: Settings) -> Store:
 
 def open_log(settings: Settings) -> EventLog:
     """The event log that the settings name. Raises SetupError for a kind that does not exist."""
-    kind = settings.log.url.partition("://")[0]
+    check_log(settings)
+    kind = _kind(settings)
     if kind == "":
         from headwater.eventlog.backends.sqlite import SqliteLog
 
@@ -76,21 +77,34 @@ def open_log(settings: Settings) -> EventLog:
         from headwater.eventlog.backends.memory import MemoryLog
 
         return MemoryLog(partitions=settings.log.partitions)
+    from headwater.eventlog.backends.kafka import KafkaLog
+    from headwater.eventlog.kafka.reach import reach
+
+    log = settings.log
+    return KafkaLog(
+        reach(log.url, log.kafka, log.instance),
+        partitions=log.partitions,
+        replication=log.replication,
+        stream_settings=log.stream_settings,
+    )
+
+
+def check_log(settings: Settings) -> None:
+    """Raises SetupError when the settings name no event log that exists. Nothing is opened."""
+    kind = _kind(settings)
     if kind == "kafka":
-        from headwater.eventlog.backends.kafka import KafkaLog
         from headwater.eventlog.kafka.reach import reach
 
-        log = settings.log
-        return KafkaLog(
-            reach(log.url, log.kafka, log.instance),
-            partitions=log.partitions,
-            replication=log.replication,
-            stream_settings=log.stream_settings,
+        reach(settings.log.url, settings.log.kafka)
+    elif kind not in ("", "memory"):
+        raise SetupError(
+            f"There is no event log of the kind {kind}://; give kafka://host:port/prefix, or leave log.url empty for "
+            "files in the data folder."
         )
-    raise SetupError(
-        f"There is no event log of the kind {kind}://; give kafka://, or leave log.url empty for files "
-        "in the data folder."
-    )
+
+
+def _kind(settings: Settings) -> str:
+    return settings.log.url.partition(":")[0]
 
 
 def prepare(settings: Settings) -> FirstStart | None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DBAPIError
 
-from headwater.app.house import House, open_house, prepare
+from headwater.app.house import House, check_log, open_house, prepare
 from headwater.app.shapes import FirstStart
 from headwater.spec.errors import HeadwaterError, SetupError, Unavailable
 from headwater.spec.settings import Settings
@@ -42,7 +42,10 @@ _REFUSALS = ("FATAL", "no password supplied", "does not support SSL", "certifica
 
 
 def prepared(settings: Settings) -> FirstStart | None:
-    """Prepare the house once. Raises Unavailable when its store is away, SetupError when it refuses us."""
+    """Prepare the house once. Raises Unavailable when its store is away, SetupError when it refuses us, or when there is
+    no log of that URL.
+    """
+    check_log(settings)
     return understood(lambda: prepare(settings))
 
 

@@ -1,13 +1,15 @@
 """What is away is waited for; what is set wrongly is an error at once."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from headwater.app.house import require_keys
-from headwater.app.waiting import Waiting, place_of, understood
+from headwater.app.waiting import Waiting, place_of, prepared, understood
 from headwater.spec.errors import SetupError, Unavailable
-from headwater.spec.settings import Settings, StoreSettings
+from headwater.spec.settings import LogSettings, Settings, StoreSettings
 
 AWAY = Settings(store=StoreSettings(url="postgresql://headwater@127.0.0.1:1/headwater"))
 
@@ -44,9 +46,17 @@ def test_where_an_engine_is_told_without_its_password() -> None:
     assert place_of("postgresql+psycopg://me:hush@db:5432/headwater") == "postgresql://db:5432/headwater"
 
 
-def test_a_role_that_opens_secrets_does_not_run_without_the_keys_of_its_house(tmp_path) -> None:
+def test_a_role_that_opens_secrets_does_not_run_without_the_keys_of_its_house(tmp_path: Path) -> None:
     settings = Settings(data=str(tmp_path), store=AWAY.store)
     require_keys(settings, ["collect", "pipeline", "profiles"])
     with pytest.raises(SetupError, match=r"role deliver needs the keys.*Copy secret\.key"):
         require_keys(settings, ["pipeline", "deliver"])
     require_keys(Settings(data=str(tmp_path)), ["deliver"])
+
+
+@pytest.mark.parametrize("url", ["kafka:/here", "kafka://", "kafka://u:p@here/x", "nats://here", "here:9092"])
+def test_a_log_that_is_none_is_an_error_before_anything_is_made(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"log\.url") as raised:
+        prepared(Settings(data=str(tmp_path / "data"), log=LogSettings(url=url)))
+    assert "u:p" not in str(raised.value)
+    assert not (tmp_path / "data").exists()
