@@ -122,6 +122,12 @@ class Folding:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Fold until told to stop. A log or store that is away is waited for; nothing is lost meanwhile."""
+        try:
+            await self._run(stopping)
+        finally:
+            await self._passes.close()
+
+    async def _run(self, stopping: asyncio.Event) -> None:
         opened = False
         while not stopping.is_set():
             try:
@@ -136,7 +142,6 @@ class Folding:
         if opened:
             with suppress(Unavailable):
                 await self.write()
-        await self._passes.close()
 
     async def open(self) -> None:
         """Begin where the store says that the fold stands."""
