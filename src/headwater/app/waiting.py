@@ -42,8 +42,9 @@ _REFUSALS = ("FATAL", "no password supplied", "does not support SSL", "certifica
 
 
 def prepared(settings: Settings) -> FirstStart | None:
-    """Prepare the house once. Raises Unavailable when its store is away, SetupError when it refuses us, or when there is
-    no log of that URL.
+    """Prepare the house once.
+
+    Raises Unavailable when its store is away, SetupError when it refuses us or there is no log of that URL.
     """
     check_log(settings)
     return understood(lambda: prepare(settings))

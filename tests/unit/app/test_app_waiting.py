@@ -60,3 +60,10 @@ def test_a_log_that_is_none_is_an_error_before_anything_is_made(url: str, tmp_pa
         prepared(Settings(data=str(tmp_path / "data"), log=LogSettings(url=url)))
     assert "u:p" not in str(raised.value)
     assert not (tmp_path / "data").exists()
+
+
+def test_a_property_of_kafka_that_is_none_is_not_shown_as_it_may_be_a_password(tmp_path: Path) -> None:
+    log = LogSettings(url="kafka://here", kafka=("sasl.username=u", "sasl.password:hush"))
+    with pytest.raises(SetupError, match="name=value") as raised:
+        prepared(Settings(data=str(tmp_path), log=log))
+    assert "hush" not in str(raised.value)

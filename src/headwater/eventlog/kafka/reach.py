@@ -130,8 +130,8 @@ def reach(url: str, properties: Sequence[str] = (), instance: str = "") -> Reach
             f"log.url must be {SCHEME}://host:port,host:port/prefix; a user and password belong into log.kafka."
         )
     given = [each.partition("=") for each in properties]
-    if wrong := next((name for name, equals, _ in given if not equals), None):
-        raise SetupError(f"log.kafka: {wrong} must have the form name=value.")
+    if not all(equals for _, equals, _ in given):  # what is not a name may be a password, and is not shown
+        raise SetupError("log.kafka: each property must have the form name=value.")
     return Reach(servers, prefix or "headwater", {name.strip(): value for name, _, value in given}, instance)
 
 
