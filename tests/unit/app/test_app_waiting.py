@@ -54,7 +54,9 @@ def test_a_role_that_opens_secrets_does_not_run_without_the_keys_of_its_house(tm
     require_keys(Settings(data=str(tmp_path)), ["deliver"])
 
 
-@pytest.mark.parametrize("url", ["kafka:/here", "kafka://", "kafka://u:p@here/x", "nats://here", "here:9092"])
+@pytest.mark.parametrize(
+    "url", ["kafka:/here", "kafka://", "kafka://u:p@here/x", "kafka://here/a b", "nats://here", "here:9092"]
+)
 def test_a_log_that_is_none_is_an_error_before_anything_is_made(url: str, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"log\.url") as raised:
         prepared(Settings(data=str(tmp_path / "data"), log=LogSettings(url=url)))

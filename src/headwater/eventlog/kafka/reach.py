@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -14,6 +15,7 @@ from headwater.eventlog.streams import Stream
 from headwater.spec.errors import SetupError, Unavailable
 
 T = TypeVar("T")
+_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,200}")
 log = logging.getLogger("headwater.eventlog.kafka")
 SCHEME: Final = "kafka"
 ANSWER_SECONDS: Final = 10.0
@@ -129,6 +131,8 @@ def reach(url: str, properties: Sequence[str] = (), instance: str = "") -> Reach
         raise SetupError(
             f"log.url must be {SCHEME}://host:port,host:port/prefix; a user and password belong into log.kafka."
         )
+    if not _PREFIX.fullmatch(prefix):
+        raise SetupError("log.url: a prefix is up to 200 letters and digits of ASCII, dots, underscores and dashes.")
     given = [each.partition("=") for each in properties]
     if not all(equals for _, equals, _ in given):  # what is not a name may be a password, and is not shown
         raise SetupError("log.kafka: each property must have the form name=value.")
