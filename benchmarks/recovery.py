@@ -183,6 +183,7 @@ def measured(found: Hosts, faults: dict[str, Fault], rounds: int) -> dict[str, l
                 calm = flowing(known, time.time())
                 print(f"  (nothing: all after {max(calm.values()):.2f} s)", flush=True)
                 for name, fault in faults.items():
+                    Hook.came.clear()
                     took = flowing(known, fault(found))
                     print(f"  ({name}: first {min(took.values()):.2f} s, all {max(took.values()):.2f} s)", flush=True)
                     results[name].append(took)
@@ -197,6 +198,7 @@ def main() -> None:
         "--rounds", type=int, default=ROUNDS, help="how often each; the slowest counts, three kill every broker"
     )
     parser.add_argument("--away", type=float, default=AWAY_SECONDS, help="how long the database is stopped, in seconds")
+    parser.add_argument("--only", default="", help="only what has this word in its name; nothing is kept")
     chosen = parser.parse_args()
     faults: dict[str, Fault] = {
         "pipeline worker killed": kill(Node("pipeline", 1)),
@@ -204,6 +206,7 @@ def main() -> None:
         "broker killed": kill_brokers(),
         f"database away for {chosen.away:g} s": lambda found: stop_the_database(found, chosen.away),
     }
+    faults = {name: fault for name, fault in faults.items() if chosen.only in name}
     with (
         tempfile.TemporaryDirectory(prefix="headwater-") as folder,
         hosts(Path(folder), brokers=BROKERS, broker_settings=KAFKAS_OWN) as found,
@@ -211,6 +214,8 @@ def main() -> None:
         found.start(Node("collect", 1), Node("manage", 1), *WORKERS)
         found.ready()
         results = measured(found, faults, chosen.rounds)
+    if chosen.only:
+        return
     figures: dict[str, float | int] = {"people": PEOPLE, "rounds": chosen.rounds}
     for name, rounds in results.items():
         figures[f"{name}: the first person, s"] = max(min(each.values()) for each in rounds)
