@@ -1,9 +1,11 @@
 """Every backend of the log in the folder keeps every promise. A new backend needs one line in BACKENDS."""
 
+import asyncio
 import os
 import pkgutil
+import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from headwater.contracts.eventlog import PARTITIONS, Backend, Clock, Promise, promises
 from headwater.contracts.kafka_brokers import WHY_NOT, kafka_brokers
 from headwater.eventlog import EventLog, backends
+from headwater.eventlog.streams import COLLECTED
 
 SERVERS = "HEADWATER_TEST_KAFKA"
 
@@ -80,3 +83,37 @@ def test_the_backend_keeps_its_promise(
     if backend.open is open_kafka:
         request.getfixturevalue("brokers")
     promise(backend, tmp_path)
+
+
+@pytest.mark.usefixtures("brokers")
+def test_two_processes_that_have_one_name_on_kafka_share_the_work_nonetheless() -> None:
+    from headwater.eventlog.backends.kafka import KafkaLog
+    from headwater.eventlog.kafka.reach import reach
+
+    class Held(set[int]):
+        """A holder that has nothing to end."""
+
+        async def take(self, partitions: Sequence[int]) -> None:
+            self.update(partitions)
+
+        async def give_back(self, partitions: Sequence[int]) -> None:
+            self.difference_update(partitions)
+
+    async def scenario() -> None:
+        url = f"kafka://{os.environ[SERVERS]}/named-{uuid.uuid4().hex}"
+        logs = [KafkaLog(reach(url, instance="same"), partitions=2) for _ in range(2)]
+        held = [Held(), Held()]
+        async with asyncio.timeout(40):
+            first = await logs[0].join("g", COLLECTED, held[0])
+            while held[0] != {0, 1}:
+                await asyncio.sleep(0.05)
+            second = await logs[1].join("g", COLLECTED, held[1])
+            while sorted(map(len, held)) != [1, 1] or held[0] == held[1]:
+                await asyncio.sleep(0.05)
+            await first.leave()
+            await second.leave()
+            assert held == [set(), set()]
+            for log in logs:
+                await log.close()
+
+    asyncio.run(scenario())
