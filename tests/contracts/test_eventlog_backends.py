@@ -15,7 +15,7 @@ from headwater.contracts.kafka_brokers import WHY_NOT, kafka_brokers
 from headwater.eventlog import EventLog, backends
 from headwater.eventlog.streams import COLLECTED
 
-SERVERS = "HEADWATER_TEST_KAFKA"
+SERVERS = "TEST_KAFKA_SERVERS"
 
 
 def open_memory(folder: Path, clock: Clock) -> EventLog:
