@@ -30,7 +30,7 @@ ENGINES = pytest.StashKey[ExitStack]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--rounds", type=int, default=200, help="kills in tests/faults/test_kill_at_random.py")
+    parser.addoption("--rounds", type=int, default=100, help="kills in tests/faults/test_kill_at_random.py")
     parser.addoption("--cluster-rounds", type=int, default=0, help="faults in tests/cluster, of 8; 0 is two of them")
     parser.addoption("--chance", type=int, default=1, help="the seed of random tests, for another order of events")
     shapes = ("embedded", "distributed")

@@ -27,6 +27,7 @@ def test_three_brokers_lose_nothing_by_the_death_of_one(tmp_path: Path) -> None:
 
 def make_topic(brokers: Brokers) -> None:
     admin = AdminClient({"bootstrap.servers": brokers.servers})
+    admin.list_topics(timeout=10)  # afterwards the client knows the brokers by name, and drops its first connections
     for future in admin.create_topics([NewTopic(TOPIC, 1, 3)]).values():
         future.result()
 

@@ -1,6 +1,6 @@
 """Every process is killed at random instants under load; nothing acknowledged is lost, nothing is twice, books balance.
 
-200 rounds by default; `pytest --rounds 5000` asks for a longer run, `--chance 7` for another order of kills.
+100 rounds by default; `pytest --rounds 5000` asks for a longer run, `--chance 7` for another order of kills.
 """
 
 import http.server

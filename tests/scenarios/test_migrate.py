@@ -125,7 +125,12 @@ def _check(house: RunningHouse, tool: Any, away: str, sent: set[str]) -> None:
     until(all_there, seconds=40)
     archive = _ask(house, "select message_id from events")
     matched = {one for one in archive if not one.startswith("Probe")} | set(at("/hook"))
-    until(lambda: set(at("/hook")) == set(at("/away")) == matched, seconds=20)
+
+    def delivered() -> bool:
+        house.ask("POST", "/headwater/redrive", {"destinationId": away})
+        return set(at("/hook")) == set(at("/away")) == matched
+
+    until(delivered, seconds=60)
     for place in (archive, _ask(house, "select id from first_source.tracks"), at("/hook"), at("/away")):
         assert set(place.values()) == {1}
 
