@@ -9,7 +9,7 @@ import msgspec
 
 from headwater.spec.event import CollectedHeader, Event
 from headwater.spec.limits import MAX_PROPERTIES
-from headwater.spec.timestamps import correct, format_moment, is_wire_form, parse_moment
+from headwater.spec.timestamps import MAX_MOMENT, MIN_MOMENT, correct, format_moment, is_wire_form, parse_moment
 
 _NAMESPACE = uuid.UUID("6f1c2a3e-58a5-5b0f-9d3c-0d9f2c1f7a11")
 _CHANNELS = {"server": "server", "browser": "browser", "client": "browser", "mobile": "mobile"}
@@ -55,7 +55,7 @@ def normalise(body: dict[str, Any], arrival: Arrival, *, place: str, position: i
     if not isinstance(body.get("integrations"), dict):
         body["integrations"] = {}
     body["messageId"] = message_id = _message_id(body.get("messageId"), header, place)
-    _stamp(body, arrival)
+    happened = _stamp(body, arrival)
     context = body.get("context")
     body["context"] = context = cast("dict[str, Any]", context) if context else {}
     direct = context.pop("direct", None) is True or header.direct
@@ -65,7 +65,7 @@ def normalise(body: dict[str, Any], arrival: Arrival, *, place: str, position: i
     body["version"] = VERSION
     body["projectId"] = header.source_id
     body.pop("writeKey", None)
-    return Event(body, header.source_id, header.received_at, position, kind, message_id, direct)
+    return Event(body, header.source_id, header.received_at, position, kind, message_id, direct, happened_at=happened)
 
 
 def _message_id(value: Any, header: CollectedHeader, place: str) -> str:
@@ -84,8 +84,11 @@ def _bound(body: dict[str, Any], field: str) -> None:
         body[field] = dict(list(value.items())[:MAX_PROPERTIES])
 
 
-def _stamp(body: dict[str, Any], arrival: Arrival) -> None:
-    """The four stamps of 2.2. Rudder's clients write originalTimestamp where others write timestamp (clients 2)."""
+def _stamp(body: dict[str, Any], arrival: Arrival) -> int:
+    """The four stamps of 2.2; returns when the event happened (milliseconds).
+
+    Rudder's clients write originalTimestamp where others write timestamp (clients 2).
+    """
     original, original_text = _read(body.get("timestamp"))
     if original is None:
         original, original_text = _read(body.get("originalTimestamp"))
@@ -98,6 +101,7 @@ def _stamp(body: dict[str, Any], arrival: Arrival) -> None:
     body["originalTimestamp"] = text if original is None else original_text
     body["sentAt"] = arrival.received_at if sent is None else sent_text
     body["receivedAt"] = arrival.received_at
+    return max(MIN_MOMENT, min(happened, MAX_MOMENT))
 
 
 def _read(value: Any) -> Moment:

@@ -200,5 +200,6 @@ def _publish(event: Event, source: SourcePlan, account: Account) -> Record:
         excluded_warehouses(event, source.warehouse_ids),
         event.profiles if len(event.profiles) > 1 else (),
         event.groups,
+        event.happened_at,
     )
     return Record(partition_key(event), encode_header(header), encode(body))

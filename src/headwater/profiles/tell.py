@@ -42,8 +42,15 @@ def tell(record: Record, position: int) -> list[tuple[str, Told]]:
     people = [id for id in people if id]
     if not people and not header.groups:
         return []
-    timestamp, traits = _read(header.type, record.value)
-    mark = _mark(header, timestamp, position)
+    happened, traits = _read(header, record.value)
+    received = header.received_at
+    mark = Mark(
+        received if happened is None else min(happened, received),
+        received,
+        position,
+        header.message_id,
+        header.source_id,
+    )
     name = event_name(header)
     written = traits if header.type == "identify" else None
     of_person = Told(mark, name, written, header.groups)
@@ -59,14 +66,10 @@ def event_name(header: ProcessedHeader) -> str:
     return short_name(header.name) if header.type == "track" else _NAMES.get(header.type, "")
 
 
-def _mark(header: ProcessedHeader, timestamp: Any, position: int) -> Mark:
-    happened = parse_moment(timestamp)
-    at = header.received_at if happened is None else min(happened, header.received_at)
-    return Mark(at, header.received_at, position, header.message_id, header.source_id)
-
-
-def _read(kind: str, value: bytes) -> tuple[Any, dict[str, msgspec.Raw] | None]:
-    if kind in ("identify", "group"):
+def _read(header: ProcessedHeader, value: bytes) -> tuple[int | None, dict[str, msgspec.Raw] | None]:
+    """When the event happened (milliseconds), if that can be told, and the traits that it carries."""
+    happened = header.happened_at
+    if header.type in ("identify", "group"):
         found = _with_traits(value)
-        return found.timestamp, found.traits
-    return _plain(value).timestamp, None
+        return happened or parse_moment(found.timestamp), found.traits
+    return happened or parse_moment(_plain(value).timestamp), None

@@ -21,6 +21,7 @@ class Event(msgspec.Struct):
 
     `body` is the JSON object as it will be published. `received_at` is in milliseconds since 1970 (UTC). `direct` says
     that the sender is the client itself, so that its address and user agent may be taken from the request (1.12).
+    `happened_at` is the `timestamp` in milliseconds.
     """
 
     body: dict[str, Any]
@@ -37,6 +38,7 @@ class Event(msgspec.Struct):
     destinations: tuple[str, ...] = ()
     profiles: tuple[tuple[str, str], ...] = ()
     groups: tuple[str, ...] = ()
+    happened_at: int = 0
 
 
 class ProcessedHeader(msgspec.Struct, array_like=True, frozen=True):
@@ -46,6 +48,7 @@ class ProcessedHeader(msgspec.Struct, array_like=True, frozen=True):
     that it must *not* go to (the exception is rare, so the common header is short). `received_at` is in milliseconds.
     `profile_id` is the profile in the event's first space, canonical when the event came; `profiles` are space and
     profile of each space when there are several; `groups` are the profiles of companies that the event refers to.
+    `happened_at` is the event's `timestamp` in milliseconds; 0 where it is not said here and is to be read there.
     """
 
     source_id: str
@@ -60,6 +63,7 @@ class ProcessedHeader(msgspec.Struct, array_like=True, frozen=True):
     without_warehouses: tuple[str, ...] = ()
     profiles: tuple[tuple[str, str], ...] = ()
     groups: tuple[str, ...] = ()
+    happened_at: int = 0
 
 
 class CollectedHeader(msgspec.Struct, array_like=True, frozen=True):

@@ -14,6 +14,7 @@ from headwater.pipeline.process import process
 from headwater.spec.event import CollectedHeader, decode_processed, encode_header
 from headwater.spec.outcome import Step
 from headwater.spec.settings import PipelineSettings
+from headwater.spec.timestamps import parse_moment
 from headwater.spec.workspace import Source, Workspace
 
 SOURCE = Source(id="s1", slug="web", name="Web", write_keys=("k1",))
@@ -46,8 +47,8 @@ def account_of(body: bytes) -> tuple[int, int]:
     chunk = Chunk(0, [Record(b"", HEADER, body)])
     work = process(chunk, PLAN, partition=0, now=1_700_000_000_000, find_duplicates=lambda ids, moments: set())
     for record in work.records:
-        decode_processed(record.header)
-        json.loads(record.value)
+        stamp = json.loads(record.value)["timestamp"]
+        assert decode_processed(record.header).happened_at == parse_moment(stamp)
     counted = {Step(step): 0 for step in Step}
     for count in work.outcomes.counts:
         counted[Step(count.step)] += 0 if count.destination_id else count.events

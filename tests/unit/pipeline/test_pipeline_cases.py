@@ -77,6 +77,8 @@ def contains(actual: Any, expected: Any, path: str = "") -> None:
 def test_a_request_becomes_what_the_case_says(case: dict[str, Any]) -> None:
     work = run(case)
     events = [msgspec.json.decode(record.value) for record in work.records]
+    for record, event in zip(work.records, events, strict=True):
+        assert decode_processed(record.header).happened_at == parse_moment(event["timestamp"])
     expected = case.get("events", [])
     assert len(events) == len(expected)
     for event, wanted in zip(events, expected, strict=True):
