@@ -1,5 +1,12 @@
-"""The whole pipeline: batches in, three webhooks and the DuckDB warehouse out, events a second until all is there."""
+"""The whole pipeline: batches in, three webhooks, profiles and the DuckDB warehouse out, until all is there.
 
+Everybody is known before the clock starts, as in a house that has run for a while. Beside events a second, which depend
+on what else the machine does, each process tells what it took of the processors for an event, until nothing is left to
+do: the receiver and the sender share the two cores with it.
+"""
+
+import argparse
+import base64
 import json
 import tempfile
 import time
@@ -8,62 +15,98 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.distributed.processor import Meter
 from benchmarks.load import batches, send_all
 from benchmarks.report import report
 from benchmarks.sink import running_sink
-from headwater.contracts.house import running_house, until
+from headwater.contracts.house import RunningHouse, running_house, until
 
-EVENTS = 100_000
+EVENTS, PEOPLE, WEBHOOKS = 100_000, 10_000, 3
+PATIENCE = 300.0
+EVERY_SECONDS = {"WAREHOUSE_LOAD_EVERY_SECONDS": "3", "WAREHOUSE_ARCHIVE_EVERY_SECONDS": "3"}
 
 
 def main() -> None:
-    bodies = batches(EVENTS)
-    started = time.perf_counter()
-    for body in bodies:
-        msgspec.json.decode(body)
-    decode = EVENTS / (time.perf_counter() - started)
+    parser = argparse.ArgumentParser(prog="whole_pipeline", description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=EVENTS, help="sent at once")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds to wait before, to attach a profiler")
+    chosen = parser.parse_args()
+    bodies = batches(chosen.events)
     with (
         tempfile.TemporaryDirectory() as folder,
         running_sink() as sink,
-        running_house(Path(folder), WAREHOUSE_LOAD_EVERY_SECONDS="3", WAREHOUSE_ARCHIVE_EVERY_SECONDS="3") as house,
+        running_house(Path(folder), **EVERY_SECONDS) as house,
     ):
-        for number in range(3):
+        for number in range(WEBHOOKS):
             house.connect("webhook", {"url": f"{sink}/{number}", "batch_size": 1000}, name=f"W{number}")
         time.sleep(1)
-
-        def arrived() -> int:
-            with urllib.request.urlopen(sink) as answer:
-                return json.load(answer)["events"]
-
-        started = time.perf_counter()
-        headers = {"Authorization": "Basic " + _basic(house.write_key), "Content-Type": "application/json"}
-        sent = send_all(house.collect_url, "/v1/batch", bodies, headers)
-        until(lambda: arrived() >= 3 * EVENTS, seconds=300, what="for the webhooks")
-        delivered = time.perf_counter() - started
-        until(lambda: _loaded(house) >= EVENTS, seconds=300, what="for the warehouse")
-        loaded = time.perf_counter() - started
-    figures = {
-        "pure decode, events/s": decode,
-        "accepted, events/s": EVENTS / sent,
-        "delivered to 3 webhooks, events/s": EVENTS / delivered,
-        "delivered / pure decode": EVENTS / delivered / decode,
-        "also in the warehouse, events/s": EVENTS / loaded,
-    }
+        acquaint(house, sink)
+        if chosen.pause:
+            print(f"  ({house.children()})", flush=True)
+            time.sleep(chosen.pause)
+        figures = {"pure decode, events/s": decoded(bodies), **throughput(house, sink, bodies, chosen.events)}
+    figures["delivered / pure decode"] = figures["delivered to 3 webhooks, events/s"] / figures["pure decode, events/s"]
     report("whole_pipeline", figures, target="50,000 events/s through everything on 2 cores")
 
 
-def _loaded(house) -> int:
+def decoded(bodies: list[bytes]) -> float:
+    """Events a second that reading the JSON alone allows."""
+    started = time.perf_counter()
+    events = sum(len(msgspec.json.decode(body)["batch"]) for body in bodies)
+    return events / (time.perf_counter() - started)
+
+
+def acquaint(house: RunningHouse, sink: str) -> None:
+    """Have everybody known, and all that begins with the first events behind us."""
+    before = arrived(sink)
+    send(house, batches(PEOPLE, start=10**9))
+    until(lambda: arrived(sink) - before >= WEBHOOKS * PEOPLE, seconds=PATIENCE, what="for the webhooks")
+    until(lambda: loaded(house) >= PEOPLE, seconds=PATIENCE, what="for the warehouse")
+
+
+def throughput(house: RunningHouse, sink: str, bodies: list[bytes], events: int) -> dict[str, float]:
+    """Events a second, and microseconds of processor time an event."""
+    meter = Meter({roles: pid for pid, roles in house.children().items()})
+    meter.until_rest(limit=PATIENCE)
+    before = arrived(sink)
+    meter.again()
+    started = time.perf_counter()
+    sent = send(house, bodies)
+    until(lambda: arrived(sink) - before >= WEBHOOKS * events, seconds=PATIENCE, what="for the webhooks")
+    delivered = time.perf_counter() - started
+    until(lambda: loaded(house) >= events + PEOPLE, seconds=PATIENCE, what="for the warehouse")
+    whole = time.perf_counter() - started
+    meter.until_rest(limit=PATIENCE)
+    spent = {roles: seconds / events * 1e6 for roles, seconds in meter.spent().items()}
+    return {
+        "accepted, events/s": events / sent,
+        "delivered to 3 webhooks, events/s": events / delivered,
+        "also in the warehouse, events/s": events / whole,
+        **{f"CPU us/event, {roles}": value for roles, value in spent.items()},
+        "CPU us/event, all": sum(spent.values()),
+    }
+
+
+def send(house: RunningHouse, bodies: list[bytes]) -> float:
+    """Send batches; returns the seconds until all were acknowledged."""
+    key = base64.b64encode(f"{house.write_key}:".encode()).decode()
+    headers = {"Authorization": f"Basic {key}", "Content-Type": "application/json"}
+    return send_all(house.collect_url, "/v1/batch", bodies, headers)
+
+
+def arrived(sink: str) -> int:
+    """The events that came to the webhooks together."""
+    with urllib.request.urlopen(sink) as answer:
+        return json.load(answer)["events"]
+
+
+def loaded(house: RunningHouse) -> int:
+    """The events in the warehouse."""
     time.sleep(0.5)
     try:
         return int(house.query("select count(*) from first_source.tracks")[0][0])
     except AssertionError:
         return 0
-
-
-def _basic(key: str) -> str:
-    import base64
-
-    return base64.b64encode(f"{key}:".encode()).decode()
 
 
 if __name__ == "__main__":
