@@ -57,7 +57,7 @@ Result = dict[int, Failed] | None
 Steps = Generator[Request, Response, Result]
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One event due for delivery: its published JSON as bytes, and what the log's header says of it.
 
     `payload` is what the mapping of a subscription made of it, for actions that have fields.

@@ -107,7 +107,7 @@ matched. Docs are generated from it.
 """
 
 
-class Count(msgspec.Struct, array_like=True, frozen=True):
+class Count(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """How many events of a source (and destination, `""` for none) met a step and reason in a minute.
 
     `minute` is the number of minutes since 1970 of the outcome's instant. At a destination with subscriptions an event
@@ -123,7 +123,7 @@ class Count(msgspec.Struct, array_like=True, frozen=True):
     subscription_id: str = ""
 
 
-class SetAside(msgspec.Struct, frozen=True, omit_defaults=True):
+class SetAside(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An event that did not succeed, kept with its payload so that it can be looked at and sent again.
 
     `position` is where its request (pipeline) or the event (deliver) stands in the log; `payload` is at most 32 KB of
@@ -140,7 +140,7 @@ class SetAside(msgspec.Struct, frozen=True, omit_defaults=True):
     payload: bytes = b""
 
 
-class AttemptNote(msgspec.Struct, frozen=True, omit_defaults=True):
+class AttemptNote(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One try of a delivery: which events, when, how long, what was asked and answered.
 
     `positions` are places in `processed`. `at` is in milliseconds since 1970, `took` in milliseconds. Samples are cut

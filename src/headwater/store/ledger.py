@@ -262,9 +262,20 @@ def next_epoch(connection: Connection, name: str, partition: int) -> int:
 
 def epochs(connection: Connection, name: str, partitions: Iterable[int]) -> dict[int, int]:
     """The epochs of partitions, which stand until the transaction ends: who begins the next one waits for it."""
-    chosen = (cursors.c.name == name, cursors.c.partition.in_(sorted(partitions)))
-    query = sa.select(cursors.c.partition, cursors.c.position).where(*chosen).order_by(cursors.c.partition)
-    return {row[0]: int(row[1]) for row in connection.execute(query.with_for_update(read=True))}
+    found = connection.execute(_EPOCHS, {"the_name": name, "partitions": sorted(partitions)})
+    return {row[0]: int(row[1]) for row in found}
+
+
+_EPOCHS: Final = (
+    sa.select(cursors.c.partition, cursors.c.position)
+    .where(
+        cursors.c.name == sa.bindparam("the_name"),
+        cursors.c.partition.in_(sa.bindparam("partitions", expanding=True)),
+    )
+    .order_by(cursors.c.partition)
+    .with_for_update(read=True)
+)
+"""Made once, as `adding`: it is asked with every writing of parked rows."""
 
 
 def _within(table: sa.Table, span: int, since_minute: int, until_minute: int) -> list[sa.ColumnElement[bool]]:

@@ -17,6 +17,7 @@ the one before still has to say of it counts only if that is that it was deliver
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
@@ -45,7 +46,7 @@ _SETTLED = [column for column in parked.c if column.name != "payload"]
 T = TypeVar("T")
 
 
-class ParkedDelivery(msgspec.Struct, frozen=True, kw_only=True):
+class ParkedDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A row. Moments are in milliseconds since 1970; `notes` are attempts as spec.outcome.AttemptNote has them."""
 
     id: str
@@ -73,7 +74,7 @@ class ParkedDelivery(msgspec.Struct, frozen=True, kw_only=True):
     replay_id: str = ""
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What becomes of a waiting delivery at the instant `at`.
 
     State `waiting` puts it off until `due_at`; the others end it. `attempt` is the attempt that led to it, if one did.
@@ -118,7 +119,7 @@ def delivery_id(
 
 def park(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
     """Insert rows, leaving those alone that are there already. Returns how many were new."""
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(parked).on_conflict_do_nothing()
+    insert = _inserting(connection.dialect.name)
     new = 0
     for page in _pages([each for each in deliveries if each.state == "waiting"]):
         rows = [msgspec.structs.asdict(each) for each in page]
@@ -126,7 +127,8 @@ def park(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
     moves: list[Count] = []
     newest: dict[tuple[str, str, str], tuple[int, str]] = {}
     for page in _pages([each for each in deliveries if each.state != "waiting"]):
-        found = connection.execute(insert.returning(parked.c.id), [msgspec.structs.asdict(each) for each in page])
+        telling = _inserting(connection.dialect.name, telling=True)
+        found = connection.execute(telling, [msgspec.structs.asdict(each) for each in page])
         ids = set(found.scalars())
         new += len(ids)
         for each in page:
@@ -142,10 +144,10 @@ def replay(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
 
     No chunk of the log counts these, so that they are counted here: as matched and as pending.
     """
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(parked).on_conflict_do_nothing()
+    insert = _inserting(connection.dialect.name, telling=True)
     new: set[str] = set()
     for page in _pages(deliveries):
-        found = connection.execute(insert.returning(parked.c.id), [msgspec.structs.asdict(each) for each in page])
+        found = connection.execute(insert, [msgspec.structs.asdict(each) for each in page])
         new.update(found.scalars())
     fresh = [each for each in deliveries if each.id in new]
     matched = [_count(each, Step.MATCHED, each.parked_reason, each.parked_at, 1) for each in fresh]
@@ -161,8 +163,7 @@ def settle(connection: Connection, changes: Sequence[Change]) -> int:
     delivered: list[Ages] = []
     for page in _pages(changes):
         wanted = {change.id: change for change in page}
-        query = sa.select(*_SETTLED).where(parked.c.id.in_(list(wanted)), parked.c.state == "waiting").with_for_update()
-        rows = connection.execute(query).mappings().all()
+        rows = connection.execute(_SETTLING, {"ids": list(wanted)}).mappings().all()
         pairs = [(row, change) for row in rows if _may(change := wanted[row["id"]], row)]
         if pairs:
             _update(connection, pairs)
@@ -194,10 +195,10 @@ def release(connection: Connection, ids: Iterable[str], due_at: int, *, claimed:
     With `claimed`, the `due_at` that they were claimed with, only those that nobody has claimed since.
     """
     for page in _pages(list(ids)):
-        chosen = [parked.c.id.in_(page), parked.c.state == "waiting"]
         if claimed:
-            chosen.append(parked.c.due_at == claimed)
-        connection.execute(parked.update().where(*chosen).values(due_at=due_at))
+            connection.execute(_RELEASING_CLAIMED, {"ids": page, "new_due_at": due_at, "claimed": claimed})
+        else:
+            connection.execute(_RELEASING, {"ids": page, "new_due_at": due_at})
 
 
 def claim(
@@ -391,6 +392,15 @@ def purge(connection: Connection, *, ended_before: int, committed: Mapping[int, 
     return gone
 
 
+_WAITS = parked.c.state.concat("") == "waiting"
+"""Asked of rows that are found by their ids: spelled so that no index serves it. Otherwise SQLite, which does not know
+how many rows wait, walks over all of them instead of looking up a few ids.
+"""
+
+_THESE = parked.c.id.in_(sa.bindparam("ids", expanding=True))
+_SETTLING = sa.select(*_SETTLED).where(_THESE, _WAITS).with_for_update()
+_RELEASING = parked.update().where(_THESE, _WAITS).values(due_at=sa.bindparam("new_due_at"))
+_RELEASING_CLAIMED = _RELEASING.where(parked.c.due_at == sa.bindparam("claimed"))
 _DUE = (
     sa.select(parked)
     .where(
@@ -402,7 +412,7 @@ _DUE = (
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-"""Made once: it is asked for each destination with something due, and to put it together takes longer than to ask."""
+"""These are made once: to put them together takes longer than to ask."""
 
 _LAST_WORDS = sa.case(
     (parked.c.detail != "", parked.c.reason + sa.literal(": ") + parked.c.detail), else_=parked.c.reason
@@ -422,16 +432,29 @@ _BACKLOGS = sa.text(
 """Steps from one destination to the next along the index, instead of walking over every row of each."""
 
 
+@cache
+def _inserting(dialect: str, *, telling: bool = False) -> sa.Executable:
+    """Inserts rows that are not there yet; `telling` which these were."""
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(parked).on_conflict_do_nothing()
+    return insert.returning(parked.c.id) if telling else insert
+
+
+_CHANGED = ("state", "reason", "counted_at", "detail", "due_at", "expires_at", "ended_at", "attempts", "notes")
+_UPDATING = (
+    parked.update()
+    .where(parked.c.id == sa.bindparam("key"))
+    .values({name: sa.bindparam(f"new_{name}") for name in _CHANGED})
+)
+_ENDING = _UPDATING.values(payload=b"")
+
+
 def _update(connection: Connection, pairs: Sequence[tuple[RowMapping, Change]]) -> None:
-    names = ("state", "reason", "counted_at", "detail", "due_at", "expires_at", "ended_at", "attempts", "notes")
-    chosen = parked.update().where(parked.c.id == sa.bindparam("key"))
-    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
     kept = [_values(row, change) for row, change in pairs if change.state != "delivered"]
     if kept:
-        connection.execute(chosen.values(values), kept)
+        connection.execute(_UPDATING, kept)
     gone = [_values(row, change) for row, change in pairs if change.state == "delivered"]
     if gone:
-        connection.execute(chosen.values({**values, "payload": b""}), gone)
+        connection.execute(_ENDING, gone)
 
 
 def _values(row: RowMapping, change: Change) -> dict[str, Any]:
