@@ -15,7 +15,7 @@ from headwater.deliver.slots import SLOTS
 from headwater.spec.settings import DeliverSettings
 from headwater.store import workspace as workspaces
 
-WELL, DEAD, EACH, EVENTS = 900, 100, 33, 4
+WELL, DEAD, EACH, EVENTS = 900, 100, 33, 6
 REQUEST_SECONDS = 10.0
 SETTINGS = DeliverSettings(allowed_addresses=("127.0.0.0/8",), breaker_failures=2)
 

@@ -2,7 +2,10 @@
 
 import asyncio
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+
+import msgspec
 
 from headwater.contracts.delivering import QUICK, Bench
 from headwater.contracts.doubles import Answer, Recorder
@@ -126,5 +129,24 @@ def test_a_destination_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
             assert len(tool.at("/stuck")) == 500
             assert (await bench.books())[stuck] == {("matched", ""): 500, ("delivered", ""): 500}
             assert (await bench.books())[well] == {("matched", ""): 500, ("delivered", ""): 500}
+
+    asyncio.run(scenario())
+
+
+def test_chunks_that_one_destination_holds_up_make_way_together(tmp_path: Path) -> None:
+    patient = msgspec.structs.replace(QUICK, chunk_events=1, grace_seconds=0.4)
+
+    async def scenario() -> None:
+        bench = Bench(tmp_path)
+        async with Recorder() as tool:
+            tool.script("/stuck", Answer(mischief="hang"))
+            stuck = bench.connect(url=tool.url("/stuck"))
+            await bench.put(12, stuck)
+            async with bench.delivering(patient):
+                await bench.until_committed()
+            moments = sorted(row.parked_at for row in bench.rows())
+            assert len(moments) == 12
+            pauses = [later - earlier for earlier, later in pairwise(moments)]
+            assert sum(pause > 50 for pause in pauses) < 4, pauses
 
     asyncio.run(scenario())

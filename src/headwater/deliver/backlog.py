@@ -41,7 +41,7 @@ PER_TRANSACTION = 250
 EPOCHS = "deliver-epochs"
 """What the epochs of partitions are called. Each worker that takes one over begins the next."""
 
-_GATHER_SECONDS = 0.2
+_GATHER_SECONDS = 0.5
 _LONGEST_REST = 0.1
 T = TypeVar("T")
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from headwater.store.parked import ParkedDelivery
 
 _LOOK_EVERY = 1.0
-_TOGETHER = 0.2
+_TOGETHER = 0.5
 """What becomes due within so many seconds is claimed together: retries are spread, and each claim is a transaction."""
 
 _PAUSE = 0.02

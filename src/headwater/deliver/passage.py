@@ -87,6 +87,14 @@ class Passage:
         if self.open == 0:
             self._done.set()
 
+    def clear(self) -> None:
+        """Forget everything: the chunk is committed, or another worker's. A request that hangs holds on to it for long.
+
+        A chunk and its portions hold each other, so that only the collector would free them.
+        """
+        for each in (self.portions, self.notes, self.set_aside, self._counts, self._ages):
+            each.clear()
+
     async def wait(self, seconds: float) -> bool:
         """Wait until nothing is open, at most so long. Returns whether nothing is."""
         if self.open and seconds > 0:

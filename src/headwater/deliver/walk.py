@@ -301,14 +301,19 @@ class Walk:
                 return
             now = time.monotonic()
             self._lanes.serve()
-            if now - asked - tick > _BUSY:
-                continue
-            if now - passage.entered >= grace:
-                for portion in passage.portions:
-                    if stopping.is_set() or self._holds_up(portion, now):
-                        portion.lane.park_rest(portion)
-                    elif portion.pieces:
-                        portion.lane.park_late(portion, now)
+            if now - asked - tick <= _BUSY:
+                self._park_overdue(now, everything=stopping.is_set())
+
+    def _park_overdue(self, now: float, *, everything: bool) -> None:
+        """Park what holds up any chunk that is overdue at an instant of the monotonic clock, and not the oldest alone:
+        they would wait for each other's patience, one after the other.
+        """
+        for passage in takewhile(lambda each: now - each.entered >= self._settings.grace_seconds, self._passages):
+            for portion in passage.portions if passage.open else ():
+                if everything or self._holds_up(portion, now):
+                    portion.lane.park_rest(portion)
+                elif portion.pieces:
+                    portion.lane.park_late(portion, now)
 
     def _holds_up(self, portion: Portion, now: float) -> bool:
         """Is a portion that is overdue to make way?"""
@@ -343,7 +348,7 @@ class Walk:
         self._window.give(passage.events)
         for portion in passage.portions:
             portion.lane.in_window -= 1
-        passage.portions.clear()  # chunk and portions hold each other: only the collector would free them
+        passage.clear()
 
 
 class _Reader:
