@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from headwater.store.graph import pages
+from headwater.store.rows import put
 from headwater.store.schema import known_profiles, profiles
 
 if TYPE_CHECKING:
@@ -32,13 +32,7 @@ def states(connection: Connection, partition: int, ids: Iterable[str]) -> dict[s
 
 def write(connection: Connection, partition: int, changed: Mapping[str, bytes]) -> None:
     """Put a partition's states of profiles in the place of those that it had."""
-    if not changed:
-        return
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(known_profiles)
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=("profile_id", "partition"), set_={"state": insert.excluded.state}),
-        [{"profile_id": id, "partition": partition, "state": changed[id]} for id in sorted(changed)],
-    )
+    put(connection, known_profiles, [(id, partition, changed[id]) for id in sorted(changed)])
 
 
 def of_people(connection: Connection, canonical_ids: Iterable[str]) -> dict[str, list[bytes]]:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from headwater.store.graph import pages
+from headwater.store.rows import put
 from headwater.store.schema import (
     counted,
     due_profiles,
@@ -91,8 +92,7 @@ def counted_of_people(connection: Connection, canonical_ids: Iterable[str]) -> d
 
 def write_counted(connection: Connection, partition: int, changed: Mapping[str, bytes]) -> None:
     """Put what a partition counted in the place of what it had counted before."""
-    rows = [{"profile_id": id, "partition": partition, "states": changed[id]} for id in sorted(changed)]
-    _put(connection, counted, rows)
+    put(connection, counted, [(id, partition, changed[id]) for id in sorted(changed)])
 
 
 def standings(connection: Connection, ids: Iterable[str]) -> dict[str, bytes]:
@@ -124,8 +124,8 @@ def write_standings(connection: Connection, changed: Mapping[str, bytes | None])
     for page in pages(gone):
         table = standings_of_profiles
         connection.execute(table.delete().where(table.c.profile_id.in_(page)))
-    rows = [{"profile_id": id, "standing": changed[id]} for id in sorted(changed) if changed[id] is not None]
-    _put(connection, standings_of_profiles, rows)
+    there = [(id, changed[id]) for id in sorted(changed) if changed[id] is not None]
+    put(connection, standings_of_profiles, there)
 
 
 def due(connection: Connection, partition: int, until: int, limit: int) -> dict[str, int]:
@@ -141,12 +141,8 @@ def write_due(connection: Connection, partition: int, changed: Mapping[str, int 
     for page in pages(gone):
         here = due_profiles.c.partition == partition
         connection.execute(due_profiles.delete().where(here, due_profiles.c.profile_id.in_(page)))
-    rows = [
-        {"partition": partition, "profile_id": id, "due_at": changed[id]}
-        for id in sorted(changed)
-        if changed[id] is not None
-    ]
-    _put(connection, due_profiles, rows)
+    there = [(partition, id, changed[id]) for id in sorted(changed) if changed[id] is not None]
+    put(connection, due_profiles, there)
 
 
 def make_due(connection: Connection, partition: int, ids: Iterable[str], at: int) -> None:
@@ -170,7 +166,7 @@ def part(connection: Connection, whole: str, parts: Iterable[str], at: int) -> N
     stood = connection.execute(sa.select(table.c.standing).where(table.c.profile_id == whole)).scalar()
     if stood is not None:
         there = standings(connection, ids)
-        _put(connection, table, [{"profile_id": id, "standing": stood} for id in sorted(ids - there.keys())])
+        put(connection, table, [(id, bytes(stood)) for id in sorted(ids - there.keys())])
     make_due(connection, ANYWHERE, ids | {whole}, at)
 
 
@@ -274,13 +270,3 @@ def size_series(connection: Connection, computation_id: str, since_hour: int) ->
     query = sa.select(sizes).where(sizes.c.computation_id == computation_id, sizes.c.hour >= since_hour)
     rows = connection.execute(query.order_by(sizes.c.hour)).mappings()
     return [Size(row["hour"], row["size"], row["entered"], row["exited"]) for row in rows]
-
-
-def _put(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-    """Put rows in the place of those with the same keys."""
-    if not rows:
-        return
-    keys = [column.name for column in table.primary_key]
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
-    values = {name: insert.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=values), rows)

@@ -1,0 +1,41 @@
+"""Many rows at once, in the place of those with the same keys.
+
+What is written for nearly every event is handed to the driver as it is: what a statement of SQLAlchemy does for each
+row costs more than the database does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+
+def put(connection: Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Put rows, each with a value for every column of the table, in the place of those with the same keys.
+
+    Values go to the driver as they are: text, whole numbers and bytes.
+    """
+    if rows:
+        connection.exec_driver_sql(_upsert(connection.dialect.name, table), list(rows))
+
+
+@cache
+def _upsert(dialect: str, table: sa.Table) -> str:
+    keys = [column.name for column in table.primary_key]
+    names = [column.name for column in table.columns]
+    sign = "%s" if dialect == "postgresql" else "?"
+    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in keys)
+    return (
+        f"INSERT INTO {table.name} ({_listed(names)}) VALUES ({', '.join([sign] * len(names))})"  # noqa: S608 - ours
+        f" ON CONFLICT ({_listed(keys)}) DO UPDATE SET {changes}"
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
