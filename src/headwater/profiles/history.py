@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-from rocksdict import AccessType, BlockBasedOptions, Options, Rdict, WriteBatch
+from rocksdict import AccessType, Options, Rdict, WriteBatch
 
 from headwater.profiles.known import Told
 
@@ -38,11 +38,8 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, order=True):
     name: str
 
 
-class _Value(msgspec.Struct, array_like=True, frozen=True):
-    received_at: int
-    source_id: str
-    name: str
-
+_Value = tuple[int, str, str]
+"""When an event was received, its source, and its name."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Value).decode
@@ -72,11 +69,12 @@ class History:
     def remember(self, told: Iterable[tuple[str, Told]], known_to: int) -> None:
         """Add events of profiles; the stream is known up to `known_to` then."""
         batch = WriteBatch(raw_mode=True)
+        put = batch.put
         for id, each in told:
             if each.name:
                 mark = each.mark
-                value = _encode(_Value(mark.received_at, mark.source_id, each.name))
-                batch.put(_key(id, mark.at, mark.position), _LENGTH.pack(len(value)) + value)
+                value = _encode((mark.received_at, mark.source_id, each.name))
+                put(_key(id, mark.at, mark.position), _LENGTH.pack(len(value)) + value)
         batch.put(_KNOWN_TO, _PLACE.pack(known_to))
         self._db.write(batch)
 
@@ -136,8 +134,7 @@ def _entries(db: Rdict, partition: int, id: str, span: tuple[int, int], *, newes
         if not since <= at <= until:
             return
         length = _LENGTH.unpack(value[:2])[0]
-        found = _decode(value[2 : 2 + length])
-        yield Entry(at, position, partition, found.received_at, found.source_id, found.name)
+        yield Entry(at, position, partition, *_decode(value[2 : 2 + length]))
 
 
 def index_folder(folder: Path, partition: int) -> Path:
@@ -150,7 +147,7 @@ def _prefix(id: str) -> bytes:
 
 
 def _key(id: str, at: int, position: int) -> bytes:
-    return _prefix(id) + _KEY.pack(max(0, at), position)
+    return b"p%b\0%b" % (id.encode(), _KEY.pack(at if at > 0 else 0, position))
 
 
 def _options(buffer_bytes: int = _BUFFER_BYTES) -> Options:
@@ -158,7 +155,4 @@ def _options(buffer_bytes: int = _BUFFER_BYTES) -> Options:
     options.create_if_missing(True)
     options.set_write_buffer_size(buffer_bytes)
     options.set_keep_log_file_num(2)
-    table = BlockBasedOptions()
-    table.set_bloom_filter(10, False)
-    options.set_block_based_table_factory(table)
     return options
