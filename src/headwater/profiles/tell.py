@@ -38,26 +38,20 @@ _with_traits = msgspec.json.Decoder(_WithTraits).decode
 def tell(record: Record, position: int) -> list[tuple[str, Told]]:
     """The profiles that the event is about, with what it tells of each; none for one that is about nobody."""
     header = decode_processed(record.header)
-    people = [id for _, id in header.profiles] if header.profiles else [header.profile_id]
-    people = [id for id in people if id]
-    if not people and not header.groups:
+    type, groups = header.type, header.groups
+    people = [id for _, id in header.profiles if id] if header.profiles else (header.profile_id,)
+    if not groups and (not people or not people[0]):
         return []
     happened, traits = _read(header, record.value)
     received = header.received_at
-    mark = Mark(
-        received if happened is None else min(happened, received),
-        received,
-        position,
-        header.message_id,
-        header.source_id,
-    )
+    at = received if happened is None or happened > received else happened
+    mark = Mark(at, received, position, header.message_id, header.source_id)
     name = event_name(header)
-    written = traits if header.type == "identify" else None
-    of_person = Told(mark, name, written, header.groups)
-    found = [(id, of_person) for id in people]
-    if header.groups:
-        of_company = Told(mark, name, traits if header.type == "group" else None)
-        found += [(id, of_company) for id in header.groups]
+    of_person = Told(mark, name, traits if type == "identify" else None, groups)
+    found = [(id, of_person) for id in people if id]
+    if groups:
+        of_company = Told(mark, name, traits if type == "group" else None)
+        found += [(id, of_company) for id in groups]
     return found
 
 
