@@ -31,6 +31,9 @@ MAX_NAMES: Final = 1_000
 MAX_GROUPS: Final = 100
 NULL: Final = b"null"
 
+_COUNTED: Final = 4
+"""A character of a trait's name counts as so many bytes."""
+
 
 class Mark(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
     """An event's place among all: when it happened and was received (ms), its position, its id and source."""
@@ -58,7 +61,7 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     groups: tuple[str, ...] = ()
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """What is known of one profile.
 
     `traits` are the values of each, newest first; one that is null is not there any more. `names` counts events by
@@ -88,16 +91,18 @@ def fold(state: State | None, told: Told) -> State:
     elif mark < state.first:
         state.first = mark
     state.events += 1
-    state.sources[mark.source_id] = state.sources.get(mark.source_id, 0) + 1
-    if told.name:
-        state.names[told.name] = state.names.get(told.name, 0) + 1
-    for group in told.groups:
-        state.groups[group] = max(mark.at, state.groups.get(group, 0))
+    sources, source = state.sources, mark.source_id
+    sources[source] = sources.get(source, 0) + 1
+    if name := told.name:
+        names = state.names
+        names[name] = names.get(name, 0) + 1
+    if told.groups:
+        for group in told.groups:
+            state.groups[group] = max(mark.at, state.groups.get(group, 0))
     if told.traits:
+        traits = state.traits
         for key, value in told.traits.items():
-            written = Write(mark, bytes(value))
-            before = state.traits.get(key)
-            state.traits[key] = [written] if before is None else _newest([written, *before])
+            traits[key] = _after(traits.get(key), Write(mark, bytes(value)))
     return state
 
 
@@ -140,9 +145,31 @@ def bound(state: State) -> State:
     return state
 
 
+def pack(state: State) -> bytes:
+    """A state as bytes, with what is beyond the bounds taken away, in place too."""
+    if len(state.names) <= MAX_NAMES and len(state.groups) <= MAX_GROUPS and len(state.traits) <= MAX_TRAITS:
+        data = encode(state)
+        if len(data) <= MAX_TRAIT_BYTES // _COUNTED:  # so that its traits cannot come to more
+            return data
+    return encode(bound(state))
+
+
 def traits(state: State) -> dict[str, Write]:
     """The traits as they are now, in the order of their names."""
     return {key: state.traits[key][0] for key in sorted(state.traits) if state.traits[key][0].value != NULL}
+
+
+def _after(before: list[Write] | None, written: Write) -> list[Write]:
+    """The values of a trait with one more, as `_newest` has them; most are newer than all that are there."""
+    if before is None:
+        return [written]
+    if _order(written) <= _order(before[0]):
+        return _newest([written, *before])
+    value = written.value
+    kept = [one for one in before if one.value != value]
+    if kept and len(kept[0].value) > MAX_OLD_VALUE_BYTES:
+        del kept[0]
+    return [written, *kept[: MAX_VALUES - 1]]
 
 
 def _newest(values: list[Write]) -> list[Write]:
@@ -178,4 +205,4 @@ def _bytes(traits: Mapping[str, list[Write]]) -> int:
 
 
 def _size(key: str, values: list[Write]) -> int:
-    return 4 * len(key) + len(values[0].value)
+    return _COUNTED * len(key) + len(values[0].value)

@@ -143,7 +143,7 @@ class ProfilesSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0.5
     remembered_bytes: Annotated[
         int, _says("What is known of the profiles seen last is kept in memory up to this, in bytes.")
-    ] = 32_000_000
+    ] = 64_000_000
     accounts_every_seconds: Annotated[
         float, _says("How long an account is left alone after its people did something, before it is computed again.")
     ] = 10.0

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.profiles import known
-from headwater.profiles.known import Mark, State, Told, bound, decode, encode, fold, traits, unite
+from headwater.profiles.known import Mark, State, Told, bound, decode, encode, fold, pack, traits, unite
 
 VALUES = [b"1", b"2", b'"a"', b"null", b'{"b":[1]}', b'"' + b"x" * 2_000 + b'"']
 
@@ -111,3 +111,16 @@ def test_a_state_stays_within_its_bounds_whatever_a_sender_does() -> None:
     assert "k0-5" not in state.traits
     assert len(state.names) == known.MAX_NAMES
     assert bound(msgspec.msgpack.decode(encode(state), type=State)) == state
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32))
+def test_a_state_as_bytes_is_within_its_bounds(seed: int) -> None:
+    chance = random.Random(seed)
+    state = folded(histories(chance))
+    with pytest.MonkeyPatch.context() as patch:
+        for limit in ("MAX_TRAITS", "MAX_NAMES", "MAX_GROUPS"):
+            patch.setattr(known, limit, chance.randint(1, 4))
+        patch.setattr(known, "MAX_TRAIT_BYTES", chance.choice([0, 10, 100, 2_500, 10_000]))
+        data = pack(copy.deepcopy(state))
+        assert decode(data) == bound(state)

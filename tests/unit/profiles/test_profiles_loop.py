@@ -144,19 +144,21 @@ def test_partitions_know_of_the_same_profile_without_meeting(store: Store, tmp_p
     asyncio.run(scenario())
 
 
-def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_read_again(store: Store) -> None:
-    lately = Lately(10)
-    for id in "abc":
-        lately.put(id, b"123", b"4")
-    assert [lately.get(id) for id in "abc"] == [None, (b"123", b"4"), (b"123", b"4")]
-    lately.put("b", b"x" * 11)
-    assert [lately.get(id) for id in "abc"] == [None, None, None]
+@pytest.mark.parametrize("remembered", [1, 20_000, 60_000], ids=["nothing", "some in the store", "some as bytes"])
+def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_read_again(store: Store, remembered: int) -> None:
+    lately = Lately(1_000)
+    for id in "abcd":
+        lately.put(id, (b"123", b"4"))
+    assert [lately.take(id) for id in "abcdb"] == [None, (b"123", b"4"), (b"123", b"4"), (b"123", b"4"), None]
+    lately.put("e", (b"x" * 701, b""))
+    assert lately.take("e") is None
 
     async def scenario() -> None:
         log = MemoryLog()
-        settings = ProfilesSettings(chunk_events=5, write_every_seconds=0.0, remembered_bytes=1)
+        settings = ProfilesSettings(chunk_events=5, write_every_seconds=0.0, remembered_bytes=remembered)
         await log.append(PROCESSED, 0, [record(number, f"use_{number % 9}") for number in range(90)])
+        await log.append(PROCESSED, 0, [record(number, f"use_{number % 40}") for number in range(90, 490)])
         await folded(log, store, settings)
-        assert [found.events for number in range(9) if (found := state(store, f"use_{number}"))] == [10] * 9
+        assert [found.events for number in range(9) if (found := state(store, f"use_{number}"))] == [20] * 9
 
     asyncio.run(scenario())
