@@ -6,11 +6,28 @@ is shared between its lanes; the cost of a destination more is one list and not 
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from headwater.eventlog import Chunk
 from headwater.spec.destination import Item
-from headwater.spec.event import decode_processed
+
+
+class _Header(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The fields of a ProcessedHeader up to the destinations, which are left as they are written: they are read once
+    for all events that go to the same. What stands after them is not wanted here.
+    """
+
+    source_id: str
+    type: str
+    name: str
+    message_id: str
+    user_id: str
+    anonymous_id: str
+    received_at: int
+    profile_id: str = ""
+    destinations: msgspec.Raw = msgspec.Raw(msgspec.msgpack.encode(()))
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -21,21 +38,26 @@ class Share(msgspec.Struct, frozen=True):
     items: list[Item]
 
 
+_decode = msgspec.msgpack.Decoder(_Header).decode
+_decode_ids = msgspec.msgpack.Decoder(tuple[str, ...]).decode
+_NOTHING: dict[str, Any] = {}
+"""The payload of an event that no mapping has made one for. One for all: each of its own is work for nothing."""
+
+
 def fan_out(chunk: Chunk) -> list[Share]:
     """Put a chunk's events together by destination."""
-    groups: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
+    groups: dict[tuple[str, bytes], list[Item]] = {}
+    source_id, destinations = "", msgspec.Raw()
+    items: list[Item] = []
     for position, record in chunk.placed():
-        header = decode_processed(record.header)
-        ids = header.destinations
-        if not ids:
-            continue
-        item = Item(record.value, header.type, header.name, header.message_id, position, header.received_at)
-        group = groups.get((header.source_id, ids))
-        if group is None:
-            groups[header.source_id, ids] = [item]
-        else:
-            group.append(item)
-    return _shares(groups)
+        header = _decode(record.header)
+        if header.destinations != destinations or header.source_id != source_id:
+            source_id, destinations = header.source_id, header.destinations
+            items = groups.setdefault((source_id, bytes(destinations)), [])
+        items.append(
+            Item(record.value, header.type, header.name, header.message_id, position, header.received_at, _NOTHING)
+        )
+    return _shares({(source_id, _decode_ids(ids)): items for (source_id, ids), items in groups.items()})
 
 
 def _shares(groups: dict[tuple[str, tuple[str, ...]], list[Item]]) -> list[Share]:
