@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ _HEADERS = {"Content-Type": "application/json", "User-Agent": "Headwater"}
 _OURS = {"host", "content-length", "transfer-encoding", "connection", "x-signature"}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_last: deque[tuple[Sequence[Item], bytes]] = deque(maxlen=1)
+"""The array made last and of what: webhooks beside each other mostly send the same events at the same time."""
 
 
 def send(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
@@ -30,8 +33,7 @@ def send(settings: dict[str, Any], items: Sequence[Item]) -> Steps:
     headers = _headers(own)
     if secret := settings.get("sharedSecret"):
         headers["X-Signature"] = hmac.new(secret.encode(), items[0].body, "sha1").hexdigest()
-    batched = _batch_size(settings) > 1
-    body = b"[" + b",".join([item.body for item in items]) + b"]" if batched else items[0].body
+    body = _array(items) if _batch_size(settings) > 1 else items[0].body
     yield Request(settings.get("method") or "POST", settings["url"], headers, body, secrets=tuple(own.values()))
     return None
 
@@ -62,6 +64,19 @@ def batch(settings: dict[str, Any]) -> Batch:
     """Single requests unless a batch size is set; then up to that many, waiting a moment for each other."""
     size = _batch_size(settings)
     return Batch(items=size, wait=0.25) if size > 1 else Batch()
+
+
+def _array(items: Sequence[Item]) -> bytes:
+    """The events as a JSON array."""
+    for those, body in tuple(_last):
+        if those == items:
+            return body
+    parts = [item.body for item in items]
+    parts[0] = b"[" + parts[0]
+    parts[-1] += b"]"
+    body = b",".join(parts)
+    _last.append((items, body))
+    return body
 
 
 def _headers(own: Mapping[str, str]) -> dict[str, str]:
