@@ -9,7 +9,6 @@ environment not used, certificates checked. An answer is read as far as its requ
 from __future__ import annotations
 
 import contextlib
-import io
 import socket
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 from yarl import URL
 
 from headwater.deliver.addresses import Network, networks, permitted
@@ -32,7 +31,12 @@ if TYPE_CHECKING:
 
     from headwater.spec.destination import Request
 
-_LARGE_BYTES = 1_000_000
+_LARGE_BYTES = 65_536
+"""From so many bytes on a body is sent as it lies in memory, beside the head of its request and not joined with it."""
+
+_AT_ONCE = 1_048_576
+"""So much of a body is given to the system at a time."""
+
 _REFUSED = "The address is private; an operator can allow it with the setting deliver.allowed_addresses."
 
 
@@ -101,7 +105,7 @@ class Transport:
             async with self._session.request(
                 request.method,
                 url,
-                data=body if len(body) < _LARGE_BYTES else io.BytesIO(body),
+                data=body if len(body) < _LARGE_BYTES else _Large(body),
                 headers=headers,
                 allow_redirects=False,
                 timeout=_timeout(request.timeout),
@@ -122,6 +126,25 @@ class Transport:
         if not permitted(str(address[0]), self._allowed):
             raise PrivateAddress
         return socket.socket(family=family, type=kind, proto=protocol)
+
+
+class _Large(aiohttp.Payload):
+    """A large body. The client library would copy it once more to send it."""
+
+    _autoclose = True
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self._size = len(body)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return self._value.decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        writer.send_headers()
+        body = memoryview(self._value)
+        for start in range(0, len(body), _AT_ONCE):
+            await writer.write(body[start : start + _AT_ONCE])
 
 
 class _GuardedResolver(AbstractResolver):
