@@ -226,8 +226,11 @@ class Queues:
 
 def _fitting(items: Sequence[Item], start: int, count: int, size: int, *, at_least: int) -> tuple[int, int]:
     """Where to stop so that at most `count` items and `size` bytes are taken, and the bytes left."""
-    stop = start
     end = min(len(items), start + count)
+    left = size - sum([len(item.body) for item in items[start:end]])
+    if left >= 0:
+        return end, left
+    stop = start
     while stop < end:
         rest = size - len(items[stop].body)
         if rest < 0 and stop - start >= at_least:

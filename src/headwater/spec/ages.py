@@ -8,7 +8,6 @@ is 1.6 times the one before, so a quantile is off by less than that.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -43,10 +42,15 @@ def bucket_of(ms: float) -> int:
 def add_ages(buckets: list[int], received: Sequence[int], at: int) -> None:
     """Add events received at these instants and accepted at `at` (milliseconds) to a list with an entry a bucket.
 
-    Events of one request share their instant, so each is looked up once.
+    They mostly come in order, which is quickly put right where it is not; then a bucket's events stand together.
     """
-    for moment, events in Counter(received).items():
-        buckets[bucket_of(at - moment)] += events
+    moments = sorted(received)
+    start = 0
+    while start < len(moments):
+        bucket = bucket_of(at - moments[start])
+        stop = bisect_left(moments, at - int(_ENDS[bucket - 1])) if bucket else len(moments)
+        buckets[bucket] += stop - start
+        start = stop
 
 
 def quantile(buckets: Mapping[int, int], q: float) -> float | None:

@@ -1,5 +1,7 @@
 """Ages of deliveries: buckets of fixed bounds, and the quantiles read off them."""
 
+from collections import Counter
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -26,6 +28,13 @@ def test_every_age_has_a_bucket(ms: float, bucket: int) -> None:
 def test_bounds_grow_from_a_millisecond_to_a_day() -> None:
     assert (len(BOUNDS), BOUNDS[0], BOUNDS[-1]) == (BUCKETS, 1.0, DAY_MS)
     assert sorted(set(BOUNDS)) == list(BOUNDS)
+
+
+@given(st.lists(st.integers(-5, 2 * DAY_MS) | st.sampled_from([int(bound) for bound in BOUNDS]), max_size=50))
+def test_ages_added_together_are_those_that_are_looked_up_one_by_one(ages: list[int]) -> None:
+    now = 1_704_103_200_000
+    one_by_one = Counter(bucket_of(age) for age in ages)
+    assert counted([now - age for age in ages], now) == one_by_one
 
 
 @given(st.lists(st.integers(0, 2 * DAY_MS), min_size=1, max_size=200), st.floats(0, 1))
