@@ -119,7 +119,7 @@ class Books:
         self, work: Work, piece: Piece, offset: int, verdict: Verdict, note: AttemptNote, at: int
     ) -> None:
         portion, items = piece.portion, piece.items
-        portion.passage.notes.append(_own_note(note, work, items, first=offset == 0))
+        portion.passage.notes.append(_own_note(note, items, first=offset == 0))
         if verdict.step is Step.DELIVERED and not verdict.items:
             self._delivered(work.plan, portion, items, at)
             return
@@ -209,7 +209,7 @@ class Books:
         request, response = tried.request, tried.response
         return AttemptNote(
             work.plan.destination.id,
-            [item.position for item in work.items],
+            [],
             at - took,
             took,
             verdict.step,
@@ -223,9 +223,7 @@ class Books:
         )
 
 
-def _own_note(note: AttemptNote, work: Work, items: Sequence[Item], *, first: bool) -> AttemptNote:
-    """The note with the positions of one chunk only; the sample stands in the first."""
-    if len(work.pieces) == 1:
-        return note
+def _own_note(note: AttemptNote, items: Sequence[Item], *, first: bool) -> AttemptNote:
+    """The note with the positions of one chunk; the sample stands in the first."""
     own = msgspec.structs.replace(note, positions=[item.position for item in items])
     return own if first else msgspec.structs.replace(own, request="", response="")
