@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,7 +36,15 @@ _OUTSIDE: Final = (
 _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "memory_limit": "1GB",
     "autoinstall_known_extensions": False,
+    # A load is too short for several threads to help each other; they would wait, and burn what others need.
+    "threads": 1,
+    # Who commits puts the rows into the tables at once, as closing would; otherwise they are written twice.
+    "checkpoint_threshold": "1KB",
 }
+_LARGE_LOAD: Final = 10_000
+_MERGED_ONE_IN: Final = 16
+_MERGES: Final = 1
+"""Of each table, so that a small load which comes after many large ones is not kept for long."""
 
 
 class DuckDBSession:
@@ -43,6 +52,8 @@ class DuckDBSession:
 
     def __init__(self, connection: DuckDBPyConnection) -> None:
         self._connection = connection
+        self._inserted = 0
+        self._deleted = False
 
     def columns(self, schema: str) -> dict[str, Existing]:
         """See Session."""
@@ -91,6 +102,7 @@ class DuckDBSession:
             target = _table(schema, table)
             query = f"DELETE FROM {target} WHERE {_quoted(by)} IN (SELECT id FROM wanted)"  # noqa: S608 - quoted
             self._connection.execute(query)
+        self._deleted = True
 
     def insert(self, schema: str, table: str, rows: ArrowTable) -> None:
         """See Session."""
@@ -100,6 +112,18 @@ class DuckDBSession:
             self._connection.execute(query)
         finally:
             self._connection.unregister("incoming")
+        self._inserted += rows.num_rows
+
+    def commit(self) -> None:
+        """End the transaction. Small loads have DuckDB merge the groups of rows that they and those before them left.
+
+        That writes every row three times over, so large loads, whose groups are large enough to be read fast, do
+        without; now and then one that removed rows has their room freed.
+        """
+        large = self._inserted >= _LARGE_LOAD
+        merges = 0 if large and not (self._deleted and random.randrange(_MERGED_ONE_IN) == 0) else _MERGES
+        self._connection.execute(f"SET max_vacuum_tasks = {merges}")
+        self._connection.commit()
 
     @contextmanager
     def _wanted(self, ids: Sequence[str], uuids: Sequence[int]) -> Generator[None]:
@@ -141,8 +165,9 @@ def _open(settings: dict[str, Any], place: Place) -> Generator[DuckDBSession]:
     connection = _connect(path_of(settings, place))
     try:
         connection.begin()
-        yield DuckDBSession(connection)
-        connection.commit()
+        session = DuckDBSession(connection)
+        yield session
+        session.commit()
     except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.FatalException) as error:
         raise Unavailable(f"DuckDB could not finish the load: {_first_line(error)}", retry_after=5.0) from error
     except duckdb.Error as error:
