@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from headwater.eventlog import Chunk, Record
+from headwater.eventlog import Chunk
 from headwater.spec.event import ProcessedHeader, decode_processed
 from headwater.spec.timestamps import format_moment, parse_moment
 from headwater.warehouse.casting import ArrowArray, ArrowTable
@@ -52,6 +52,10 @@ SCHEMA: Final = pa.schema(
 `profiles` is a JSON object of spaces' ids and profiles where `profile_id` does not say all; older files lack it.
 """
 
+_REPEATED: Any = [name for name in SCHEMA.names if name not in ("message_id", "position", "body")]
+"""Columns whose values recur, so that a dictionary of them makes the file smaller."""
+
+_DAY_MS: Final = 86_400_000
 _NAME = re.compile(r"day=(?P<day>[\d-]+)/source=(?P<source>[^/]+)/part-(?P<numbers>\d+-\d+-\d+)\.parquet")
 FAR: Final = 2**62
 _SMALL_BYTES: Final = 1_000_000
@@ -80,7 +84,16 @@ class Part(msgspec.Struct, frozen=True, order=True):
         return self.day, self.source_id, self.partition
 
 
-class _Fields(msgspec.Struct):
+class _Fields(msgspec.Struct, gc=False):
+    event: str | None = None
+    name: str | None = None
+    groupId: str | None = None
+    timestamp: str | None = None
+    sentAt: str | None = None
+    originalTimestamp: str | None = None
+
+
+class _Anything(msgspec.Struct, gc=False):
     event: Any = None
     name: Any = None
     groupId: Any = None
@@ -90,40 +103,62 @@ class _Fields(msgspec.Struct):
 
 
 _fields = msgspec.json.Decoder(_Fields).decode
-_STAMPS: Final = frozenset({"timestamp", "sent_at", "original_timestamp"})
+_anything = msgspec.json.Decoder(_Anything).decode
 _NAIVE: Final = pa.timestamp("ms")
 _UTC: Final = pa.timestamp("ms", "UTC")
 
-Row = tuple[Any, ...]
+
+def table(partition: int, chunk: Chunk, headers: Sequence[ProcessedHeader] | None = None) -> ArrowTable:
+    """The records of a chunk as an Arrow table of SCHEMA. `headers` are theirs, if they were read already."""
+    records = chunk.records
+    if headers is None:
+        headers = [decode_processed(record.header) for record in records]
+    fields = [_read(record.value) for record in records]
+    arrays: list[ArrowArray] = [
+        _texts([header.message_id for header in headers]),
+        _texts([header.type for header in headers]),
+        _texts([each.event for each in fields]),
+        _texts([each.name for each in fields]),
+        _texts([header.user_id or None for header in headers]),
+        _texts([header.anonymous_id or None for header in headers]),
+        _texts([each.groupId for each in fields]),
+        pa.array([header.received_at for header in headers], _NAIVE),
+        moments([each.timestamp for each in fields]),
+        moments([each.sentAt for each in fields]),
+        moments([each.originalTimestamp for each in fields]),
+        _texts([header.source_id for header in headers]),
+        _texts([header.profile_id or None for header in headers]),
+        pa.repeat(pa.scalar(partition, pa.int32()), len(records)),
+        pa.array(chunk.positions, pa.int64()),
+        _bodies([record.value for record in records]),
+        _texts([_profiles(header) if header.profiles else None for header in headers]),
+    ]
+    return pa.table(arrays, schema=SCHEMA)
 
 
-def row(record: Record, partition: int, position: int) -> tuple[ProcessedHeader, Row]:
-    """A record of `processed` as a row in the order of SCHEMA."""
-    header = decode_processed(record.header)
+def _read(value: bytes) -> _Fields:
+    """The fields that are columns. What is no text is left out, and all of what is no JSON object."""
     try:
-        fields = _fields(record.value)
+        return _fields(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        fields = _Fields()
-    cells = (
-        header.message_id,
-        header.type,
-        _text(fields.event),
-        _text(fields.name),
-        header.user_id or None,
-        header.anonymous_id or None,
-        _text(fields.groupId),
-        header.received_at,
-        _text(fields.timestamp),
-        _text(fields.sentAt),
-        _text(fields.originalTimestamp),
-        header.source_id,
-        header.profile_id or None,
-        partition,
-        position,
-        record.value.decode("utf-8", "replace"),
-        _profiles(header),
-    )
-    return header, cells
+        pass
+    try:
+        found = msgspec.structs.astuple(_anything(value))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Fields()
+    return _Fields(*(each if isinstance(each, str) else None for each in found))
+
+
+def _texts(cells: Sequence[str | None]) -> ArrowArray:
+    return pa.array(cells, pa.string())
+
+
+def _bodies(values: Sequence[bytes]) -> ArrowArray:
+    """Bodies as text; Arrow finds all that is no UTF-8 in one go."""
+    try:
+        return pa.array(values, pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        return _texts([value.decode("utf-8", "replace") for value in values])
 
 
 def _profiles(header: ProcessedHeader) -> str | None:
@@ -132,20 +167,6 @@ def _profiles(header: ProcessedHeader) -> str | None:
     if not found or (len(found) == 1 and found[0][1] == header.profile_id):
         return None
     return msgspec.json.encode(dict(found)).decode()
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def table(rows: Sequence[Row]) -> ArrowTable:
-    """Rows as an Arrow table of SCHEMA."""
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in SCHEMA]
-    arrays = [
-        moments(cells) if field.name in _STAMPS else pa.array(cells, field.type)
-        for cells, field in zip(columns, SCHEMA, strict=True)
-    ]
-    return pa.table(arrays, schema=SCHEMA)
 
 
 def moments(texts: Sequence[str | None]) -> ArrowArray:
@@ -226,13 +247,12 @@ class Archive:
 
     def write(self, partition: int, chunk: Chunk) -> int:
         """Write a chunk that has records. Returns the number of events."""
-        groups: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
-        for position, record in chunk.placed():
-            header, cells = row(record, partition, position)
-            groups[format_moment(header.received_at)[:10], header.source_id].append(cells)
-        for (day, source_id), rows in groups.items():
+        headers = [decode_processed(record.header) for record in chunk.records]
+        whole = table(partition, chunk, headers)
+        groups = _groups(headers)
+        for (day, source_id), places in groups.items():
             part = Part(day, source_id, partition, chunk.first, chunk.next - 1)
-            stored = self._store(part, table(rows))
+            stored = self._store(part, whole if len(groups) == 1 else whole.take(pa.array(places, pa.int64())))
             shelf = self._shelves[part.shelf]
             if not shelf or shelf[-1].first != part.first:
                 shelf.append(stored)
@@ -278,9 +298,22 @@ class Archive:
 
     def _store(self, part: Part, content: ArrowTable) -> Part:
         buffer = io.BytesIO()
-        pq.write_table(content, buffer, compression="zstd")
+        pq.write_table(content, buffer, compression="zstd", use_dictionary=_REPEATED)
         self._files.write(part.name, buffer.getvalue())
         return msgspec.structs.replace(part, size=buffer.tell())
+
+
+def _groups(headers: Sequence[ProcessedHeader]) -> dict[tuple[str, str], list[int]]:
+    """The places of events by day and source."""
+    days: dict[int, str] = {}
+    groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, header in enumerate(headers):
+        number = header.received_at // _DAY_MS
+        day = days.get(number)
+        if day is None:
+            day = days[number] = format_moment(number * _DAY_MS)[:10]
+        groups[day, header.source_id].append(place)
+    return groups
 
 
 def _together(tables: Iterable[ArrowTable]) -> ArrowTable:

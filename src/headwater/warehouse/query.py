@@ -26,13 +26,14 @@ from headwater.warehouse.narrowing import ALL, TREE, Days, days_of
 from headwater.warehouse.reading import ARCHIVE_GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from headwater.eventlog import EventLog
     from headwater.spec.settings import WarehouseSettings
     from headwater.spec.wire import JSON
     from headwater.spec.workspace import AnyWarehouse
-    from headwater.warehouse.archive import Part, Row
+    from headwater.warehouse.archive import Part
+    from headwater.warehouse.casting import ArrowTable
     from headwater.warehouse.files import Files
 
 _LIVE_RECORDS: Final = 200_000
@@ -104,10 +105,10 @@ async def prepare(
 
 async def list_tables(*, folder: Path, settings: WarehouseSettings, warehouses: Iterable[AnyWarehouse]) -> list[Table]:
     """Every table that a query can name, `events` first. Raises Unavailable as `query` does; no event is read."""
-    from headwater.warehouse.archive import table
+    from headwater.warehouse.archive import SCHEMA
 
     attached = _attachable(folder, warehouses)
-    live = await asyncio.to_thread(_as_stream, table([]))
+    live = await asyncio.to_thread(_as_stream, [SCHEMA.empty_table()])
     paths = {name: path for name, (path, _) in attached.items()}
     found = await _answered(_task(_TABLES, [], live, paths, settings), settings)
     first = next(iter(attached), "")
@@ -196,35 +197,36 @@ async def _events(sql: str, folder: Path, log: EventLog, settings: WarehouseSett
 
     Files of days that the query cannot need are left out where they would have to be fetched.
     """
-    from headwater.warehouse.archive import row, table
+    from headwater.warehouse.archive import SCHEMA, table
     from headwater.warehouse.files import place_of
 
     files = await open_archive(settings, folder)
     cursors, parts = await archived(log, files)
-    rows: list[Row] = []
-    size = 0
+    tables = [SCHEMA.empty_table()]
+    records = size = 0
     for partition, cursor in cursors.items():
         position = cursor
         while (chunk := await log.read(PROCESSED, partition, position, max_records=_LIVE_CHUNK)).records:
             size += sum(len(record.value) for record in chunk.records)
-            if len(rows) + len(chunk.records) > _LIVE_RECORDS or size > _LIVE_BYTES:
+            records += len(chunk.records)
+            if records > _LIVE_RECORDS or size > _LIVE_BYTES:
                 raise Unavailable(
                     "Too many events wait for the archive to be asked for; try again later.", retry_after=15
                 )
-            rows += [row(record, partition, at)[1] for at, record in chunk.placed()]
+            tables.append(table(partition, chunk))
             position = chunk.next
     days = await _days(sql, settings) if place_of(settings, folder).url else ALL
     wanted = {part.name: part.size for part in parts if any(each.holds(part.day) for each in days)}
     paths = await at_hand(files, wanted, seconds=settings.query_seconds)
-    return paths, await asyncio.to_thread(_as_stream, table(rows))
+    return paths, await asyncio.to_thread(_as_stream, tables)
 
 
 async def _days(sql: str, settings: WarehouseSettings) -> tuple[Days, ...]:
     """The days that a query can need."""
-    from headwater.warehouse.archive import table
+    from headwater.warehouse.archive import SCHEMA
 
     quoted = "'" + sql.replace("'", "''") + "'"
-    found = await _answered(_task(TREE.format(quoted), [], _as_stream(table([])), {}, settings), settings)
+    found = await _answered(_task(TREE.format(quoted), [], _as_stream([SCHEMA.empty_table()]), {}, settings), settings)
     if not found.rows:
         return ALL
     try:
@@ -272,12 +274,13 @@ async def archived(log: EventLog, files: Files) -> tuple[dict[int, int], list[Pa
     raise Unavailable("The archive is being written faster than it can be listed.")
 
 
-def _as_stream(content: Any) -> bytes:
+def _as_stream(tables: Sequence[ArrowTable]) -> bytes:
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, content.schema) as stream:
-        stream.write_table(content)
+    with pa.ipc.new_stream(sink, tables[0].schema) as stream:
+        for table in tables:
+            stream.write_table(table)
     return sink.getvalue().to_pybytes()
 
 

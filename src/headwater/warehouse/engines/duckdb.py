@@ -120,8 +120,8 @@ class DuckDBSession:
         That writes every row three times over, so large loads, whose groups are large enough to be read fast, do
         without; now and then one that removed rows has their room freed.
         """
-        large = self._inserted >= _LARGE_LOAD
-        merges = 0 if large and not (self._deleted and random.randrange(_MERGED_ONE_IN) == 0) else _MERGES
+        kept = not self._deleted or random.randrange(_MERGED_ONE_IN)  # noqa: S311 - nothing to guess
+        merges = 0 if self._inserted >= _LARGE_LOAD and kept else _MERGES
         self._connection.execute(f"SET max_vacuum_tasks = {merges}")
         self._connection.commit()
 
