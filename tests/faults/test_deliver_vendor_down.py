@@ -31,8 +31,8 @@ from headwater.deliver.classify import classify
 from headwater.deliver.fates import back_off, fate
 from headwater.spec.destination import Exchange, Response
 from headwater.spec.settings import CatalogueSettings, DeliverSettings
-from headwater.store import parked, subscriptions
-from headwater.store.parked import Filter
+from headwater.store import redriving, subscriptions
+from headwater.store.redriving import Filter
 
 MINUTE, HOUR = 60.0, 3_600.0
 ROOMS = ("headwater.deliver", "headwater.contracts")
@@ -170,7 +170,7 @@ def test_what_outlasts_a_month_has_expired_with_the_last_error_and_arrives_when_
                 tool.script("/hook", Answer(200))
                 clock.stride = 0.0
                 asked, now = len(tool.at("/hook")), int(clock.time() * 1_000)
-                again = partial(parked.redrive, chosen=Filter(destination_id=hook), now=now, horizon_ms=3_600_000)
+                again = partial(redriving.redrive, chosen=Filter(destination_id=hook), now=now, horizon_ms=3_600_000)
                 assert bench.store.run(again) == 50
                 await waited(bench, {"delivered": 50})
                 assert len({request.json()["messageId"] for request in tool.at("/hook")[asked:]}) == 50

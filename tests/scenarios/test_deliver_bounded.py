@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from headwater.contracts.delivering import Bench
 from headwater.deliver.backlog import EPOCHS, PER_TRANSACTION, Backlog
 from headwater.spec.outcome import Count, Step
-from headwater.store import Store, ledger, parked
+from headwater.store import Store, ledger, parked, redriving
 from headwater.store.parked import STEPS, Change, ParkedDelivery, delivery_id
 
 MINUTE = 60_000
@@ -32,7 +32,7 @@ class WatchedStore(Store):
 
         def watched(connection: Connection) -> T:
             answer = change(connection)
-            rows = Counter({state: events for _, state, _, events in parked.counts(connection)})
+            rows = Counter({state: events for _, state, _, events in redriving.counts(connection)})
             books: Counter[str] = Counter()
             for count in ledger.totals(connection):
                 books[count.step] += count.events

@@ -9,7 +9,7 @@ import msgspec
 
 from headwater.contracts.delivering import QUICK, Bench
 from headwater.contracts.doubles import Answer, Recorder
-from headwater.store import parked
+from headwater.store import redriving
 
 
 def test_each_event_is_delivered_once_and_the_store_stays_untouched(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_what_the_destination_refuses_for_good_is_kept_and_can_be_sent_again(tmp
             tool.script("/hook", Answer(400, body=b"no such field"))
             hook = bench.connect(url=tool.url("/hook"))
             await bench.put(2, hook)
-            chosen = parked.Filter(destination_id=hook, reason="BAD_REQUEST")
+            chosen = redriving.Filter(destination_id=hook, reason="BAD_REQUEST")
             async with bench.delivering():
                 await bench.until_committed()
                 assert bench.states() == {"failed": 2}
@@ -81,7 +81,7 @@ def test_what_the_destination_refuses_for_good_is_kept_and_can_be_sent_again(tmp
 
                 def redrive(dry_run: bool) -> int:
                     at = bench.rows()[0].parked_at
-                    again = partial(parked.redrive, chosen=chosen, now=at, horizon_ms=60_000, dry_run=dry_run)
+                    again = partial(redriving.redrive, chosen=chosen, now=at, horizon_ms=60_000, dry_run=dry_run)
                     return bench.store.run(again)
 
                 assert redrive(dry_run=True) == 2

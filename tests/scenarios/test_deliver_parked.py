@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from headwater.contracts.postgres import WHY_NOT, postgres_server
 from headwater.spec.outcome import Count, Step
 from headwater.spec.replay import Wanted
-from headwater.store import Store, ledger, parked, replays, schema
-from headwater.store.parked import Change, Filter, ParkedDelivery, delivery_id
+from headwater.store import Store, ledger, parked, redriving, replays, schema
+from headwater.store.parked import Change, ParkedDelivery, delivery_id
+from headwater.store.redriving import Filter
 
 MINUTE = 60_000
 START = 28_000_000 * MINUTE
@@ -116,7 +117,7 @@ def test_putting_off_moves_the_reason_and_ends_the_claim(store: Store) -> None:
     later = ended(one, "waiting", "TIMEOUT", at=START + MINUTE, due_at=START + 7 * MINUTE, detail="slow")
     store.run(partial(parked.settle, changes=[later]))
     assert cells(store) == {("pending", "OVERFLOW"): -1, ("pending", "TIMEOUT"): 1}
-    found = store.run(partial(parked.find, chosen=Filter()))[0]
+    found = store.run(partial(redriving.find, chosen=Filter()))[0]
     assert (found.reason, found.detail, found.attempts, found.due_at) == ("TIMEOUT", "slow", 1, START + 7 * MINUTE)
     store.run(partial(parked.settle, changes=[ended(one, "delivered", at=START)]))
     assert cells(store) == {("pending", "OVERFLOW"): -1, ("delivered", ""): 1}
@@ -158,7 +159,7 @@ def test_failing_all_that_waits_goes_page_by_page_and_keeps_the_last_error(store
     fail = partial(parked.fail_waiting, destination_id="d1", reason="EXPIRED", now=START + 2 * 3_600_000, expired=True)
     assert [store.run(fail) for _ in range(3)] == [500, 100, 0]
     assert cells(store) == {("pending", "RETRY"): -600, ("failed_delivery", "EXPIRED"): 600}
-    assert store.run(partial(parked.find, chosen=Filter(), limit=1))[0].detail == "RETRY"
+    assert store.run(partial(redriving.find, chosen=Filter(), limit=1))[0].detail == "RETRY"
 
 
 def test_the_horizon_of_what_is_paused_does_not_run(store: Store) -> None:
@@ -175,18 +176,18 @@ def test_redriving_moves_the_count_from_where_it_stood(store: Store) -> None:
     rows += [row(1_000, state="failed", reason="NOT_FOUND"), row(1_001)]
     store.run(partial(parked.park, deliveries=rows))
     redrive = partial(
-        parked.redrive, chosen=Filter(destination_id="d1", reason="BAD_REQUEST"), now=START * 2, horizon_ms=MINUTE
+        redriving.redrive, chosen=Filter(destination_id="d1", reason="BAD_REQUEST"), now=START * 2, horizon_ms=MINUTE
     )
     assert store.run(partial(redrive, dry_run=True)) == 700
     assert store.run(partial(redrive, limit=600)) == 600
     assert [store.run(redrive), store.run(redrive)] == [100, 0]
     assert cells(store) == {("pending", "RETRY"): -1, ("failed_delivery", "NOT_FOUND"): 1}
-    assert store.run(parked.counts) == [
+    assert store.run(redriving.counts) == [
         ("d1", "failed", "NOT_FOUND", 1),
         ("d1", "waiting", "OVERFLOW", 1),
         ("d1", "waiting", "RETRY", 700),
     ]
-    again = store.run(partial(parked.find, chosen=Filter(reason="RETRY"), limit=1))[0]
+    again = store.run(partial(redriving.find, chosen=Filter(reason="RETRY"), limit=1))[0]
     assert (again.due_at, again.expires_at, again.ended_at) == (START * 2, START * 2 + MINUTE, None)
     assert again.parked_at == START
 
@@ -196,9 +197,9 @@ def test_redriving_page_by_page_ends_though_deliveries_fail_again_meanwhile(stor
     store.run(partial(parked.park, deliveries=rows))
     now = START + MINUTE
     chosen = Filter(destination_id="d1", reason="BAD_REQUEST", ended_until=now)
-    page = partial(parked.redrive_page, chosen=chosen, now=now, horizon_ms=MINUTE, limit=20)
+    page = partial(redriving.redrive_page, chosen=chosen, now=now, horizon_ms=MINUTE, limit=20)
     moved, after = store.run(partial(page, after=(-1, "")))
-    again = store.run(lambda connection: parked.find(connection, Filter(state="waiting")))
+    again = store.run(lambda connection: redriving.find(connection, Filter(state="waiting")))
     store.run(partial(parked.settle, changes=[ended(one, "failed", "BAD_REQUEST", at=now + 5) for one in again]))
     pages = [moved]
     while after is not None:
@@ -213,10 +214,10 @@ def test_a_delivery_fails_and_is_redriven_and_fails_and_the_books_still_balance(
     store.run(partial(parked.park, deliveries=[one]))
     for number in range(1, 4):
         store.run(partial(parked.settle, changes=[ended(one, "failed", "REJECTED", at=START + number * MINUTE)]))
-        store.run(partial(parked.redrive, chosen=Filter(), now=START + number * 2 * MINUTE, horizon_ms=MINUTE))
+        store.run(partial(redriving.redrive, chosen=Filter(), now=START + number * 2 * MINUTE, horizon_ms=MINUTE))
     store.run(partial(parked.settle, changes=[ended(one, "delivered", at=START + 9 * MINUTE)]))
     assert cells(store) == {("pending", "OVERFLOW"): -1, ("delivered", ""): 1}
-    assert store.run(partial(parked.find, chosen=Filter()))[0].attempts == 4
+    assert store.run(partial(redriving.find, chosen=Filter()))[0].attempts == 4
 
 
 def test_the_first_and_the_newest_attempts_are_kept(store: Store) -> None:
@@ -225,7 +226,7 @@ def test_the_first_and_the_newest_attempts_are_kept(store: Store) -> None:
     for number in range(1, 31):
         change = Change(id=one.id, state="waiting", reason="RETRY", at=START, attempt={"attempt": number})
         store.run(partial(parked.settle, changes=[change]))
-    found = store.run(partial(parked.find, chosen=Filter()))[0]
+    found = store.run(partial(redriving.find, chosen=Filter()))[0]
     assert [note["attempt"] for note in found.notes] == [1, *range(12, 31)]
     assert found.attempts == 30
 
@@ -235,12 +236,12 @@ def test_pages_of_deliveries_follow_each_other(store: Store) -> None:
     store.run(partial(parked.park, deliveries=rows))
     seen: list[str] = []
     after: tuple[int, str] | None = None
-    while page := store.run(partial(parked.find, chosen=Filter(state="waiting"), limit=4, after=after)):
+    while page := store.run(partial(redriving.find, chosen=Filter(state="waiting"), limit=4, after=after)):
         seen += [each.id for each in page]
         after = (page[-1].parked_at, page[-1].id)
     assert len(seen) == len(set(seen)) == 25
-    assert len(store.run(partial(parked.find, chosen=Filter(since=START + 2, until=START + 4)))) == 6
-    assert [each.position for each in store.run(partial(parked.find, chosen=Filter(message_id="m7")))] == [7]
+    assert len(store.run(partial(redriving.find, chosen=Filter(since=START + 2, until=START + 4)))) == 6
+    assert [each.position for each in store.run(partial(redriving.find, chosen=Filter(message_id="m7")))] == [7]
 
 
 def test_purging_spares_what_waits_is_young_or_is_not_yet_committed(store: Store) -> None:

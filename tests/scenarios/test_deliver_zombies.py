@@ -14,7 +14,7 @@ from headwater.contracts.doubles import Answer, Recorder
 from headwater.eventlog import EventLog, Holder, Membership, Moved
 from headwater.eventlog.sharing import join_alone
 from headwater.eventlog.streams import Stream
-from headwater.store import Store, parked
+from headwater.store import Store, parked, redriving
 from headwater.store.parked import Change, ParkedDelivery
 
 NOW = 1_700_000_000_000
@@ -155,7 +155,7 @@ def test_who_outlived_its_claim_cannot_fail_or_put_off_what_another_has_claimed(
     assert store.run(partial(settle, changes=[end(state="failed", claimed=stale)])) == 0
     assert store.run(partial(settle, changes=[end(state="waiting", claimed=stale)])) == 0
     store.run(partial(parked.release, ids=[id], due_at=NOW, claimed=stale))
-    assert store.run(partial(parked.find, chosen=parked.Filter()))[0].due_at == fresh
+    assert store.run(partial(redriving.find, chosen=redriving.Filter()))[0].due_at == fresh
     assert store.run(partial(settle, changes=[end(state="delivered", claimed=stale)])) == 1, "delivered is delivered"
     assert store.run(partial(settle, changes=[end(state="failed", claimed=fresh)])) == 0
     store.close()

@@ -20,12 +20,12 @@ from headwater.contracts.shape import HouseLog
 from headwater.deliver import replaying
 from headwater.eventlog import Record
 from headwater.eventlog.streams import COLLECTED, PROCESSED
-from headwater.manage.operations import parked as redriving
+from headwater.manage.operations import parked as operation
 from headwater.spec.errors import Unavailable
 from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.replay import PastPage, Wanted
 from headwater.spec.settings import WarehouseSettings
-from headwater.store import parked, replays, subscriptions
+from headwater.store import parked, redriving, replays, subscriptions
 from headwater.warehouse.archive import Archive
 from headwater.warehouse.files import LocalFiles
 from headwater.warehouse.reading import ARCHIVE_GROUP
@@ -191,7 +191,7 @@ def test_a_replay_follows_todays_rules_and_reaches_what_is_switched_off(tmp_path
 
 def _read_and_kept(connection: Any, replay_id: str) -> int:
     """How far what a replay read is from the rows that it made, in one look: a write may still be on its way."""
-    rows = parked.find(connection, parked.Filter(replay_id=replay_id), limit=1_000)
+    rows = redriving.find(connection, redriving.Filter(replay_id=replay_id), limit=1_000)
     return replays.find(connection, replay_id).read - len(rows)
 
 
@@ -340,7 +340,7 @@ def test_what_waits_beside_a_replay_at_a_destination_that_is_off_fails_as_ever(t
 def test_what_failed_of_a_replay_is_redriven_in_pages_as_often_as_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redriving, "_REDRIVEN_AT_ONCE", 8)
+    monkeypatch.setattr(operation, "_REDRIVEN_AT_ONCE", 8)
 
     async def scenario() -> None:
         async with House(tmp_path).open() as house, Recorder() as tool:
@@ -361,7 +361,7 @@ def test_what_failed_of_a_replay_is_redriven_in_pages_as_often_as_asked(
             assert await redrive(subscriptionId="other") == (0, 0)
             assert await redrive(failedUntil="2024-01-01T00:00:00Z") == (0, 0)
             with monkeypatch.context() as short:
-                short.setattr(redriving, "_REDRIVING_SECONDS", 0.0)
+                short.setattr(operation, "_REDRIVING_SECONDS", 0.0)
                 first, remaining = await redrive()
             assert first + remaining == 30
             assert await redrive() == (remaining, 0)

@@ -22,9 +22,10 @@ from headwater.spec.event import ProcessedHeader, encode_header
 from headwater.spec.outcome import Count, OutcomeBatch, Step, decode_outcomes
 from headwater.spec.settings import CatalogueSettings, DeliverSettings
 from headwater.spec.workspace import Destination
-from headwater.store import Store, ledger, parked
+from headwater.store import Store, ledger, redriving
 from headwater.store import workspace as workspaces
-from headwater.store.parked import Filter, ParkedDelivery
+from headwater.store.parked import ParkedDelivery
+from headwater.store.redriving import Filter
 from headwater.store.secrets import Secrets
 from headwater.store.snapshot import Snapshot
 
@@ -149,7 +150,7 @@ class Bench:
 
     def rows(self, **chosen: Any) -> list[ParkedDelivery]:
         """Parked deliveries, newest first."""
-        return self.store.run(lambda connection: parked.find(connection, Filter(**chosen), limit=100_000))
+        return self.store.run(lambda connection: redriving.find(connection, Filter(**chosen), limit=100_000))
 
     def states(self) -> Mapping[str, int]:
         """How many parked deliveries are in which state."""

@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from headwater.contracts.store.attempts import THREADS, Promise, adding_to, at_once
 from headwater.spec.outcome import Count, Step
-from headwater.store import (
-    Store,
-    audit,
-    ledger,
-    parked,
-)
+from headwater.store import Store, audit, ledger, parked, redriving
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -97,8 +92,8 @@ def a_delivery_of_any_text_is_parked_and_found(store: Store) -> None:
             expires_at=2,
         )
         assert store.run(lambda connection, row=row: parked.park(connection, [row])) == 1
-        chosen = parked.Filter(message_id=message_id)
-        (found,) = store.run(lambda connection, chosen=chosen: parked.find(connection, chosen))
+        chosen = redriving.Filter(message_id=message_id)
+        (found,) = store.run(lambda connection, chosen=chosen: redriving.find(connection, chosen))
         assert found.id == row.id
         assert found.notes == row.notes
         assert found.message_id.replace("\0", "\ufffd") == message_id.replace("\0", "\ufffd")

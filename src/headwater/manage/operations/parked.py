@@ -22,7 +22,7 @@ from headwater.manage.problems import invalid, missing
 from headwater.manage.spans import moment
 from headwater.spec.timestamps import format_moment
 from headwater.spec.wire import JSON
-from headwater.store import audit, parked
+from headwater.store import audit, parked, redriving
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -95,7 +95,7 @@ class ListParkedDeliveriesAnswer(Shape, frozen=True, kw_only=True):
 @operation("GET", "/headwater/parked", scope="events:read", tag="Deliveries")
 async def list_parked_deliveries(desk: Desk, request: ListParkedDeliveries) -> ListParkedDeliveriesAnswer:
     """List deliveries that wait or have failed, with their attempts."""
-    chosen = parked.Filter(
+    chosen = redriving.Filter(
         destination_id=request.destination_id,
         state=request.state,
         reason=request.reason,
@@ -105,7 +105,7 @@ async def list_parked_deliveries(desk: Desk, request: ListParkedDeliveries) -> L
     )
     after = _read_cursor(request.pagination.cursor)
     count = request.pagination.count
-    found = await desk.store.read(lambda connection: parked.find(connection, chosen, limit=count + 1, after=after))
+    found = await desk.store.read(lambda connection: redriving.find(connection, chosen, limit=count + 1, after=after))
     shown = found[:count]
     following = _write_cursor(shown[-1]) if len(found) > count else None
     return ListParkedDeliveriesAnswer(
@@ -152,7 +152,7 @@ async def redrive_deliveries(desk: Desk, request: RedriveDeliveries) -> RedriveD
     if destination is None:
         raise missing("destination")
     until = moment("failedUntil", request.failed_until, desk.now)
-    chosen = parked.Filter(
+    chosen = redriving.Filter(
         destination_id=destination.id,
         subscription_id=request.subscription_id,
         replay_id=request.replay_id,
@@ -162,7 +162,7 @@ async def redrive_deliveries(desk: Desk, request: RedriveDeliveries) -> RedriveD
         until=moment("to", request.to, 0),
         ended_until=until,
     )
-    count = partial(parked.redrive, chosen=chosen, now=desk.now, horizon_ms=0, dry_run=True)
+    count = partial(redriving.redrive, chosen=chosen, now=desk.now, horizon_ms=0, dry_run=True)
     if request.dry_run:
         moved, remaining = await desk.store.read(count), 0
     else:
@@ -173,23 +173,23 @@ async def redrive_deliveries(desk: Desk, request: RedriveDeliveries) -> RedriveD
     )
 
 
-async def _redrive(desk: Desk, destination: Destination, chosen: parked.Filter) -> tuple[int, bool]:
+async def _redrive(desk: Desk, destination: Destination, chosen: redriving.Filter) -> tuple[int, bool]:
     """Redrive page by page, for as long as a request may take; between two, others have their turn at the store.
 
     Returns how many, and whether these are all. Each page stands for itself, so nothing is lost when this is cut short.
     """
     hours = destination.settings.get("horizon_hours") or desk.settings.deliver.horizon_hours
-    page = partial(parked.redrive_page, chosen=chosen, horizon_ms=int(float(hours) * _HOUR), limit=_REDRIVEN_AT_ONCE)
+    page = partial(redriving.redrive_page, chosen=chosen, horizon_ms=int(float(hours) * _HOUR), limit=_REDRIVEN_AT_ONCE)
     line = note(desk, "Deliveries Redriven", "DESTINATION", destination.id, destination.name)
     started = time.monotonic()
     moved = 0
-    after: parked.Place | None = (-1, "")
+    after: redriving.Place | None = (-1, "")
     while after is not None:
         before = time.monotonic()
         if before - started > _REDRIVING_SECONDS:
             return moved, False
 
-        def work(connection: Connection, after: parked.Place = after, first: bool = not moved) -> Any:
+        def work(connection: Connection, after: redriving.Place = after, first: bool = not moved) -> Any:
             done = page(connection, now=desk.now, after=after)
             if first and done[0]:
                 audit.add(connection, line)

@@ -20,7 +20,7 @@ from headwater.spec.outcome import AttemptNote, Step
 from headwater.spec.timestamps import format_moment
 from headwater.spec.wire import JSON
 from headwater.spec.workspace import Workspace
-from headwater.store import parked
+from headwater.store import parked, redriving
 
 _DAY = 24 * 3_600_000
 
@@ -114,8 +114,8 @@ async def trace_event(desk: Desk, request: TraceEvent) -> TraceEventAnswer:
     """Show what became of an event: how it came in, how it was published, and every attempt to deliver it."""
     since = moment("since", request.since, desk.now - _DAY)
     trail = await follow(desk.log, desk.indexes, request.message_id, since)
-    chosen = parked.Filter(message_id=request.message_id)
-    rows = await desk.store.read(lambda connection: parked.find(connection, chosen, limit=500))
+    chosen = redriving.Filter(message_id=request.message_id)
+    rows = await desk.store.read(lambda connection: redriving.find(connection, chosen, limit=500))
     if trail.processed is None and not trail.kept and trail.received is None and not rows:
         raise missing("event in what the log still holds")
     workspace = await desk.workspace()
