@@ -35,7 +35,9 @@ def test_the_books_are_exact_when_a_chunk_is_done_again_after_its_deliveries_wer
             tool.script("/bad", Answer(400))
             ill, bad, well = (bench.connect(url=tool.url(path)) for path in ("/ill", "/bad", "/well"))
             await bench.put(20, ill, bad, well)
-            patient = msgspec.structs.replace(QUICK, first_backoff_seconds=600.0, max_backoff_seconds=600.0)
+            patient = msgspec.structs.replace(
+                QUICK, first_backoff_seconds=600.0, max_backoff_seconds=600.0, grace_seconds=60.0
+            )
             async with bench.delivering(patient) as role:
                 await bench.until(lambda: bench.states() == {"waiting": 20, "failed": 20})
                 await tool.until(lambda: len(tool.at("/well")) == 20)
