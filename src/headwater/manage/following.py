@@ -160,7 +160,12 @@ class Follower:
         )
         try:
             days = self._days * 86_400
-            events = History(history.index_folder(folder, partition), keep_seconds=days, buffer_bytes=self._buffer // 3)
+            events = History(
+                history.index_folder(folder, partition),
+                keep_seconds=days,
+                buffer_bytes=self._buffer // 3,
+                read_here=True,
+            )
         except BaseException:
             ids.close()
             raise

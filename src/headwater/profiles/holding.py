@@ -99,9 +99,7 @@ class Holding:
     async def learn(self, ids: Iterable[str], *, counting: bool) -> bool:
         """Have these at hand. Says whether the store was asked; what it does not have is new."""
         asked: list[str] = []
-        for id in ids:
-            if id in self.held:
-                continue
+        for id in set(ids).difference(self.held):
             if (before := self._turn_before.pop(id, None)) is not None:
                 self._hold(id, before)
             elif (kept := self._lately.take(id)) is not None:

@@ -163,9 +163,11 @@ def _after(before: list[Write] | None, written: Write) -> list[Write]:
     """The values of a trait with one more, as `_newest` has them; most are newer than all that are there."""
     if before is None:
         return [written]
-    if _order(written) <= _order(before[0]):
+    newest, value = before[0], written.value
+    if newest.mark >= written.mark:
         return _newest([written, *before])
-    value = written.value
+    if newest.value == value:
+        return [written, *before[1:]]
     kept = [one for one in before if one.value != value]
     if kept and len(kept[0].value) > MAX_OLD_VALUE_BYTES:
         del kept[0]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -50,11 +50,8 @@ _SLICE: Final = 400
 _SLICE_COMPUTING: Final = 100
 _LOOK_EVERY: Final = 1.0
 _WRITE_CHUNKS: Final = 20
-_LATE_SECONDS: Final = 2.0
-_LONGEST: Final = 4.0
-"""Events that are this late when they come may wait that many times as long, in proportion: a quarter of what they
-have waited.
-"""
+_LONGEST: Final = 4
+"""Events that come late wait as long again for the write, up to so many times as long as those that do not."""
 
 
 async def profiles(
@@ -241,8 +238,8 @@ class Folding:
         telemetry.PROFILES_EVENTS.inc(self._events)
         telemetry.PROFILES_WRITE.observe(time.perf_counter() - started)
         self._events = 0
-        longer = min(max(1.0, self._late / _LATE_SECONDS), _LONGEST)
-        self._due = time.monotonic() + self._settings.write_every_seconds * longer
+        every = self._settings.write_every_seconds
+        self._due = time.monotonic() + min(max(every, self._late), every * _LONGEST)
         if telling:
             await send_waiting(self._log, self._store, self._partition)
         await self._log.commit(GROUP, PROCESSED, self._partition, position)
@@ -251,37 +248,50 @@ class Folding:
         """Fold a chunk; now and then the other tasks of the process get their turn."""
         active = self._stage.active
         size = _SLICE_COMPUTING if active else _SLICE
+        all_told: list[tuple[str, Told]] = []
         for start in range(0, len(chunk.records), size):
             some = chunk.records[start : start + size]
-            places = chunk.positions[start : start + size]
-            told = [self._told(record, place) for place, record in zip(places, some, strict=True)]
-            ids = {id for those in told for id, _ in those}
+            told, records = self._told(some, chunk.positions[start : start + size])
+            ids = {id for id, _ in told}
             members = await self._stage.look(ids)
-            if not await self._holding.learn(ids | members, counting=active):
+            if not await self._holding.learn(ids | members if members else ids, counting=active):
                 await asyncio.sleep(0)
-            self._tell(told, some if active else None)
             self._holding.changed |= ids
-            if self._history is not None:
-                self._history.remember((each for those in told for each in those), places[-1] + 1)
-            if told[-1]:
-                self._late = (self._clock() - told[-1][0][1].mark.received_at) / 1000
+            if active:
+                self._tell_and_compute(told, records)
+            else:
+                self._tell(told)
+            all_told += told
+        if self._history is not None:
+            self._history.remember(all_told, chunk.next)
+        if all_told:
+            self._late = (self._clock() - all_told[-1][1].mark.received_at) / 1000
         self._events += len(chunk.records)
         self._next = chunk.next
 
-    def _told(self, record: Record, place: int) -> list[tuple[str, Told]]:
-        """What a record tells; one that nobody can read tells nothing, and stops nobody."""
-        try:
-            return tell(record, place)
-        except Exception as error:
-            self._stage.failed("", error)
-            return []
+    def _told(self, records: Iterable[Record], places: Iterable[int]) -> tuple[list[tuple[str, Told]], list[Record]]:
+        """What records tell, and which told it; one that nobody can read tells nothing, and stops nobody."""
+        told: list[tuple[str, Told]] = []
+        tellers: list[Record] = []
+        for record, place in zip(records, places, strict=True):
+            try:
+                found = tell(record, place)
+            except Exception as error:
+                self._stage.failed("", error)
+                continue
+            told += found
+            tellers += [record] * len(found)
+        return told, tellers
 
-    def _tell(self, told: Sequence[Sequence[tuple[str, Told]]], computed: Sequence[Record] | None) -> None:
-        """Fold what records told. With the records, each event is also counted before the next one is folded."""
+    def _tell(self, told: Iterable[tuple[str, Told]]) -> None:
+        held = self._holding.held
+        for id, each in told:
+            one = held[id]
+            one.state = fold(one.state, each)
+
+    def _tell_and_compute(self, told: Iterable[tuple[str, Told]], records: Iterable[Record]) -> None:
         held, now = self._holding.held, self._clock()
-        for number, those in enumerate(told):
-            for id, each in those:
-                one = held[id]
-                one.state = fold(one.state, each)
-                if computed is not None:
-                    self._stage.take(id, each, computed[number], now)
+        for (id, each), record in zip(told, records, strict=True):
+            one = held[id]
+            one.state = fold(one.state, each)
+            self._stage.take(id, each, record, now)

@@ -13,13 +13,30 @@ import msgspec
 
 from headwater.eventlog import Record
 from headwater.profiles.known import Mark, Told
-from headwater.spec.event import ProcessedHeader, decode_processed
 from headwater.spec.naming import short_name
 from headwater.spec.timestamps import parse_moment
 
 PAGE: Final = "Page Viewed"
 SCREEN: Final = "Screen Viewed"
 _NAMES: Final = {"page": PAGE, "screen": SCREEN}
+
+
+class _Header(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A ProcessedHeader, of which nothing is opened that is not asked for."""
+
+    source_id: str
+    type: str
+    name: str
+    message_id: str
+    user_id: msgspec.Raw
+    anonymous_id: msgspec.Raw
+    received_at: int
+    profile_id: str = ""
+    destinations: msgspec.Raw = msgspec.Raw()
+    without_warehouses: msgspec.Raw = msgspec.Raw()
+    profiles: tuple[tuple[str, str], ...] = ()
+    groups: tuple[str, ...] = ()
+    happened_at: int = 0
 
 
 class _Plain(msgspec.Struct):
@@ -31,13 +48,14 @@ class _WithTraits(msgspec.Struct):
     traits: dict[str, msgspec.Raw] | None = None
 
 
+_header = msgspec.msgpack.Decoder(_Header).decode
 _plain = msgspec.json.Decoder(_Plain).decode
 _with_traits = msgspec.json.Decoder(_WithTraits).decode
 
 
 def tell(record: Record, position: int) -> list[tuple[str, Told]]:
     """The profiles that the event is about, with what it tells of each; none for one that is about nobody."""
-    header = decode_processed(record.header)
+    header = _header(record.header)
     type, groups = header.type, header.groups
     people = [id for _, id in header.profiles if id] if header.profiles else (header.profile_id,)
     if not groups and (not people or not people[0]):
@@ -46,7 +64,7 @@ def tell(record: Record, position: int) -> list[tuple[str, Told]]:
     received = header.received_at
     at = received if happened is None or happened > received else happened
     mark = Mark(at, received, position, header.message_id, header.source_id)
-    name = event_name(header)
+    name = _event_name(type, header.name)
     of_person = Told(mark, name, traits if type == "identify" else None, groups)
     found = [(id, of_person) for id in people if id]
     if groups:
@@ -55,12 +73,12 @@ def tell(record: Record, position: int) -> list[tuple[str, Told]]:
     return found
 
 
-def event_name(header: ProcessedHeader) -> str:
+def _event_name(type: str, name: str) -> str:
     """The name by which an event is counted; empty for calls that are no event of their own."""
-    return short_name(header.name) if header.type == "track" else _NAMES.get(header.type, "")
+    return short_name(name) if type == "track" else _NAMES.get(type, "")
 
 
-def _read(header: ProcessedHeader, value: bytes) -> tuple[int | None, dict[str, msgspec.Raw] | None]:
+def _read(header: _Header, value: bytes) -> tuple[int | None, dict[str, msgspec.Raw] | None]:
     """When the event happened (milliseconds), if that can be told, and the traits that it carries."""
     happened = header.happened_at
     if header.type in ("identify", "group"):

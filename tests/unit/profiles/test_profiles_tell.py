@@ -1,8 +1,10 @@
 """When an event happened is in its header; what was written before that was so is asked of the event."""
 
+import msgspec
 import pytest
 
 from headwater.eventlog import Record
+from headwater.profiles.known import Mark, Told
 from headwater.profiles.tell import tell
 from headwater.spec.event import ProcessedHeader, encode_header
 
@@ -14,6 +16,17 @@ def moment(value: bytes, happened_at: int) -> int:
     header = ProcessedHeader("s", "track", "E", "m", "u", "", RECEIVED, "use_1", happened_at=happened_at)
     ((_, told),) = tell(Record(b"", encode_header(header), value), 7)
     return told.mark.at
+
+
+def test_a_person_in_each_space_and_each_company_is_told_of_an_event() -> None:
+    header = ProcessedHeader(
+        "s", "group", "", "m", "u", "a", RECEIVED, "use_1", ("d",), ("w",), (("x", "use_1"), ("y", "")), ("acc_1",), 5
+    )
+    body = b'{"traits":{"plan":"pro"}}'
+    person, company = tell(Record(b"", encode_header(header), body), 7)
+    mark = Mark(5, RECEIVED, 7, "m", "s")
+    assert person == ("use_1", Told(mark, "", None, ("acc_1",)))
+    assert company == ("acc_1", Told(mark, "", {"plan": msgspec.Raw(b'"pro"')}))
 
 
 @pytest.mark.parametrize(
