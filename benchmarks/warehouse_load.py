@@ -18,7 +18,8 @@ import msgspec
 
 from benchmarks.report import report
 from headwater.warehouse.engines import Place, definition
-from headwater.warehouse.load import Notices, Published, lay_flat, put
+from headwater.warehouse.laying import Published
+from headwater.warehouse.load import Notices, lay_flat, put
 from headwater.warehouse.naming import Names
 from headwater.warehouse.tables import Batch, rows_for
 
@@ -72,7 +73,7 @@ class Warehouse:
         notices = Notices()
         flats = lay_flat(events, names=self.names, notices=notices)
         with self.engine.open({}, self.place) as session:
-            loaded = put(session, {"shop": flats}, now=NOW, capabilities=self.capabilities, notices=notices)
+            loaded = put(session, {"shop": [flats]}, now=NOW, capabilities=self.capabilities, notices=notices)
         return loaded.rows, time.perf_counter() - started
 
 
@@ -82,8 +83,8 @@ def bare_insert(folder: Path, events: list[Published]) -> float:
     flats = lay_flat(events, names=Names(), notices=Notices())
     batch = Batch(flats, NOW, engine)
     tables = {"tracks": rows_for("tracks", range(len(flats)), batch, None, own=False).data}
-    for name in {flat.event_table for flat in flats if flat.event_table}:
-        places = [place for place, flat in enumerate(flats) if flat.event_table == name]
+    for name in set(flats.event_tables) - {""}:
+        places = [place for place, table in enumerate(flats.event_tables) if table == name]
         tables[name] = rows_for(name, places, batch, None).data
     started = time.perf_counter()
     with duckdb.connect(str(folder / "bare.duckdb")) as connection:

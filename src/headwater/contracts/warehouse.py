@@ -38,9 +38,10 @@ class Trial(msgspec.Struct, frozen=True):
         capabilities = self.definition.capabilities()
         names, notices = Names(capabilities.identifier_bytes, nul=capabilities.nul), Notices()
         published = [(msgspec.json.encode(event), received_at + 1_000 * at) for at, event in enumerate(events)]
+        lay_flat(published, names=names, notices=Notices())  # so that forms know what they are to read
         flats = lay_flat(published, names=names, notices=notices)
         with self.definition.open(self.settings, self.place) as session:
-            return put(session, {schema: flats}, now=_LOADED_AT, capabilities=capabilities, notices=notices)
+            return put(session, {schema: [flats]}, now=_LOADED_AT, capabilities=capabilities, notices=notices)
 
     def tables(self, schema: str) -> dict[str, dict[str, Kind | None]]:
         """The tables of a schema and their columns."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Final, cast
 
@@ -68,17 +69,24 @@ def kind_of(value: Any) -> Kind:
 class Column:
     """The values of one column of a batch. Casting is remembered, since several tables share the common columns."""
 
-    def __init__(self, values: list[Any], *, nul: bool = True) -> None:
+    def __init__(self, values: Sequence[Any], *, nul: bool = True) -> None:
         """`nul` says whether the engine's text may hold the character NUL."""
         self.values = values
         self._nul = nul
         self._cast: dict[Kind, tuple[ArrowArray, Misfits]] = {}
 
     @classmethod
-    def of_moments(cls, moments: list[int]) -> Column:
+    def of_moments(cls, moments: Sequence[int]) -> Column:
         """A column of timestamps that are known in milliseconds."""
         column = cls(moments)
         column._cast[Kind.TIMESTAMP] = pa.array(moments, pa.timestamp("ms")).cast(ARROW[Kind.TIMESTAMP]), {}
+        return column
+
+    @classmethod
+    def of_integers(cls, integers: Sequence[int]) -> Column:
+        """A column of integers of 64 bits."""
+        column = cls(integers)
+        column._cast[Kind.INTEGER] = pa.array(integers, ARROW[Kind.INTEGER]), {}
         return column
 
     def cast(self, kind: Kind) -> tuple[ArrowArray, Misfits]:
@@ -89,7 +97,7 @@ class Column:
         return found
 
 
-def cast_values(values: list[Any], kind: Kind, *, nul: bool = True) -> tuple[ArrowArray, Misfits]:
+def cast_values(values: Sequence[Any], kind: Kind, *, nul: bool = True) -> tuple[ArrowArray, Misfits]:
     """Cast values to a type: at Arrow's speed when all are of it, and one by one when not."""
     try:
         array = _all_at_once(values, kind)
@@ -100,16 +108,17 @@ def cast_values(values: list[Any], kind: Kind, *, nul: bool = True) -> tuple[Arr
     return _one_by_one(values, kind, nul=nul)
 
 
-def _all_at_once(values: list[Any], kind: Kind) -> ArrowArray | None:
+def _all_at_once(values: Sequence[Any], kind: Kind) -> ArrowArray | None:
     if kind is Kind.TIMESTAMP:
         moments = pa.array(values, pa.string()).cast(pa.timestamp("us", "UTC"))
         return moments.cast(ARROW[kind])
     if kind is Kind.INTEGER:
         array = pa.array(values)  # with a type given, Arrow would cut decimals off in silence
         return array.cast(pa.int64()) if array.type in (pa.int64(), pa.null()) else None
-    if kind is Kind.FLOAT and any(isinstance(value, float) and not math.isfinite(value) for value in values):
+    array = pa.array(values, ARROW[kind])
+    if kind is Kind.FLOAT and pc.call_function("all", [pc.call_function("is_finite", [array])]).as_py() is False:
         return None
-    return pa.array(values, ARROW[kind])
+    return array
 
 
 def _has_nul(array: ArrowArray) -> bool:
@@ -117,7 +126,7 @@ def _has_nul(array: ArrowArray) -> bool:
     return pc.call_function("any", [found]).as_py() is True
 
 
-def _one_by_one(values: list[Any], kind: Kind, *, nul: bool) -> tuple[ArrowArray, Misfits]:
+def _one_by_one(values: Sequence[Any], kind: Kind, *, nul: bool) -> tuple[ArrowArray, Misfits]:
     misfits: Misfits = {}
     fitted: list[Any] = [None] * len(values)
     fit = _FITTERS[kind]

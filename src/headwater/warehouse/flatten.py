@@ -6,6 +6,8 @@ Objects are flattened with underscores, arrays become JSON text. Whatever the ev
 from __future__ import annotations
 
 import hashlib
+import struct
+from collections.abc import Iterable
 from typing import Any, Final, cast
 
 import msgspec
@@ -43,7 +45,7 @@ class Flat(msgspec.Struct):
 UPSERTS: Final = {"identifies": "users", "groups": "accounts"}
 """Tables with a row for every one that an event was about, by the table of those events."""
 
-_TABLES: Final = {
+TABLES_OF: Final = {
     "identify": "identifies",
     "track": "tracks",
     "page": "pages",
@@ -51,6 +53,7 @@ _TABLES: Final = {
     "group": "groups",
     "alias": "aliases",
 }
+"""The table of each type of call."""
 
 
 def flatten(body: dict[str, Any], *, received_at: int, names: Names) -> Flat | None:
@@ -59,7 +62,7 @@ def flatten(body: dict[str, Any], *, received_at: int, names: Names) -> Flat | N
     `received_at` is in milliseconds.
     """
     kind = body.get("type")
-    table = _TABLES.get(kind) if isinstance(kind, str) else None
+    table = TABLES_OF.get(kind) if isinstance(kind, str) else None
     if table is None:
         return None
     message_id = _as_id(body.get("messageId"), names) or f"{uuid_of(as_json(body)):016x}"
@@ -86,6 +89,12 @@ def uuid_of(text: str) -> int:
     """The number by which a table is searched for an id: 63 bits of a hash of it (column `uuid`)."""
     digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
+
+
+def uuids_of(texts: Iterable[str]) -> list[int]:
+    """The same for many."""
+    digests = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest() for text in texts]
+    return [number >> 1 for number in struct.unpack(f">{len(digests)}Q", b"".join(digests))]
 
 
 def _common(body: dict[str, Any], message_id: str, received_at: int) -> Cells:

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.warehouse.casting import ARROW, ArrowArray, ArrowTable, Column, Kind
-from headwater.warehouse.flatten import Flat, uuid_of
+from headwater.warehouse.flatten import Flat, uuids_of
+from headwater.warehouse.laid import About, about
 from headwater.warehouse.tables import OVERFLOW, Admission, Capabilities, Existing, Overflow, Rows
 
 _OF_THE_EVENT: Final = frozenset(
@@ -28,7 +29,7 @@ Winners = dict[int, Any]
 
 def fold(
     table: str,
-    flats: Sequence[Flat],
+    events: About | Sequence[Flat],
     now: int,
     existing: Existing | None,
     before: ArrowTable | None,
@@ -40,22 +41,22 @@ def fold(
     `before` holds the rows that these have now, with all columns; `now` is the load's moment in milliseconds.
     """
     admission = Admission(table, existing, capabilities.upsert_columns)
-    state = _State(flats, before)
+    state = _State(events if isinstance(events, About) else about(events), before)
     overflow = Overflow()
     data: dict[str, ArrowArray] = state.old_columns(existing or {})
-    for name, winners in state.supplied().items():
-        last_first = (winners[place] for place in reversed(winners))
-        kind = admission.kind(name, last_first)
+    people = range(len(state.ids))
+    for name, supply in state.supplied.items():
+        winners = supply.winners
+        kind = admission.kind(name, supply.last_first())
         if kind is None:
             for place, value in winners.items():
                 if value is not None:
                     overflow.add(place, name, value)
             continue
-        values = [winners.get(place) for place in range(len(state.ids))]
-        array, misfits = Column(values, nul=capabilities.nul).cast(kind)
+        array, misfits = Column([winners.get(place) for place in people], nul=capabilities.nul).cast(kind)
         overflow.add_all(name, misfits)
-        if name in data:
-            given = pa.array([place in winners for place in range(len(values))], pa.bool_())
+        if name in data and len(winners) < len(people):
+            given = pa.array([place in winners for place in people], pa.bool_())
             array = pc.call_function("if_else", [given, array, data[name]])
         data[name] = array
     _fill_in(data, state, now)
@@ -63,12 +64,30 @@ def fold(
     return Rows(table, admission.new, pa.table(data), overflow.misfits)
 
 
+class _Supply:
+    """What was supplied for one column: by whose events, in their order, and the values."""
+
+    def __init__(self, people: Sequence[int], values: Sequence[Any]) -> None:
+        self._people = people
+        self._values = values
+        self.winners: Winners = dict(zip(people, values, strict=True))
+
+    def last_first(self) -> Iterator[Any]:
+        """The winners, that which was supplied last first."""
+        seen: set[int] = set()
+        for place, value in zip(reversed(self._people), reversed(self._values), strict=True):
+            if place not in seen:
+                seen.add(place)
+                yield value
+
+
 class _State:
     """Who the events are about, and their rows so far."""
 
-    def __init__(self, flats: Sequence[Flat], before: ArrowTable | None) -> None:
-        self.flats = sorted(flats, key=lambda flat: flat.received_at)
-        self.ids = list(dict.fromkeys(flat.about for flat in self.flats))
+    def __init__(self, events: About, before: ArrowTable | None) -> None:
+        order = sorted(range(len(events.ids)), key=events.received_at.__getitem__)
+        ids = [events.ids[row] for row in order]
+        self.ids = list(dict.fromkeys(ids))
         self.places = {one: place for place, one in enumerate(self.ids)}
         self.before = before if before is not None and before.num_rows else None
         rows: dict[str, int] = {}
@@ -79,6 +98,13 @@ class _State:
         if self.before is not None and "received_at" in self.before.column_names:
             moments = self.before["received_at"].cast(pa.timestamp("ms"), safe=False).cast(pa.int64()).to_pylist()
             self.received_at = [0 if row is None else int(moments[row] or 0) for row in self.rows]
+        self._events = events
+        self._order = order
+        self._of = [self.places[one] for one in ids]
+        self._moments = [events.received_at[row] for row in order]
+        self._late = any(map(self._is_late, range(len(order))))
+        self.lost = [(self._of[at], slow.lost) for at, row in enumerate(order) if (slow := events.own.slow.get(row))]
+        self.supplied = self._supplied()
 
     def old_columns(self, existing: Existing) -> dict[str, ArrowArray]:
         """The columns as they are, in the order of `ids`, null where there is no row yet."""
@@ -92,26 +118,34 @@ class _State:
             columns[name] = (column if kind is None else column.cast(ARROW[kind])).take(indices)
         return columns
 
-    def supplied(self) -> dict[str, Winners]:
-        """The last value that was supplied for each column, by person."""
-        found: dict[str, Winners] = {}
-        for flat in self.flats:
-            place = self.places[flat.about]
-            late = flat.received_at < self.received_at[place]
-            for name, value in _cells(flat):
-                if late and self._has(name, place):
-                    continue
-                winners = found.setdefault(name, {})
-                winners.pop(place, None)
-                winners[place] = value
-        return found
+    def _supplied(self) -> dict[str, _Supply]:
+        """What was supplied for each column, the columns in the order in which they were first spoken of."""
+        events = self._events
+        cells = {row: flat.own for row, flat in events.own.slow.items()}
+        own = ((name, events.own.values(name, cells)) for name in events.own.names(cells))
+        absent = msgspec.UNSET if events.own.unset else None
+        found: list[tuple[int, str, _Supply]] = []
+        for columns, missing in ((events.common.items(), None), (own, absent)):
+            for name, values in columns:
+                if name not in _OF_THE_EVENT and (told := self._told(name, values, missing)):
+                    found.append((told[0][0], name, _Supply([self._of[at] for at, _ in told], [v for _, v in told])))
+        return {name: supply for _, name, supply in sorted(found, key=lambda each: each[0])}
+
+    def _told(self, name: str, values: Sequence[Any], missing: Any) -> list[tuple[int, Any]]:
+        """The cells of a column in the order of the events, without those that are missing or come too late."""
+        told = [(at, value) for at, row in enumerate(self._order) if (value := values[row]) is not missing]
+        if self._late:
+            told = [(at, value) for at, value in told if not (self._is_late(at) and self._has(name, self._of[at]))]
+        return told
+
+    def _is_late(self, at: int) -> bool:
+        return self._moments[at] < self.received_at[self._of[at]]
 
     def newest(self) -> list[int]:
         """When the row's newest event was received, by person."""
         newest = list(self.received_at)
-        for flat in self.flats:
-            place = self.places[flat.about]
-            newest[place] = max(newest[place], flat.received_at)
+        for place, moment in zip(self._of, self._moments, strict=True):
+            newest[place] = max(newest[place], moment)
         return newest
 
     def _has(self, name: str, place: int) -> bool:
@@ -121,35 +155,25 @@ class _State:
         return self.before[name][row].is_valid
 
 
-def _cells(flat: Flat) -> Iterator[tuple[str, Any]]:
-    for name, value in flat.common.items():
-        if value is not None and name not in _OF_THE_EVENT:
-            yield name, value
-    for name, value in flat.own.items():
-        if name not in _OF_THE_EVENT:
-            yield name, value
-
-
 def _fill_in(data: dict[str, ArrowArray], state: _State, now: int) -> None:
     data["id"], _ = Column(list(state.ids)).cast(Kind.TEXT)
-    data["uuid"], _ = Column([uuid_of(one) for one in state.ids]).cast(Kind.INTEGER)
+    data["uuid"], _ = Column.of_integers(uuids_of(state.ids)).cast(Kind.INTEGER)
     data["received_at"], _ = Column.of_moments(state.newest()).cast(Kind.TIMESTAMP)
     data["uuid_ts"], _ = Column.of_moments([now] * len(state.ids)).cast(Kind.TIMESTAMP)
 
 
 def _overflow(data: dict[str, ArrowArray], state: _State, overflow: Overflow, admission: Admission) -> None:
     """Overflow what did not fit, and what had not fitted before unless it was supplied anew."""
-    for flat in state.flats:
-        if flat.lost:
-            overflow.rows[state.places[flat.about]].update(flat.lost)
+    for place, lost in state.lost:
+        if lost:
+            overflow.rows[place].update(lost)
     old: list[str | None] = data[OVERFLOW].to_pylist() if OVERFLOW in data else [None] * len(state.ids)
     if not overflow.rows and not any(old):
         return
-    supplied = state.supplied()
     for place, text in enumerate(old):
         if text:
             for name, value in _read(text).items():
-                if place not in supplied.get(name, {}):
+                if name not in state.supplied or place not in state.supplied[name].winners:
                     overflow.rows[place].setdefault(name, value)
     admission.kind(OVERFLOW, ["{}"])
     data[OVERFLOW] = overflow.array(len(state.ids))

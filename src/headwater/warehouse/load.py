@@ -8,25 +8,22 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from headwater.spec.errors import SenderError
-from headwater.spec.wire import decode
 from headwater.warehouse.casting import Kind
 from headwater.warehouse.engines import Session
-from headwater.warehouse.flatten import UPSERTS, Flat, flatten, uuid_of
+from headwater.warehouse.flatten import UPSERTS, Flat, uuids_of
 from headwater.warehouse.fold import fold
+from headwater.warehouse.laid import About, Laid
+from headwater.warehouse.laying import Published, lay
 from headwater.warehouse.naming import Names
 from headwater.warehouse.tables import Batch, Capabilities, Existing, Rows, rows_for
 
 _NOTICES = 50
 
 _NO_COLUMNS: Final[dict[str, Kind]] = {}
-
-Published = tuple[bytes, int]
-"""An event as it is loaded: its published JSON, and when it was received (milliseconds)."""
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -65,33 +62,9 @@ class Notices:
         return tuple(sentences)
 
 
-def lay_flat(events: Iterable[Published], *, names: Names, notices: Notices) -> list[Flat]:
-    """The events of one source laid flat."""
-    names.trim()
-    flats: list[Flat] = []
-    for value, received_at in events:
-        body = read_body(value)
-        flat = None if body is None else flatten(body, received_at=received_at, names=names)
-        if flat is None:
-            notices.unreadable()
-        else:
-            flats.append(flat)
-    return flats
-
-
-def read_body(value: bytes) -> dict[str, Any] | None:
-    """A published event; None for what is no JSON object."""
-    try:
-        body = _decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        try:
-            body = decode(value)
-        except (SenderError, msgspec.DecodeError):
-            return None
-    return body if isinstance(body, dict) else None
-
-
-_decode = msgspec.json.Decoder().decode
+def lay_flat(events: Iterable[Published], *, names: Names, notices: Notices, source: str = "") -> Laid:
+    """The events of one source laid flat. What is remembered of their forms is kept by source."""
+    return lay(events, names=names, unreadable=notices.unreadable, source=source)
 
 
 class SchemaLoad:
@@ -125,31 +98,32 @@ class SchemaLoad:
             self._session.add(self._schema, table, missing)
         self._tables.setdefault(table, {}).update(missing)
 
-    def put(self, flats: Sequence[Flat], *, now: int) -> None:
+    def put(self, events: Sequence[Flat] | Laid, *, now: int) -> None:
         """Load events; those known by their id are passed over (contract: connections 9.7)."""
-        batch = Batch(flats, now, self._capabilities)
-        for table, places in self._unknown(flats).items():
+        batch = Batch(events, now, self._capabilities)
+        events = batch.events
+        for table, places in self._unknown(events).items():
             if not places:
                 continue
             self._insert(rows_for(table, places, batch, self._tables.get(table), own=table != "tracks"))
             if table == "tracks":
-                for event_table, of_event in _by_event(flats, places).items():
+                for event_table, of_event in _by_event(events, places).items():
                     self._insert(rows_for(event_table, of_event, batch, self._tables.get(event_table)))
             elif table in UPSERTS:
-                about = [flats[place] for place in places if flats[place].about]
+                about = [place for place in places if place in events.about]
                 if about:
-                    self._upsert(UPSERTS[table], about, now)
+                    self._upsert(UPSERTS[table], events.at(table, about), now)
 
-    def _unknown(self, flats: Sequence[Flat]) -> dict[str, list[int]]:
+    def _unknown(self, events: Laid) -> dict[str, list[int]]:
         """The places of events that are not loaded yet, by table; the first of several with one id counts."""
         found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for place, flat in enumerate(flats):
-            found[flat.table].setdefault(flat.id, place)
+        for place, (table, one) in enumerate(zip(events.tables, events.ids, strict=True)):
+            found[table].setdefault(one, place)
         unknown: dict[str, list[int]] = {}
         for table, places in found.items():
             known: set[str] = set()
             if table in self._tables:
-                uuids = [flats[place].uuid for place in places.values()]
+                uuids = [events.uuids[place] for place in places.values()]
                 known = self._session.known(self._schema, table, list(places), uuids)
             unknown[table] = [place for one, place in places.items() if one not in known]
         return unknown
@@ -165,32 +139,33 @@ class SchemaLoad:
         self._notices.misfits(self._schema, rows.table, rows.misfits)
         self.rows += rows.data.num_rows
 
-    def _upsert(self, table: str, flats: Sequence[Flat], now: int) -> None:
-        ids = list(dict.fromkeys(flat.about for flat in flats))
-        uuids = [uuid_of(one) for one in ids]
+    def _upsert(self, table: str, about: About, now: int) -> None:
+        ids = list(dict.fromkeys(about.ids))
+        uuids = uuids_of(ids)
         existing = self._tables.get(table)
         before = self._session.rows(self._schema, table, ids, uuids) if existing is not None else None
-        rows = fold(table, flats, now, existing, before, capabilities=self._capabilities)
+        rows = fold(table, about, now, existing, before, capabilities=self._capabilities)
         if before is not None and before.num_rows:
             self._session.delete(self._schema, table, ids, uuids)
         self._insert(rows)
 
 
-def _by_event(flats: Sequence[Flat], places: Sequence[int]) -> dict[str, list[int]]:
+def _by_event(events: Laid, places: Sequence[int]) -> dict[str, list[int]]:
     found: defaultdict[str, list[int]] = defaultdict(list)
     for place in places:
-        if event_table := flats[place].event_table:
+        if event_table := events.event_tables[place]:
             found[event_table].append(place)
     return found
 
 
 def put(
-    session: Session, flat: dict[str, list[Flat]], *, now: int, capabilities: Capabilities, notices: Notices
+    session: Session, flat: Mapping[str, Iterable[Laid]], *, now: int, capabilities: Capabilities, notices: Notices
 ) -> Loaded:
     """Load events laid flat, by schema, within one session."""
     rows = 0
     for schema, flats in flat.items():
         work = SchemaLoad(session, schema, capabilities, notices)
-        work.put(flats, now=now)
+        for each in flats:
+            work.put(each, now=now)
         rows += work.rows
     return Loaded(rows, notices.told())

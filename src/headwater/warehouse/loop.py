@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from headwater.spec.workspace import ProfilesWarehouse, Warehouse, Workspace
     from headwater.store.secrets import Secrets
     from headwater.store.snapshot import Snapshot
-    from headwater.warehouse.flatten import Flat
-    from headwater.warehouse.load import Loaded, Published
+    from headwater.warehouse.laid import Laid
+    from headwater.warehouse.laying import Published
+    from headwater.warehouse.load import Loaded
     from headwater.warehouse.naming import Names
 
 _GROUP_PREFIX: Final = "warehouse:"
@@ -239,10 +240,10 @@ class WarehouseKeeper:
             self._names = Names(capabilities.identifier_bytes, nul=capabilities.nul)
         names, notices = self._names, Notices()
         schemas = names.schemas(self._snapshot.current.sources)
-        flat: defaultdict[str, list[Flat]] = defaultdict(list)
+        flat: defaultdict[str, list[Laid]] = defaultdict(list)
         for source_id, events in wanted.items():
             schema = schemas.get(source_id) or names.schema(source_id)
-            flat[schema] += lay_flat(events, names=names, notices=notices)
+            flat[schema].append(lay_flat(events, names=names, notices=notices, source=source_id))
         settings: dict[str, Any] = {
             key: self._secrets.open(value) if isinstance(value, str) else value
             for key, value in target.settings.items()

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from headwater.spec.naming import snake_case
 from headwater.spec.workspace import Source
 from headwater.warehouse.reserved import RESERVED, STANDARD, TABLES
+
+if TYPE_CHECKING:
+    from headwater.warehouse.forms import Form
 
 _REMEMBERED = 50_000
 _SYSTEM_SCHEMAS: Final = frozenset({"information_schema", "system", "temp", "main", "memory"})
@@ -21,7 +24,8 @@ _SYSTEM_SCHEMAS: Final = frozenset({"information_schema", "system", "temp", "mai
 class Names:
     """Names as one engine takes them. Keys once seen are remembered, since every event asks for the same ones.
 
-    `properties`, `traits` and `context` are roots for `flatten`: a tree of the keys met under each.
+    `properties`, `traits` and `context` are roots for `flatten`: a tree of the keys met under each. `forms` are what
+    objects of a source, type and table have looked like (`laying`).
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Names:
     def forget(self) -> None:
         """Drop what is remembered; senders choose the keys, so the memory must have an end."""
         self._tables.clear()
+        self.forms: dict[tuple[str, str, str], Form] = {}
         self.count = [0]
         self.properties = Node(self, "", "", self.standard)
         self.traits = Node(self, "", "", self.standard)

@@ -7,7 +7,7 @@ batch decides its type (contract: connections 9.6). A column appears with its fi
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from headwater.warehouse.casting import ArrowArray, ArrowTable, Column, Kind, Misfits, as_json, kind_of
 from headwater.warehouse.flatten import Cells, Flat
+from headwater.warehouse.laid import Laid, Own, laid
 
 OVERFLOW: Final = "_overflow"
 _CELL_BYTES: Final = 18
@@ -85,33 +86,29 @@ class Rows(msgspec.Struct, frozen=True):
 class Batch:
     """Events of one source laid flat, with the columns that several tables share built once."""
 
-    def __init__(self, flats: Sequence[Flat], now: int, capabilities: Capabilities) -> None:
+    def __init__(self, events: Sequence[Flat] | Laid, now: int, capabilities: Capabilities) -> None:
         """`now` is the load's moment in milliseconds."""
-        self.flats = flats
+        self.events = events if isinstance(events, Laid) else laid(events)
         self.capabilities = capabilities
         self._common: dict[str, Column] = {
-            "received_at": Column.of_moments([flat.received_at for flat in flats]),
-            "uuid": Column([flat.uuid for flat in flats]),
-            "uuid_ts": Column.of_moments([now] * len(flats)),
+            "received_at": Column.of_moments(self.events.received_at),
+            "uuid": Column.of_integers(self.events.uuids),
+            "uuid_ts": Column.of_moments([now] * len(events)),
         }
-        self._names = self._names_of(range(len(flats)))
+        self._names = self._names_of(range(len(events)))
 
     def names(self, places: Sequence[int]) -> list[str]:
         """The common columns of some of the events, and perhaps of others too."""
         return self._names if len(self._names) <= _FEW else self._names_of(places)
 
     def _names_of(self, places: Sequence[int]) -> list[str]:
-        found: Cells = dict.fromkeys(self._common)
-        for place in places:
-            found.update(self.flats[place].common)
-        return list(found)
+        return list(dict.fromkeys([*self._common, *self.events.names(places)]))
 
     def common(self, name: str) -> Column:
         """A column that all rows of an event share, over the whole batch."""
         found = self._common.get(name)
         if found is None:
-            values = [flat.common.get(name) for flat in self.flats]
-            found = self._common[name] = Column(values, nul=self.capabilities.nul)
+            found = self._common[name] = Column(self.events.values(name), nul=self.capabilities.nul)
         return found
 
 
@@ -173,23 +170,22 @@ def rows_for(table: str, places: Sequence[int], batch: Batch, existing: Existing
     made. Without `own`, only the common columns are taken.
     """
     capabilities = batch.capabilities
-    flats = [batch.flats[place] for place in places]
     overflow = Overflow()
     admission = Admission(table, existing, capabilities.columns)
     data: dict[str, ArrowArray] = {}
     _common_columns(data, batch, places, admission, overflow)
-    if own:
-        _own_columns(data, _own_cells(flats, overflow, capabilities), admission, overflow, nul=capabilities.nul)
+    if own and (mine := batch.events.own.get(table)) is not None:
+        _own_columns(data, mine.at(places), admission, overflow, capabilities)
     if overflow.rows:
         admission.kind(OVERFLOW, ["{}"])
-        data[OVERFLOW] = overflow.array(len(flats))
+        data[OVERFLOW] = overflow.array(len(places))
     return Rows(table, admission.new, pa.table(data), overflow.misfits)
 
 
 def _common_columns(
     data: dict[str, ArrowArray], batch: Batch, places: Sequence[int], admission: Admission, overflow: Overflow
 ) -> None:
-    indices = pa.array(places, pa.int64()) if len(places) != len(batch.flats) else None
+    indices = pa.array(places, pa.int64()) if len(places) != len(batch.events) else None
     for name in batch.names(places):
         column = batch.common(name)
         kind = admission.kind(name, (column.values[place] for place in reversed(places)))
@@ -203,37 +199,37 @@ def _common_columns(
 
 
 def _own_columns(
-    data: dict[str, ArrowArray], cells: list[Cells], admission: Admission, overflow: Overflow, *, nul: bool
+    data: dict[str, ArrowArray], own: Own, admission: Admission, overflow: Overflow, capabilities: Capabilities
 ) -> None:
-    names: Cells = {}
-    for row in cells:
-        names.update(row)
-    for name in names:
-        values = [row.get(name) for row in cells]
+    cells = _own_cells(own.slow, overflow, capabilities)
+    for name in own.names(cells):
+        values = own.values(name, cells)
+        if own.unset:
+            values = [None if value is msgspec.UNSET else value for value in values]
         kind = admission.kind(name, reversed(values))
         if kind is None:
             _shut_out(name, values, overflow)
             continue
-        data[name], misfits = Column(values, nul=nul).cast(kind)
+        data[name], misfits = Column(values, nul=capabilities.nul).cast(kind)
         overflow.add_all(name, misfits)
 
 
-def _shut_out(name: str, values: list[Any], overflow: Overflow) -> None:
+def _shut_out(name: str, values: Sequence[Any], overflow: Overflow) -> None:
     for row, value in enumerate(values):
         if value is not None:
             overflow.add(row, name, value)
 
 
-def _own_cells(flats: list[Flat], overflow: Overflow, capabilities: Capabilities) -> list[Cells]:
-    """The properties or traits of each event; what has no column, or no room in the row, overflows."""
-    cells: list[Cells] = []
-    for row, flat in enumerate(flats):
+def _own_cells(slow: Mapping[int, Flat], overflow: Overflow, capabilities: Capabilities) -> dict[int, Cells]:
+    """The properties or traits of events by row; what has no column, or no room in the row, overflows."""
+    cells: dict[int, Cells] = {}
+    for row, flat in slow.items():
         for path, value in flat.lost.items():
             overflow.add(row, path, value)
         own = flat.own
         if capabilities.row_bytes and (len(flat.common) + len(own)) * _CELL_BYTES > capabilities.row_bytes:
             own = _what_has_room(flat, row, overflow, capabilities.row_bytes)
-        cells.append(own)
+        cells[row] = own
     return cells
 
 

@@ -13,7 +13,8 @@ from headwater.spec.event import decode_processed
 from headwater.spec.space import Space, SpaceFilter
 from headwater.spec.timestamps import parse_moment
 from headwater.warehouse.flatten import Flat, flatten
-from headwater.warehouse.load import Notices, read_body
+from headwater.warehouse.laying import read_body
+from headwater.warehouse.load import Notices
 from headwater.warehouse.naming import Names
 from headwater.warehouse.profiles.history import seq_of
 from headwater.warehouse.profiles.names import PROFILE_TRAITS_UPDATES

@@ -1,0 +1,313 @@
+"""Laying batches of events flat: by forms where they look like others before them, else one by one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from headwater.spec.errors import SenderError
+from headwater.spec.timestamps import format_moment
+from headwater.spec.wire import decode
+from headwater.warehouse.flatten import TABLES_OF, Flat, flatten, uuids_of
+from headwater.warehouse.forms import REFUSED, Form, Reader
+from headwater.warehouse.laid import Laid, Own
+
+if TYPE_CHECKING:
+    from headwater.warehouse.naming import Names, Node
+
+Published = tuple[bytes, int]
+"""An event as it is loaded: its published JSON, and when it was received (milliseconds)."""
+
+_FORMS: Final = 1_000
+_LEARNED: Final = 2_000
+"""Events of a batch that forms learn from."""
+
+_PATIENCE: Final = 200
+"""Events of a batch that forms may refuse before it counts what share of them that is."""
+
+_NOTHING: Final = msgspec.Raw(b"{}")
+_WITH_PROPERTIES: Final = frozenset({"track", "page", "screen"})
+_NAMED: Final = frozenset({"pages", "screens"})
+_ABOUT: Final = {"identifies": "userId", "groups": "groupId"}
+_IDS: Final = {"groups": ("group_id", "groupId"), "aliases": ("previous_id", "previousId")}
+
+
+def lay(events: Iterable[Published], *, names: Names, unreadable: Callable[[], None], source: str = "") -> Laid:
+    """Lay the events of one source flat. `unreadable` is told of each that is no JSON object of a known type.
+
+    Forms are remembered with the names, by source, since each source has a way of its own to say things.
+    """
+    names.trim()
+    laying = _Laying(names, source)
+    for value, received_at in events:
+        if not laying.quickly(value, received_at) and not laying.slowly(value, received_at):
+            unreadable()
+    return laying.done()
+
+
+def read_body(value: bytes) -> dict[str, Any] | None:
+    """A published event; None for what is no JSON object."""
+    try:
+        body = _decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            body = decode(value)
+        except (SenderError, msgspec.DecodeError):
+            return None
+    return body if isinstance(body, dict) else None
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    """An event with what it holds closed."""
+
+    messageId: str
+    type: str
+    event: str | None = None
+    name: str | None = None
+    category: str | None = None
+    userId: str | None = None
+    anonymousId: str | None = None
+    groupId: str | None = None
+    previousId: str | None = None
+    sentAt: str | None = None
+    timestamp: str | None = None
+    originalTimestamp: str | None = None
+    context: msgspec.Raw = _NOTHING
+    properties: msgspec.Raw = _NOTHING
+    traits: msgspec.Raw = _NOTHING
+
+
+_decode = msgspec.json.Decoder().decode
+_envelope = msgspec.json.Decoder(_Envelope).decode
+
+
+class _Read:
+    """Objects that one form has read, with the places of their events. A form that has learned begins anew."""
+
+    def __init__(self, form: Form | None) -> None:
+        self.form = form
+        self.places: list[int] = []
+        self._runs: list[tuple[Reader, int, list[Any]]] = []
+        self._objects: list[Any] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        """Go on with the form as it is now."""
+        reader = self.form.reader if self.form is not None else None
+        self.read: Callable[[bytes | msgspec.Raw], Any] = _refuse if reader is None else reader.read
+        if reader is not None and (not self._runs or self._runs[-1][0] is not reader):
+            self._objects = []
+            self._runs.append((reader, len(self.places), self._objects))
+
+    def add(self, place: int, found: Any) -> None:
+        self.places.append(place)
+        self._objects.append(found)
+
+    def learn(self, value: Any) -> None:
+        if self.form is not None:
+            self.form.learn(value)
+            self._begin()
+
+    def columns(self, absent: Any) -> dict[str, Sequence[Any]]:
+        """What was read, a cell for each of `places`."""
+        runs = [(reader.columns(objects), first, len(objects)) for reader, first, objects in self._runs if objects]
+        if len(runs) == 1:
+            return runs[0][0]
+        found: dict[str, Sequence[Any]] = {}
+        for name in dict.fromkeys(name for columns, _, _ in runs for name in columns):
+            cells: list[Any] = []
+            for columns, _, count in runs:
+                cells += columns.get(name) or [absent] * count
+            found[name] = cells
+        return found
+
+
+def _refuse(_: bytes | msgspec.Raw) -> Any:
+    raise msgspec.DecodeError
+
+
+class _Group:
+    """The events of one batch that share their own table."""
+
+    def __init__(self, kind: str, event_table: str, form: Form | None) -> None:
+        self.table = TABLES_OF[kind]
+        self.event_table = event_table
+        self.read = _Read(form)
+        self.properties = kind in _WITH_PROPERTIES
+        self.absent = None if self.properties else msgspec.UNSET
+        self.slow: dict[int, Flat] = {}
+        self.envelopes: list[_Envelope] = []
+
+    @property
+    def used(self) -> bool:
+        return bool(self.envelopes or self.slow)
+
+    def add(self, place: int, envelope: _Envelope, own: Any) -> None:
+        self.read.add(place, own)
+        self.envelopes.append(envelope)
+
+    def own(self) -> Own:
+        """What they have in their own table."""
+        unset = self.absent is not None
+        columns = self.read.columns(self.absent)
+        for field in ("name", "category") if self.table in _NAMED else ():
+            given = [getattr(each, field) for each in self.envelopes]
+            if any(each is not None for each in given):
+                columns[field] = _first(given, columns.get(field))
+        if self.table in _IDS:
+            column, field = _IDS[self.table]
+            columns[column] = [getattr(each, field) for each in self.envelopes]
+        if not self.slow:
+            return Own(self.read.places, columns, {}, unset)
+        places = sorted([*self.read.places, *self.slow])
+        rows = {place: row for row, place in enumerate(places)}
+        quick = [rows[place] for place in self.read.places]
+        spread = {name: _spread(values, quick, len(places), self.absent) for name, values in columns.items()}
+        return Own(places, spread, {rows[place]: flat for place, flat in self.slow.items()}, unset)
+
+
+def _first(given: list[Any], otherwise: Sequence[Any] | None) -> list[Any]:
+    """The cells given, or where there are none those of another column."""
+    if otherwise is None:
+        return given
+    return [other if each is None else each for each, other in zip(given, otherwise, strict=True)]
+
+
+def _spread(values: Sequence[Any], places: Sequence[int], count: int, absent: Any) -> Sequence[Any]:
+    """Cells at their places in a longer column."""
+    if len(values) == count:
+        return values
+    column = [absent] * count
+    for place, value in zip(places, values, strict=True):
+        column[place] = value
+    return column
+
+
+class _Laying:
+    """One batch at work."""
+
+    def __init__(self, names: Names, source: str) -> None:
+        self._names = names
+        self._source = source
+        self._groups: dict[tuple[str, str], _Group] = {}
+        self._called: dict[tuple[str, str], _Group] = {}
+        self._context = _Read(self._form("", "", names.context, None))
+        self._of: list[_Group] = []
+        self._received_at: list[int] = []
+        self._envelopes: list[_Envelope] = []
+        self._slow: dict[int, Flat] = {}
+
+    def _form(self, kind: str, table: str, root: Node, absent: Any) -> Form | None:
+        """The form of objects of one kind; None when there are too many."""
+        forms = self._names.forms
+        form = forms.get((self._source, kind, table))
+        if form is None and len(forms) < _FORMS:
+            standard = self._names.standard if kind else frozenset[str]()
+            form = forms[self._source, kind, table] = Form(root, standard, absent=absent)
+        elif form is not None:
+            form.settle()
+        return form
+
+    def _group(self, kind: str, event: str) -> _Group:
+        """The group of a call. Raises KeyError for a type that has no table."""
+        found = self._called.get((kind, event))
+        if found is None:
+            event_table = self._names.table(event) if TABLES_OF[kind] == "tracks" else ""
+            found = self._groups.get((kind, event_table))
+            if found is None:
+                root = self._names.properties if kind in _WITH_PROPERTIES else self._names.traits
+                form = self._form(kind, event_table, root, None if kind in _WITH_PROPERTIES else msgspec.UNSET)
+                found = self._groups[kind, event_table] = _Group(kind, event_table, form)
+            self._called[kind, event] = found
+        return found
+
+    def quickly(self, value: bytes, received_at: int) -> bool:
+        """Read an event by forms; False when they refuse it."""
+        place, misses = len(self._of), len(self._slow)
+        if misses > _PATIENCE and misses * 4 > place:
+            return False
+        try:
+            envelope = _envelope(value)
+            kind = envelope.type
+            group = self._group(kind, (envelope.event or "") if kind == "track" else "")
+            context = self._context.read(envelope.context)
+            own = group.read.read(envelope.properties if group.properties else envelope.traits)
+        except (*REFUSED, KeyError):
+            return False
+        if not envelope.messageId:
+            return False
+        self._context.add(place, context)
+        group.add(place, envelope, own)
+        self._envelopes.append(envelope)
+        self._of.append(group)
+        self._received_at.append(received_at)
+        return True
+
+    def slowly(self, value: bytes, received_at: int) -> bool:
+        """Lay an event flat by itself; False when it cannot be read."""
+        body = read_body(value)
+        flat = None if body is None else flatten(body, received_at=received_at, names=self._names)
+        if body is None or flat is None:
+            return False
+        group = self._group(body["type"], flat.common.get("event_text", ""))
+        place = len(self._of)
+        self._slow[place] = group.slow[place] = flat
+        self._of.append(group)
+        self._received_at.append(received_at)
+        if len(self._slow) <= _LEARNED:
+            self._context.learn(body.get("context", {}))
+            group.read.learn(body.get("properties" if group.properties else "traits", {}))
+        return True
+
+    def done(self) -> Laid:
+        """All events laid flat."""
+        count, places, quick = len(self._of), self._context.places, self._envelopes
+        columns = {
+            "id": self._ids([each.messageId for each in quick]),
+            "anonymous_id": [each.anonymousId for each in quick],
+            "user_id": [each.userId for each in quick],
+            "sent_at": [each.sentAt for each in quick],
+            "timestamp": [each.timestamp for each in quick],
+            "original_timestamp": [each.originalTimestamp for each in quick],
+            **self._context.columns(None),
+        }
+        if not all(columns["timestamp"]):
+            received = [self._received_at[place] for place in places]
+            either = zip(columns["timestamp"], received, strict=True)
+            columns["timestamp"] = [stamp or format_moment(moment) for stamp, moment in either]
+        event_tables = [group.event_table for group in self._of]
+        if any(event_tables):
+            columns["event"] = [event_tables[place] or None for place in places]
+            texts = zip(columns["event"], quick, strict=True)
+            columns["event_text"] = [None if table is None else each.event or "" for table, each in texts]
+        spread = {name: _spread(values, places, count, None) for name, values in columns.items()}
+        ids = list(spread["id"])
+        for place, flat in self._slow.items():
+            ids[place] = flat.id
+        return Laid(
+            ids=ids,
+            tables=[group.table for group in self._of],
+            event_tables=event_tables,
+            uuids=uuids_of(ids),
+            received_at=self._received_at,
+            columns=spread,
+            own={group.event_table or group.table: group.own() for group in self._groups.values() if group.used},
+            about=self._about(),
+            slow=self._slow,
+        )
+
+    def _about(self) -> dict[int, str]:
+        """The ids of the rows that events change, by place."""
+        found: dict[int, str] = {}
+        for group in self._groups.values():
+            if group.table in _ABOUT:
+                ids = self._ids([getattr(each, _ABOUT[group.table]) or "" for each in group.envelopes])
+                found.update({place: one for place, one in zip(group.read.places, ids, strict=True) if one})
+                found.update({place: flat.about for place, flat in group.slow.items() if flat.about})
+        return found
+
+    def _ids(self, texts: list[str]) -> list[str]:
+        """Ids as the engine will hold them, since rows are searched for by them."""
+        return texts if self._names.nul else [text.replace("\x00", "") for text in texts]
