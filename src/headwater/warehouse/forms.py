@@ -8,7 +8,8 @@ where there was none, two keys for one column, a key without one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
@@ -26,7 +27,6 @@ REFUSED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What `Reader.read` raises for what it would not read as flattening does."""
 
 _Scalar = bool | int | float | str | None
-_tuple = msgspec.structs.astuple
 
 
 class _Cell:
@@ -57,6 +57,7 @@ class Reader:
         self._lists = {key for key, part in self._parts if isinstance(part, _Cell) and part.lists}
         fields = [(f"k{at}", *self._type_of(key, part)) for at, (key, part) in enumerate(self._parts)]
         keys = {f"k{at}": key for at, (key, _) in enumerate(self._parts)}
+        self._fields = [attrgetter(f"k{at}") for at in range(len(self._parts))]
         self._type = msgspec.defstruct("Form", fields, rename=keys, forbid_unknown_fields=True, gc=False)
         self._nothing = self._type()
         self.read: Callable[[bytes | msgspec.Raw], Any] = msgspec.json.Decoder(self._type).decode
@@ -73,16 +74,16 @@ class Reader:
     def columns(self, objects: Sequence[Any]) -> dict[str, Sequence[Any]]:
         """What was read, as columns with a cell for each object."""
         found: dict[str, Sequence[Any]] = {}
-        if not objects:
-            return found
-        cells: Iterable[Sequence[Any]] = zip(*map(_tuple, objects), strict=True)
-        for (key, part), values in zip(self._parts, cells, strict=True):
+        for (key, part), field in zip(self._parts, self._fields, strict=True):
+            if isinstance(part, _Cell) and not part.column:
+                continue
+            values = [*map(field, objects)]
             if isinstance(part, _Branch):
                 if self._absent is not None and part.column and any(each is None for each in values):
                     found[part.column] = [None if each is None else self._absent for each in values]
                 below = self._below[key]
                 found.update(below.columns([each or below._nothing for each in values]))
-            elif part.column:
+            else:
                 found[part.column] = [*map(_as_text, values)] if key in self._lists else values
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from headwater.spec.errors import SenderError
 from headwater.spec.timestamps import format_moment
 from headwater.spec.wire import decode
-from headwater.warehouse.flatten import TABLES_OF, Flat, flatten, uuids_of
+from headwater.warehouse.flatten import TABLES_OF, UPSERTS, Flat, flatten, uuids_of
 from headwater.warehouse.forms import REFUSED, Form, Reader
 from headwater.warehouse.laid import Laid, Own
 
@@ -27,11 +28,20 @@ _LEARNED: Final = 2_000
 _PATIENCE: Final = 200
 """Events of a batch that forms may refuse before it counts what share of them that is."""
 
+_SLICE: Final = 128
 _NOTHING: Final = msgspec.Raw(b"{}")
 _WITH_PROPERTIES: Final = frozenset({"track", "page", "screen"})
-_NAMED: Final = frozenset({"pages", "screens"})
-_ABOUT: Final = {"identifies": "userId", "groups": "groupId"}
-_IDS: Final = {"groups": ("group_id", "groupId"), "aliases": ("previous_id", "previousId")}
+_FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    "identify": ("userId",),
+    "track": (),
+    "page": ("name", "category"),
+    "screen": ("name", "category"),
+    "group": ("groupId",),
+    "alias": ("previousId",),
+}
+"""What the rows of a call's own table say beside properties and traits, or whom the call is about."""
+
+_COLUMNS: Final = {"groupId": "group_id", "previousId": "previous_id"}
 
 
 def lay(events: Iterable[Published], *, names: Names, unreadable: Callable[[], None], source: str = "") -> Laid:
@@ -79,49 +89,68 @@ class _Envelope(msgspec.Struct, gc=False):
     traits: msgspec.Raw = _NOTHING
 
 
+_COMMON: Final = {
+    "id": attrgetter("messageId"),
+    "anonymous_id": attrgetter("anonymousId"),
+    "user_id": attrgetter("userId"),
+    "sent_at": attrgetter("sentAt"),
+    "timestamp": attrgetter("timestamp"),
+    "original_timestamp": attrgetter("originalTimestamp"),
+    "event_text": attrgetter("event"),
+}
 _decode = msgspec.json.Decoder().decode
 _envelope = msgspec.json.Decoder(_Envelope).decode
 
 
 class _Read:
-    """Objects that one form has read, with the places of their events. A form that has learned begins anew."""
+    """Columns of objects that one form reads, with a cell for each of their events, which are at `places`."""
 
-    def __init__(self, form: Form | None) -> None:
+    def __init__(self, form: Form | None, absent: Any = None) -> None:
         self.form = form
         self.places: list[int] = []
-        self._runs: list[tuple[Reader, int, list[Any]]] = []
-        self._objects: list[Any] = []
+        self._absent = absent
+        self._columns: dict[str, list[Any]] = {}
+        self._waiting: list[Any] = []
+        self._reader: Reader | None = None
+        self.read: Callable[[bytes | msgspec.Raw], Any] = _refuse
         self._begin()
 
     def _begin(self) -> None:
         """Go on with the form as it is now."""
-        reader = self.form.reader if self.form is not None else None
-        self.read: Callable[[bytes | msgspec.Raw], Any] = _refuse if reader is None else reader.read
-        if reader is not None and (not self._runs or self._runs[-1][0] is not reader):
-            self._objects = []
-            self._runs.append((reader, len(self.places), self._objects))
+        if self.form is not None and self.form.reader is not None:
+            self._reader = self.form.reader
+            self.read = self._reader.read
 
     def add(self, place: int, found: Any) -> None:
         self.places.append(place)
-        self._objects.append(found)
+        self._waiting.append(found)
+        if len(self._waiting) >= _SLICE:
+            self._put_down()
 
     def learn(self, value: Any) -> None:
         if self.form is not None:
             self.form.learn(value)
-            self._begin()
+            if self.form.reader is not self._reader:
+                self._put_down()
+                self._begin()
 
-    def columns(self, absent: Any) -> dict[str, Sequence[Any]]:
-        """What was read, a cell for each of `places`."""
-        runs = [(reader.columns(objects), first, len(objects)) for reader, first, objects in self._runs if objects]
-        if len(runs) == 1:
-            return runs[0][0]
-        found: dict[str, Sequence[Any]] = {}
-        for name in dict.fromkeys(name for columns, _, _ in runs for name in columns):
-            cells: list[Any] = []
-            for columns, _, count in runs:
-                cells += columns.get(name) or [absent] * count
-            found[name] = cells
-        return found
+    def columns(self) -> dict[str, Sequence[Any]]:
+        """All that was read."""
+        self._put_down()
+        return {**self._columns}
+
+    def _put_down(self) -> None:
+        """Make columns of the objects at hand, few at a time, so that they are in the processor's caches still."""
+        if self._reader is None or not self._waiting:
+            return
+        count = len(self._waiting)
+        before = len(self.places) - count
+        cells = self._reader.columns(self._waiting)
+        for name in cells.keys() - self._columns.keys():
+            self._columns[name] = [self._absent] * before
+        for name, column in self._columns.items():
+            column += cells.get(name) or [self._absent] * count
+        self._waiting = []
 
 
 def _refuse(_: bytes | msgspec.Raw) -> Any:
@@ -134,31 +163,32 @@ class _Group:
     def __init__(self, kind: str, event_table: str, form: Form | None) -> None:
         self.table = TABLES_OF[kind]
         self.event_table = event_table
-        self.read = _Read(form)
         self.properties = kind in _WITH_PROPERTIES
         self.absent = None if self.properties else msgspec.UNSET
+        self.read = _Read(form, self.absent)
         self.slow: dict[int, Flat] = {}
-        self.envelopes: list[_Envelope] = []
+        self._fields = _FIELDS[kind]
+        self.given: list[list[str | None]] = [[] for _ in self._fields]
 
     @property
     def used(self) -> bool:
-        return bool(self.envelopes or self.slow)
+        return bool(self.read.places or self.slow)
 
     def add(self, place: int, envelope: _Envelope, own: Any) -> None:
         self.read.add(place, own)
-        self.envelopes.append(envelope)
+        for field, given in zip(self._fields, self.given, strict=True):
+            given.append(getattr(envelope, field))
 
     def own(self) -> Own:
         """What they have in their own table."""
-        unset = self.absent is not None
-        columns = self.read.columns(self.absent)
-        for field in ("name", "category") if self.table in _NAMED else ():
-            given = [getattr(each, field) for each in self.envelopes]
-            if any(each is not None for each in given):
+        columns = self.read.columns()
+        for field, given in zip(self._fields, self.given, strict=True):
+            column = _COLUMNS.get(field)
+            if column is not None:
+                columns[column] = given
+            elif field in ("name", "category") and any(each is not None for each in given):
                 columns[field] = _first(given, columns.get(field))
-        if self.table in _IDS:
-            column, field = _IDS[self.table]
-            columns[column] = [getattr(each, field) for each in self.envelopes]
+        unset = self.absent is not None
         if not self.slow:
             return Own(self.read.places, columns, {}, unset)
         places = sorted([*self.read.places, *self.slow])
@@ -197,6 +227,7 @@ class _Laying:
         self._of: list[_Group] = []
         self._received_at: list[int] = []
         self._envelopes: list[_Envelope] = []
+        self._given: dict[str, list[Any]] = {column: [] for column in _COMMON}
         self._slow: dict[int, Flat] = {}
 
     def _form(self, kind: str, table: str, root: Node, absent: Any) -> Form | None:
@@ -243,6 +274,8 @@ class _Laying:
         self._envelopes.append(envelope)
         self._of.append(group)
         self._received_at.append(received_at)
+        if len(self._envelopes) >= _SLICE:
+            self._put_down()
         return True
 
     def slowly(self, value: bytes, received_at: int) -> bool:
@@ -263,25 +296,8 @@ class _Laying:
 
     def done(self) -> Laid:
         """All events laid flat."""
-        count, places, quick = len(self._of), self._context.places, self._envelopes
-        columns = {
-            "id": self._ids([each.messageId for each in quick]),
-            "anonymous_id": [each.anonymousId for each in quick],
-            "user_id": [each.userId for each in quick],
-            "sent_at": [each.sentAt for each in quick],
-            "timestamp": [each.timestamp for each in quick],
-            "original_timestamp": [each.originalTimestamp for each in quick],
-            **self._context.columns(None),
-        }
-        if not all(columns["timestamp"]):
-            received = [self._received_at[place] for place in places]
-            either = zip(columns["timestamp"], received, strict=True)
-            columns["timestamp"] = [stamp or format_moment(moment) for stamp, moment in either]
-        event_tables = [group.event_table for group in self._of]
-        if any(event_tables):
-            columns["event"] = [event_tables[place] or None for place in places]
-            texts = zip(columns["event"], quick, strict=True)
-            columns["event_text"] = [None if table is None else each.event or "" for table, each in texts]
+        count, places = len(self._of), self._context.places
+        columns = self._common()
         spread = {name: _spread(values, places, count, None) for name, values in columns.items()}
         ids = list(spread["id"])
         for place, flat in self._slow.items():
@@ -289,7 +305,7 @@ class _Laying:
         return Laid(
             ids=ids,
             tables=[group.table for group in self._of],
-            event_tables=event_tables,
+            event_tables=[group.event_table for group in self._of],
             uuids=uuids_of(ids),
             received_at=self._received_at,
             columns=spread,
@@ -298,12 +314,38 @@ class _Laying:
             slow=self._slow,
         )
 
+    def _common(self) -> dict[str, Sequence[Any]]:
+        """The columns of what was read by forms, which rows of every table share."""
+        self._put_down()
+        places = self._context.places
+        given = self._given
+        if not all(given["timestamp"]):
+            moments = [self._received_at[place] for place in places]
+            either = zip(given["timestamp"], moments, strict=True)
+            given["timestamp"] = [stamp or format_moment(moment) for stamp, moment in either]
+        texts = given.pop("event_text")
+        given["id"] = self._ids(given["id"])
+        columns = {**given, **self._context.columns()}
+        tables = [self._of[place].event_table or None for place in places]
+        if any(tables):
+            columns["event"] = tables
+            columns["event_text"] = [
+                None if table is None else text or "" for table, text in zip(tables, texts, strict=True)
+            ]
+        return columns
+
+    def _put_down(self) -> None:
+        """Make columns of the envelopes at hand; see _Read."""
+        for column, field in _COMMON.items():
+            self._given[column] += [*map(field, self._envelopes)]
+        self._envelopes = []
+
     def _about(self) -> dict[int, str]:
         """The ids of the rows that events change, by place."""
         found: dict[int, str] = {}
         for group in self._groups.values():
-            if group.table in _ABOUT:
-                ids = self._ids([getattr(each, _ABOUT[group.table]) or "" for each in group.envelopes])
+            if group.table in UPSERTS:
+                ids = self._ids([each or "" for each in group.given[0]])
                 found.update({place: one for place, one in zip(group.read.places, ids, strict=True) if one})
                 found.update({place: flat.about for place, flat in group.slow.items() if flat.about})
         return found
