@@ -67,9 +67,8 @@ class Reader:
         if isinstance(part, _Branch):
             below = self._below[key] = Reader(part, self._absent)
             return below._type | None | msgspec.UnsetType, self._absent
-        if not part.column:
-            return msgspec.Raw, msgspec.Raw()
-        return (_Scalar | list[Any] | msgspec.UnsetType if part.lists else _Scalar | msgspec.UnsetType), self._absent
+        lists = part.lists or not part.column
+        return (_Scalar | list[Any] | msgspec.UnsetType if lists else _Scalar | msgspec.UnsetType), self._absent
 
     def columns(self, objects: Sequence[Any]) -> dict[str, Sequence[Any]]:
         """What was read, as columns with a cell for each object."""

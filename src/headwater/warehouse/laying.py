@@ -146,8 +146,9 @@ class _Read:
         count = len(self._waiting)
         before = len(self.places) - count
         cells = self._reader.columns(self._waiting)
-        for name in cells.keys() - self._columns.keys():
-            self._columns[name] = [self._absent] * before
+        for name in cells:
+            if name not in self._columns:
+                self._columns[name] = [self._absent] * before
         for name, column in self._columns.items():
             column += cells.get(name) or [self._absent] * count
         self._waiting = []
