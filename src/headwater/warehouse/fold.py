@@ -7,6 +7,8 @@ they were received (contract: connections 9.2). An event older than the row only
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import compress
 from typing import Any, Final
 
 import msgspec
@@ -44,19 +46,17 @@ def fold(
     state = _State(events if isinstance(events, About) else about(events), before)
     overflow = Overflow()
     data: dict[str, ArrowArray] = state.old_columns(existing or {})
-    people = range(len(state.ids))
     for name, supply in state.supplied.items():
-        winners = supply.winners
         kind = admission.kind(name, supply.last_first())
         if kind is None:
-            for place, value in winners.items():
+            for place, value in supply.winners.items():
                 if value is not None:
                     overflow.add(place, name, value)
             continue
-        array, misfits = Column([winners.get(place) for place in people], nul=capabilities.nul).cast(kind)
+        array, misfits = Column(supply.column(), nul=capabilities.nul).cast(kind)
         overflow.add_all(name, misfits)
-        if name in data and len(winners) < len(people):
-            given = pa.array([place in winners for place in people], pa.bool_())
+        if name in data and not supply.complete:
+            given = pa.array([place in supply.winners for place in range(len(state.ids))], pa.bool_())
             array = pc.call_function("if_else", [given, array, data[name]])
         data[name] = array
     _fill_in(data, state, now)
@@ -65,12 +65,30 @@ def fold(
 
 
 class _Supply:
-    """What was supplied for one column: by whose events, in their order, and the values."""
+    """What was supplied for one column: by the events of whom, in their order, and the values."""
 
-    def __init__(self, people: Sequence[int], values: Sequence[Any]) -> None:
+    def __init__(self, people: Sequence[int], values: Sequence[Any], count: int, last: Sequence[int] | None) -> None:
+        """`count` people there are. `last` are the places of everybody's last value, if each event has one."""
         self._people = people
         self._values = values
-        self.winners: Winners = dict(zip(people, values, strict=True))
+        self._count = count
+        self._last = last
+
+    @cached_property
+    def winners(self) -> Winners:
+        """The last value of each."""
+        return dict(zip(self._people, self._values, strict=True))
+
+    @property
+    def complete(self) -> bool:
+        """Has everybody a value?"""
+        return self._last is not None or len(self.winners) == self._count
+
+    def column(self) -> list[Any]:
+        """The winners, a cell for everybody."""
+        if self._last is not None:
+            return [self._values[at] for at in self._last]
+        return [*map(self.winners.get, range(self._count))]
 
     def last_first(self) -> Iterator[Any]:
         """The winners, that which was supplied last first."""
@@ -101,6 +119,7 @@ class _State:
         self._events = events
         self._order = order
         self._of = [self.places[one] for one in ids]
+        self._last = [*{place: at for at, place in enumerate(self._of)}.values()]
         self._moments = [events.received_at[row] for row in order]
         self._late = any(map(self._is_late, range(len(order))))
         self.lost = [(self._of[at], slow.lost) for at, row in enumerate(order) if (slow := events.own.slow.get(row))]
@@ -127,16 +146,22 @@ class _State:
         found: list[tuple[int, str, _Supply]] = []
         for columns, missing in ((events.common.items(), None), (own, absent)):
             for name, values in columns:
-                if name not in _OF_THE_EVENT and (told := self._told(name, values, missing)):
-                    found.append((told[0][0], name, _Supply([self._of[at] for at, _ in told], [v for _, v in told])))
+                if name not in _OF_THE_EVENT and (told := self._told(name, values, missing)) is not None:
+                    found.append((told[0], name, told[1]))
         return {name: supply for _, name, supply in sorted(found, key=lambda each: each[0])}
 
-    def _told(self, name: str, values: Sequence[Any], missing: Any) -> list[tuple[int, Any]]:
-        """The cells of a column in the order of the events, without those that are missing or come too late."""
-        told = [(at, value) for at, row in enumerate(self._order) if (value := values[row]) is not missing]
+    def _told(self, name: str, values: Sequence[Any], missing: Any) -> tuple[int, _Supply] | None:
+        """What a column supplies, without what is missing or comes too late, and which event is the first to speak."""
+        values = [values[row] for row in self._order]
+        says = [value is not missing for value in values]
         if self._late:
-            told = [(at, value) for at, value in told if not (self._is_late(at) and self._has(name, self._of[at]))]
-        return told
+            late = (self._is_late(at) and self._has(name, place) for at, place in enumerate(self._of))
+            says = [one and not too_late for one, too_late in zip(says, late, strict=True)]
+        if all(says):
+            return 0, _Supply(self._of, values, len(self.ids), self._last)
+        if not any(says):
+            return None
+        return says.index(True), _Supply([*compress(self._of, says)], [*compress(values, says)], len(self.ids), None)
 
     def _is_late(self, at: int) -> bool:
         return self._moments[at] < self.received_at[self._of[at]]

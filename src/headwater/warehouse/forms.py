@@ -109,7 +109,7 @@ class Form:
             self._stale = True
             self._grown += 1
         if self._grown >= self._next or self.reader is None:
-            self._next = 2 * self._grown
+            self._next = 4 * self._grown
             self.settle()
 
     def settle(self) -> None:

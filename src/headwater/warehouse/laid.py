@@ -35,6 +35,8 @@ class Own(msgspec.Struct):
         absent = msgspec.UNSET if self.unset else None
         if values is not None and not cells:
             return values
+        if len(cells) == len(self.places):
+            return [own.get(name, absent) for own in cells.values()]
         mixed = [absent] * len(self.places) if values is None else list(values)
         for row, own in cells.items():
             mixed[row] = own.get(name, absent)
@@ -77,6 +79,7 @@ class Laid(msgspec.Struct):
     own: dict[str, Own]
     about: dict[int, str]
     slow: dict[int, Flat]
+    _mixed: dict[str, list[Any]] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -97,16 +100,23 @@ class Laid(msgspec.Struct):
         return About(
             [self.about[place] for place in places],
             [self.received_at[place] for place in places],
-            {name: [values[place] for place in places] for name, values in common.items()},
+            {name: [*map(values.__getitem__, places)] for name, values in common.items()},
             self.own[table].at(places),
         )
 
     def values(self, name: str) -> Sequence[Any]:
         """A common column."""
-        values = self.columns.get(name)
         if not self.slow:
-            return values if values is not None else [None] * len(self)
-        mixed = [None] * len(self) if values is None else list(values)
+            return self.columns[name]
+        mixed = self._mixed.get(name)
+        if mixed is None:
+            mixed = self._mixed[name] = self._mix(name)
+        return mixed
+
+    def _mix(self, name: str) -> list[Any]:
+        if len(self.slow) == len(self):
+            return [flat.common.get(name) for flat in self.slow.values()]
+        mixed = list(self.columns.get(name) or [None] * len(self))
         for place, flat in self.slow.items():
             mixed[place] = flat.common.get(name)
         return mixed

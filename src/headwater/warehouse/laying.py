@@ -28,6 +28,9 @@ _LEARNED: Final = 2_000
 _PATIENCE: Final = 200
 """Events of a batch that forms may refuse before it counts what share of them that is."""
 
+_REFUSED_SHARE: Final = 0.8
+"""Of the events of a batch; when forms refuse more, asking them costs more than they save."""
+
 _SLICE: Final = 128
 _NOTHING: Final = msgspec.Raw(b"{}")
 _WITH_PROPERTIES: Final = frozenset({"track", "page", "screen"})
@@ -258,7 +261,7 @@ class _Laying:
     def quickly(self, value: bytes, received_at: int) -> bool:
         """Read an event by forms; False when they refuse it."""
         place, misses = len(self._of), len(self._slow)
-        if misses > _PATIENCE and misses * 4 > place:
+        if misses > _PATIENCE and misses > _REFUSED_SHARE * place:
             return False
         try:
             envelope = _envelope(value)
