@@ -9,7 +9,7 @@ import msgspec
 
 from headwater.spec.event import CollectedHeader, Event
 from headwater.spec.limits import MAX_PROPERTIES
-from headwater.spec.timestamps import MAX_MOMENT, MIN_MOMENT, correct, format_moment, is_wire_form, parse_moment
+from headwater.spec.timestamps import MAX_MOMENT, MIN_MOMENT, correct, format_moment, read_moment
 
 _NAMESPACE = uuid.UUID("6f1c2a3e-58a5-5b0f-9d3c-0d9f2c1f7a11")
 _CHANNELS = {"server": "server", "browser": "browser", "client": "browser", "mobile": "mobile"}
@@ -23,20 +23,17 @@ _DEFAULTS = {
 }
 VERSION = 2
 
-Moment = tuple[int | None, str]
-_NO_MOMENT: Moment = (None, "")
-
 
 class Arrival(msgspec.Struct, frozen=True):
     """What the messages of one request share: its header, the moment of receipt as text, and the envelope's sentAt."""
 
     header: CollectedHeader
     received_at: str
-    sent: Moment
+    sent: tuple[int | None, str]
 
     @classmethod
     def of(cls, header: CollectedHeader, sent_at: Any) -> Arrival:
-        return cls(header, format_moment(header.received_at), _read(sent_at))
+        return cls(header, format_moment(header.received_at), read_moment(sent_at))
 
 
 def normalise(body: dict[str, Any], arrival: Arrival, *, place: str, position: int) -> Event:
@@ -89,10 +86,10 @@ def _stamp(body: dict[str, Any], arrival: Arrival) -> int:
 
     Rudder's clients write originalTimestamp where others write timestamp (clients 2).
     """
-    original, original_text = _read(body.get("timestamp"))
-    if original is None:
-        original, original_text = _read(body.get("originalTimestamp"))
-    sent, sent_text = _read(body.get("sentAt"))
+    original, original_text = read_moment(body.get("timestamp"))
+    if original is None and "originalTimestamp" in body:
+        original, original_text = read_moment(body["originalTimestamp"])
+    sent, sent_text = read_moment(body["sentAt"]) if "sentAt" in body else arrival.sent
     if sent is None:
         sent, sent_text = arrival.sent
     happened = correct(original, sent, arrival.header.received_at)
@@ -102,15 +99,6 @@ def _stamp(body: dict[str, Any], arrival: Arrival) -> int:
     body["sentAt"] = arrival.received_at if sent is None else sent_text
     body["receivedAt"] = arrival.received_at
     return max(MIN_MOMENT, min(happened, MAX_MOMENT))
-
-
-def _read(value: Any) -> Moment:
-    """A moment and its wire form; no moment for what is not one."""
-    moment = None if value is None else parse_moment(value)
-    if moment is None:
-        return _NO_MOMENT
-    text = str(value)
-    return moment, text if is_wire_form(text) else format_moment(moment)
 
 
 def _capture(context: dict[str, Any], header: CollectedHeader) -> None:

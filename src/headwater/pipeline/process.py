@@ -67,14 +67,17 @@ def process(
     message_ids: list[str] = []
     moments: list[int] = []
     for events in _slices(chunk, plan, partition, account):
-        fresh = _without_duplicates(events, find_duplicates, account)
-        for event in fresh:
+        ids, received = [event.message_id for event in events], [event.received_at for event in events]
+        if repeated := find_duplicates(ids, received):
+            events = _without(events, repeated, account)
+            ids, received = [event.message_id for event in events], [event.received_at for event in events]
+        for event in events:
             for enrich in plan.enrichments:
                 enrich(event)
-        resolve(fresh)
-        records += [_publish(event, plan.sources[event.source_id], account) for event in fresh]
-        message_ids += [event.message_id for event in fresh]
-        moments += [event.received_at for event in fresh]
+        resolve(events)
+        records += [_publish(event, plan.sources[event.source_id], account) for event in events]
+        message_ids += ids
+        moments += received
     names = name_counts(account.published, place)
     for name in names:
         account.tally[name.source_id, "", Step.PROCESSED, ""] += name.events
@@ -162,10 +165,8 @@ def _as_part_of_a_batch(failure: SetAside, failed: int, items: int) -> SetAside:
     return msgspec.structs.replace(failure, detail=f"{word}: {failed} of {items} items failed")
 
 
-def _without_duplicates(events: list[Event], find_duplicates: FindDuplicates, account: Account) -> list[Event]:
-    repeated = find_duplicates([event.message_id for event in events], [event.received_at for event in events])
-    if not repeated:
-        return events
+def _without(events: list[Event], repeated: set[int], account: Account) -> list[Event]:
+    """The events but for those at some places, which are duplicates."""
     for index in sorted(repeated):
         event = events[index]
         account.tally[event.source_id, "", Step.DUPLICATE, "duplicate"] += 1
@@ -197,7 +198,7 @@ def _publish(event: Event, source: SourcePlan, account: Account) -> Record:
         event.received_at,
         event.profile_id,
         decision.chosen,
-        excluded_warehouses(event, source.warehouse_ids),
+        excluded_warehouses(event, source.warehouse_ids) if body["integrations"] else (),
         event.profiles if len(event.profiles) > 1 else (),
         event.groups,
         event.happened_at,

@@ -8,7 +8,7 @@ import msgspec
 
 from headwater.spec.errors import SenderError
 from headwater.spec.event import CollectedHeader
-from headwater.spec.limits import MAX_BATCH_ITEMS, MAX_MERGED_BYTES, MAX_MESSAGE_BYTES
+from headwater.spec.limits import MAX_BATCH_ITEMS, MAX_DEPTH, MAX_MERGED_BYTES, MAX_MESSAGE_BYTES
 from headwater.spec.wire import JSON, decode, decode_as, too_deep
 
 _NOTHING = msgspec.Raw(b"null")
@@ -24,7 +24,10 @@ class Envelope(msgspec.Struct):
 
 
 class Item(msgspec.Struct):
-    """One message of a request: its object and its bytes as they came, or the reason why there is no object."""
+    """One message of a request: its object and its bytes as they came, or the reason why there is no object.
+
+    `sent_at` is the envelope's, in the first item.
+    """
 
     raw: bytes
     body: dict[str, JSON] | None
@@ -34,6 +37,7 @@ class Item(msgspec.Struct):
 
 _envelope = msgspec.json.Decoder(Envelope)
 _object = msgspec.json.Decoder(dict[str, Any])
+_decode_object = _object.decode
 _KEPT_BYTES = MAX_MESSAGE_BYTES
 
 
@@ -55,8 +59,11 @@ def unpack(header: CollectedHeader, value: bytes) -> list[Item]:
         shared = _shared(envelope)
     except SenderError as error:
         return [Item(bytes(raw)[:_KEPT_BYTES], None, error.code) for raw in envelope.batch]
-    items = [read_item(bytes(raw)) for raw in envelope.batch]
-    _merge_envelope(shared, envelope.sent_at, items)
+    read = _read_ascii if value.isascii() else read_item
+    items = [read(bytes(raw)) for raw in envelope.batch]
+    items[0].sent_at = envelope.sent_at
+    if any(shared):
+        _merge_envelope(shared, items)
     return items
 
 
@@ -86,10 +93,19 @@ def read_item(raw: bytes) -> Item:
         return Item(raw, None, "bad_request")
 
 
-def _merge_envelope(shared: tuple[JSON, JSON], sent_at: Any, items: list[Item]) -> None:
+def _read_ascii(raw: bytes) -> Item:
+    """The same for a message that is all ASCII: what is well formed, as nearly all are, needs no second look."""
+    if len(raw) <= MAX_MESSAGE_BYTES and raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
+        try:
+            return Item(raw, _decode_object(raw))
+        except (msgspec.DecodeError, RecursionError):
+            pass
+    return read_item(raw)
+
+
+def _merge_envelope(shared: tuple[JSON, JSON], items: list[Item]) -> None:
     context, integrations = shared
     for item in items:
-        item.sent_at = sent_at
         if item.body is None:
             continue
         if context and isinstance(context, dict):

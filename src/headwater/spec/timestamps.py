@@ -33,10 +33,7 @@ def parse_moment(value: Any) -> int | None:
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
     if is_wire_form(value):
-        try:
-            return round(datetime.fromisoformat(value).timestamp() * 1000)
-        except ValueError:
-            return None
+        return _of_wire_form(value)
     found = _ISO.fullmatch(value)
     if found is None:
         return None
@@ -53,6 +50,15 @@ def parse_moment(value: Any) -> int | None:
     return milliseconds
 
 
+def read_moment(value: Any) -> tuple[int | None, str]:
+    """A moment as clients write it, and its wire form; None and an empty text for what is none."""
+    if isinstance(value, str) and is_wire_form(value):
+        moment = _of_wire_form(value)
+        return (None, "") if moment is None else (moment, value)
+    moment = parse_moment(value)
+    return (None, "") if moment is None else (moment, format_moment(moment))
+
+
 def is_wire_form(value: str) -> bool:
     """Is this text laid out as the house writes moments? It may still name a day that does not exist."""
     return (
@@ -63,6 +69,23 @@ def is_wire_form(value: str) -> bool:
         and value[19] == "."
         and value[23] == "Z"
     )
+
+
+def _of_wire_form(value: str) -> int | None:
+    fraction = value[20:23]
+    if value[13] == value[16] == ":" and fraction.isascii() and fraction.isdigit():
+        second = _read_second(value[:19])
+        return None if second is None else second * 1000 + int(fraction)
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _read_second(text: str) -> int | None:
+    """Events come near to each other in time, so that few seconds are read."""
+    try:
+        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return None
 
 
 def _zone(text: str | None) -> timezone:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.spec.timestamps import MAX_MOMENT, MIN_MOMENT, correct, format_moment, is_wire_form, parse_moment
+from headwater.spec.timestamps import (
+    MAX_MOMENT,
+    MIN_MOMENT,
+    correct,
+    format_moment,
+    is_wire_form,
+    parse_moment,
+    read_moment,
+)
 
 READ = {
     "2024-01-01T10:00:00.000Z": "2024-01-01T10:00:00.000Z",
@@ -133,3 +142,21 @@ def test_only_the_form_that_the_house_writes_is_the_wire_form() -> None:
     assert is_wire_form("2024-01-01T10:00:00.000Z")
     for other in ("2024-01-01T10:00:00.00Z", "2024-01-01 10:00:00.000Z", "2024-W01-1T10:00:00.000Z", ""):
         assert not is_wire_form(other)
+
+
+@given(st.datetimes(), st.integers(0, 999))
+def test_the_wire_form_of_any_moment_is_read_back(day: datetime, milliseconds: int) -> None:
+    text = f"{day.replace(microsecond=0).isoformat()}.{milliseconds:03d}Z"
+    expected = (day.replace(microsecond=0) - datetime(1970, 1, 1)) // timedelta(milliseconds=1) + milliseconds
+    assert parse_moment(text) == expected
+    assert read_moment(text) == (expected, text)
+    assert format_moment(expected) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024-01-01T10+00:00.000Z", "2024-01-01T10:00:60.000Z", "2024-02-30T10:00:00.000Z", "2024-01-01T10:00:00.1²3Z"],
+)
+def test_what_only_looks_like_the_wire_form_is_no_moment(text: str) -> None:
+    assert parse_moment(text) is None
+    assert read_moment(text) == (None, "")

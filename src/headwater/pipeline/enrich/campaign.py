@@ -7,6 +7,7 @@ A campaign of the sender's is never mixed with one that was read off an address.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import cast
 from urllib.parse import unquote_plus
 
@@ -34,7 +35,7 @@ def _add(event: Event) -> None:
     if query and context.get("campaign") in (None, {}):
         campaign = read(query)
         if campaign:
-            context["campaign"] = campaign
+            context["campaign"] = campaign.copy()
 
 
 def _query(search: JSON, url: JSON) -> str:
@@ -46,8 +47,12 @@ def _query(search: JSON, url: JSON) -> str:
     return ""
 
 
+@lru_cache(maxsize=1_000)
 def read(query: str) -> dict[str, str]:
-    """The campaign that a query names; empty parameters name nothing, and of equal ones the last counts."""
+    """The campaign that a query names; empty parameters name nothing, and of equal ones the last counts.
+
+    The answer is shared by all who ask: copy it.
+    """
     if len(query) > _LONGEST_QUERY:
         query = query[:_LONGEST_QUERY].rpartition("&")[0]
     campaign: dict[str, str] = {}

@@ -145,12 +145,13 @@ def compile_extract(rules: Rules) -> Extract:
         ):
             return _look_everywhere(event, rules)
         user_id, anonymous_id = body.get("userId"), body.get("anonymousId")
-        user, anonymous = f"user_id:{user_id}", f"anonymous_id:{anonymous_id}"
-        if max(len(user), len(anonymous)) > MAX_VALUE_CHARS or "\0" in user or "\0" in anonymous:
+        user = "" if user_id is None else f"user_id:{user_id}"
+        anonymous = "" if anonymous_id is None else f"anonymous_id:{anonymous_id}"
+        if len(user) > MAX_VALUE_CHARS or len(anonymous) > MAX_VALUE_CHARS or "\0" in user or "\0" in anonymous:
             return _look_everywhere(event, rules)
-        if anonymous_id is None:
+        if not anonymous:
             return Found((user,))
-        if user_id is None:
+        if not user:
             return Found((anonymous,))
         return Found((user, anonymous) if user_first else (anonymous, user))
 
