@@ -6,6 +6,7 @@ is shared between its lanes; the cost of a destination more is one list and not 
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -40,6 +41,7 @@ class Share(msgspec.Struct, frozen=True):
 
 _decode = msgspec.msgpack.Decoder(_Header).decode
 _decode_ids = msgspec.msgpack.Decoder(tuple[str, ...]).decode
+_position = attrgetter("position")
 _NOTHING: dict[str, Any] = {}
 """The payload of an event that no mapping has made one for. One for all: each of its own is work for nothing."""
 
@@ -72,7 +74,3 @@ def _merged(lists: list[list[Item]]) -> list[Item]:
     if len(lists) == 1:
         return lists[0]
     return sorted((item for items in lists for item in items), key=_position)
-
-
-def _position(item: Item) -> int:
-    return item.position

@@ -119,7 +119,7 @@ class Books:
         self, work: Work, piece: Piece, offset: int, verdict: Verdict, note: AttemptNote, at: int
     ) -> None:
         portion, items = piece.portion, piece.items
-        portion.passage.notes.append(_own_note(note, items, first=offset == 0))
+        portion.passage.notes.append(note if offset == 0 else _further_note(note, items))
         if verdict.step is Step.DELIVERED and not verdict.items:
             self._delivered(work.plan, portion, items, at)
             return
@@ -203,13 +203,14 @@ class Books:
                 self._tally.add(plan.destination.id, STEPS[each.state], each.reason, 1)
 
     def _note(self, work: Work, tried: Attempted, verdict: Verdict, at: int) -> AttemptNote:
+        """The note with the positions of the first chunk that the request touched."""
         took = int(tried.took * 1000)
         success = verdict.step is Step.DELIVERED and not verdict.items
         shown = self._samples.wanted(at / 1000, success=success)
         request, response = tried.request, tried.response
         return AttemptNote(
             work.plan.destination.id,
-            [],
+            [item.position for item in work.pieces[0].items] if work.pieces else [],
             at - took,
             took,
             verdict.step,
@@ -223,7 +224,6 @@ class Books:
         )
 
 
-def _own_note(note: AttemptNote, items: Sequence[Item], *, first: bool) -> AttemptNote:
-    """The note with the positions of one chunk; the sample stands in the first."""
-    own = msgspec.structs.replace(note, positions=[item.position for item in items])
-    return own if first else msgspec.structs.replace(own, request="", response="")
+def _further_note(note: AttemptNote, items: Sequence[Item]) -> AttemptNote:
+    """The note with the positions of a further chunk; the sample stands in the first."""
+    return msgspec.structs.replace(note, positions=[item.position for item in items], request="", response="")
