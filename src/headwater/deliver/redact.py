@@ -20,10 +20,10 @@ HIDDEN = "[redacted]"
 _HARMLESS = frozenset(
     ("accept", "content-length", "content-type", "date", "location", "retry-after", "server", "user-agent")
 )
-_USERINFO = re.compile(r"(?<=://)[^/?#\s\"'@]*@")
-_TELLING = re.compile(
-    r"([?&](?:[a-z_-]*(?:token|secret|password|signature|api_?key)|key|sig|auth)=)[^&#\s\"']+", re.IGNORECASE
-)
+_USERINFO = re.compile(r"://[^/?#\s\"'@]*@")
+_TOLD = r"(?:[a-z_-]*(?:token|secret|password|signature|api_?key)|key|sig|auth)="
+_TELLING = tuple(re.compile(rf"({before}{_TOLD})[^&#\s\"']+", re.IGNORECASE) for before in (r"&", r"\?"))
+"""Each begins with a character of its own and not with one of two, since only the former is looked for quickly."""
 
 
 def forms(secrets: Iterable[str]) -> tuple[str, ...]:
@@ -43,7 +43,12 @@ def redact(text: str, hidden: Iterable[str]) -> str:
     for form in hidden:
         if form in text:
             text = text.replace(form, HIDDEN)
-    return _TELLING.sub(rf"\1{HIDDEN}", _USERINFO.sub(f"{HIDDEN}@", text))
+    if "@" in text:
+        text = _USERINFO.sub(f"://{HIDDEN}@", text)
+    if "=" in text:
+        for telling in _TELLING:
+            text = telling.sub(rf"\1{HIDDEN}", text)
+    return text
 
 
 def sample_request(request: Request, hidden: Iterable[str]) -> str:

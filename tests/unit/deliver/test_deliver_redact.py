@@ -1,10 +1,12 @@
 """Samples show what happened and nothing that is secret."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.deliver.redact import SAMPLE_BYTES, cut, forms, redact, redacted, sample_request, sample_response
+from headwater.deliver.redact import HIDDEN, SAMPLE_BYTES, cut, forms, redact, redacted, sample_request, sample_response
 from headwater.spec.destination import Request, Response
 
 
@@ -72,3 +74,14 @@ def test_a_cut_text_is_never_longer_than_asked(text: str, size: int) -> None:
 
 def test_no_secret_hides_nothing() -> None:
     assert forms([""]) == ()
+
+
+_PARTS = ("://", "@", "?", "&", "token=", "KEY=", "x_secret=", "sig=", "a", "b-", "/", " ", "#", '"', "=", ":", HIDDEN)
+
+
+@given(st.lists(st.sampled_from(_PARTS), max_size=16).map("".join))
+def test_what_is_told_in_urls_is_hidden_as_if_all_of_it_were_looked_for_at_once(text: str) -> None:
+    names = r"[a-z_-]*(?:token|secret|password|signature|api_?key)|key|sig|auth"
+    without_users = re.sub(r"(?<=://)[^/?#\s\"'@]*@", f"{HIDDEN}@", text)
+    expected = re.sub(rf"(?i)([?&](?:{names})=)[^&#\s\"']+", rf"\1{HIDDEN}", without_users)
+    assert redact(text, ()) == expected
