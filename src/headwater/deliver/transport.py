@@ -14,7 +14,7 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -55,6 +55,7 @@ class Transport:
         self._allowed = networks(allowed_addresses)
         self._session: aiohttp.ClientSession | None = None
         self._admit = lru_cache(maxsize=4_096)(self._read)
+        self._permitted = lru_cache(maxsize=4_096)(partial(permitted, allowed=self._allowed))
 
     async def __aenter__(self) -> Transport:
         _allow_many_files()
@@ -123,7 +124,7 @@ class Transport:
 
     def _socket(self, info: Any) -> socket.socket:
         family, kind, protocol, _, address = info
-        if not permitted(str(address[0]), self._allowed):
+        if not self._permitted(str(address[0])):
             raise PrivateAddress
         return socket.socket(family=family, type=kind, proto=protocol)
 
