@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from headwater.eventlog import Moved
 from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.sharing import work
 from headwater.eventlog.streams import COLLECTED
@@ -31,6 +32,37 @@ def test_a_job_that_fails_is_begun_anew_and_the_other_goes_on(caplog: pytest.Log
     assert (begun.count(0), begun.count(1)) == (2, 1)
     assert "Partition 0 of pipeline stands still" in caplog.text
     assert "an event that nobody foresaw" in caplog.text
+
+
+class FencedLog(MemoryLog):
+    """A log in memory that tells when others are shut out."""
+
+    def __init__(self, told: list[str]) -> None:
+        super().__init__()
+        self._told = told
+
+    async def fence(self, group: str, partition: int) -> None:
+        self._told.append(f"fence {group} {partition}")
+
+
+def test_all_others_are_shut_out_each_time_before_a_job_begins() -> None:
+    told: list[str] = []
+
+    async def scenario() -> None:
+        stopping = asyncio.Event()
+
+        async def job(partition: int, leaving: asyncio.Event) -> None:
+            told.append(f"job {partition}")
+            if told.count("job 0") == 1:
+                raise Moved("another worker had it meanwhile")
+            stopping.set()
+            await leaving.wait()
+
+        async with asyncio.timeout(10):
+            await work(FencedLog(told), "pipeline", COLLECTED, job, stopping)
+
+    asyncio.run(scenario())
+    assert told == ["fence pipeline 0", "job 0"] * 2
 
 
 @pytest.mark.parametrize("error", [SetupError("no such folder"), AssertionError("cannot be")])
