@@ -22,9 +22,10 @@ from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from headwater.app.settings import child_environment
-from headwater.eventlog import Append, Chunk, Commit, EventLog, Holder, Membership, Record
+from headwater.eventlog import EventLog
 from headwater.eventlog.backends.memory import MemoryLog
 from headwater.eventlog.backends.sqlite import SqliteLog
+from headwater.eventlog.over import Over
 from headwater.eventlog.streams import Stream
 from headwater.store import Store
 
@@ -118,7 +119,7 @@ def house_settings(folder: Path) -> dict[str, str]:
     return {"LOG_URL": found.log_url(_prefix(folder)), "STORE_URL": found.store_url(_database(found, folder))}
 
 
-class HouseLog:
+class HouseLog(Over):
     """A new log for a house in this process, whose verbs a double may change. Embedded it is in memory."""
 
     def __init__(self, *, partitions: int = 1) -> None:
@@ -136,7 +137,7 @@ class HouseLog:
             _logs.append(self)
 
     @property
-    def _log(self) -> EventLog:
+    def log(self) -> EventLog:
         """A log on Kafka belongs to one event loop; a test may ask of its house in several, one after the other."""
         if self._url and self._loop is not asyncio.get_running_loop():
             self._loop = asyncio.get_running_loop()
@@ -145,59 +146,6 @@ class HouseLog:
 
     def partitions(self, stream: Stream) -> range:
         return self._partitions
-
-    async def append(self, stream: Stream, partition: int, records: Sequence[Record]) -> int:
-        return await self._log.append(stream, partition, records)
-
-    async def transact(self, partition: int, appends: Sequence[Append], commits: Sequence[Commit]) -> list[int]:
-        return await self._log.transact(partition, appends, commits)
-
-    async def fence(self, group: str, partition: int) -> None:
-        await self._log.fence(group, partition)
-
-    async def join(self, group: str, stream: Stream, holder: Holder) -> Membership:
-        return await self._log.join(group, stream, holder)
-
-    async def read(
-        self,
-        stream: Stream,
-        partition: int,
-        position: int,
-        *,
-        max_records: int = 1_000,
-        max_bytes: int = 8_000_000,
-        wait: float = 0.0,
-    ) -> Chunk:
-        return await self._log.read(
-            stream, partition, position, max_records=max_records, max_bytes=max_bytes, wait=wait
-        )
-
-    async def committed(self, group: str, stream: Stream, partition: int) -> int:
-        return await self._log.committed(group, stream, partition)
-
-    async def commit(self, group: str, stream: Stream, partition: int, position: int) -> None:
-        await self._log.commit(group, stream, partition, position)
-
-    async def groups(self, stream: Stream, partition: int) -> set[str]:
-        return await self._log.groups(stream, partition)
-
-    async def forget(self, group: str, stream: Stream, partition: int) -> None:
-        await self._log.forget(group, stream, partition)
-
-    async def bounds(self, stream: Stream, partition: int) -> tuple[int, int]:
-        return await self._log.bounds(stream, partition)
-
-    async def lag(self, group: str, stream: Stream, partition: int) -> int:
-        return await self._log.lag(group, stream, partition)
-
-    async def position_at(self, stream: Stream, partition: int, at: int) -> int:
-        return await self._log.position_at(stream, partition, at)
-
-    async def trim(self, before: int) -> int:
-        return await self._log.trim(before)
-
-    async def size_bytes(self) -> int:
-        return await self._log.size_bytes()
 
     async def close(self) -> None:
         for log in self._logs:

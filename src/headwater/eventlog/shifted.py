@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from headwater.eventlog import FORGOTTEN, Append, Chunk, Commit, EventLog, Holder, Membership, Record
+from headwater.eventlog import FORGOTTEN, Append, Chunk, Commit, EventLog, Record
+from headwater.eventlog.over import Over
 from headwater.eventlog.streams import Stream
 
 Starts = Mapping[tuple[str, int], int]
@@ -23,21 +24,22 @@ def shifted(log: EventLog, starts: Starts) -> EventLog:
     return Shifted(log, starts) if any(starts.values()) else log
 
 
-class Shifted:
-    """An `EventLog` over another one. See there for what the verbs promise."""
+class Shifted(Over):
+    """The log with these starts."""
 
     def __init__(self, log: EventLog, starts: Starts) -> None:
         self._log = log
         self._starts = starts
+
+    @property
+    def log(self) -> EventLog:
+        return self._log
 
     def _start(self, stream: Stream, partition: int) -> int:
         return self._starts.get((stream.name, partition), 0)
 
     def _inner(self, stream: Stream, partition: int, position: int) -> int:
         return position if position == FORGOTTEN else max(0, position - self._start(stream, partition))
-
-    def partitions(self, stream: Stream) -> range:
-        return self._log.partitions(stream)
 
     async def append(self, stream: Stream, partition: int, records: Sequence[Record]) -> int:
         return await self._log.append(stream, partition, records) + self._start(stream, partition)
@@ -49,12 +51,6 @@ class Shifted:
         ]
         firsts = await self._log.transact(partition, appends, inner)
         return [first + self._start(each.stream, partition) for first, each in zip(firsts, appends, strict=True)]
-
-    async def fence(self, group: str, partition: int) -> None:
-        await self._log.fence(group, partition)
-
-    async def join(self, group: str, stream: Stream, holder: Holder) -> Membership:
-        return await self._log.join(group, stream, holder)
 
     async def read(
         self,
@@ -82,28 +78,10 @@ class Shifted:
     async def commit(self, group: str, stream: Stream, partition: int, position: int) -> None:
         await self._log.commit(group, stream, partition, self._inner(stream, partition, position))
 
-    async def groups(self, stream: Stream, partition: int) -> set[str]:
-        return await self._log.groups(stream, partition)
-
-    async def forget(self, group: str, stream: Stream, partition: int) -> None:
-        await self._log.forget(group, stream, partition)
-
     async def bounds(self, stream: Stream, partition: int) -> tuple[int, int]:
         first, end = await self._log.bounds(stream, partition)
         start = self._start(stream, partition)
         return first + start, end + start
 
-    async def lag(self, group: str, stream: Stream, partition: int) -> int:
-        return await self._log.lag(group, stream, partition)
-
     async def position_at(self, stream: Stream, partition: int, at: int) -> int:
         return await self._log.position_at(stream, partition, at) + self._start(stream, partition)
-
-    async def trim(self, before: int) -> int:
-        return await self._log.trim(before)
-
-    async def size_bytes(self) -> int:
-        return await self._log.size_bytes()
-
-    async def close(self) -> None:
-        await self._log.close()
