@@ -21,10 +21,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from headwater.eventlog import Chunk
-from headwater.spec.event import ProcessedHeader, decode_processed
 from headwater.spec.timestamps import format_moment, parse_moment
 from headwater.warehouse.casting import ArrowArray, ArrowTable
 from headwater.warehouse.files import Files
+from headwater.warehouse.headers import Header, decode_header
 
 SCHEMA: Final = pa.schema(
     [
@@ -108,11 +108,11 @@ _NAIVE: Final = pa.timestamp("ms")
 _UTC: Final = pa.timestamp("ms", "UTC")
 
 
-def table(partition: int, chunk: Chunk, headers: Sequence[ProcessedHeader] | None = None) -> ArrowTable:
+def table(partition: int, chunk: Chunk, headers: Sequence[Header] | None = None) -> ArrowTable:
     """The records of a chunk as an Arrow table of SCHEMA. `headers` are theirs, if they were read already."""
     records = chunk.records
     if headers is None:
-        headers = [decode_processed(record.header) for record in records]
+        headers = [decode_header(record.header) for record in records]
     fields = [_read(record.value) for record in records]
     arrays: list[ArrowArray] = [
         _texts([header.message_id for header in headers]),
@@ -161,7 +161,7 @@ def _bodies(values: Sequence[bytes]) -> ArrowArray:
         return _texts([value.decode("utf-8", "replace") for value in values])
 
 
-def _profiles(header: ProcessedHeader) -> str | None:
+def _profiles(header: Header) -> str | None:
     """The profile in each space, where that is more than `profile_id` says."""
     found = header.profiles
     if not found or (len(found) == 1 and found[0][1] == header.profile_id):
@@ -247,7 +247,7 @@ class Archive:
 
     def write(self, partition: int, chunk: Chunk) -> int:
         """Write a chunk that has records. Returns the number of events."""
-        headers = [decode_processed(record.header) for record in chunk.records]
+        headers = [decode_header(record.header) for record in chunk.records]
         whole = table(partition, chunk, headers)
         groups = _groups(headers)
         for (day, source_id), places in groups.items():
@@ -303,7 +303,7 @@ class Archive:
         return msgspec.structs.replace(part, size=buffer.tell())
 
 
-def _groups(headers: Sequence[ProcessedHeader]) -> dict[tuple[str, str], list[int]]:
+def _groups(headers: Sequence[Header]) -> dict[tuple[str, str], list[int]]:
     """The places of events by day and source."""
     days: dict[int, str] = {}
     groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)

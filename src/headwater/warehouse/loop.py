@@ -22,10 +22,10 @@ from headwater import telemetry
 from headwater.eventlog import Chunk, EventLog
 from headwater.eventlog.streams import PROCESSED
 from headwater.spec.errors import HeadwaterError, Unavailable
-from headwater.spec.event import decode_processed
 from headwater.store import Store, leases, loads
 from headwater.warehouse.archiving import ArchiveKeeper
 from headwater.warehouse.engines import Place, usable
+from headwater.warehouse.headers import decode_header
 from headwater.warehouse.profiles.keeper import ProfilesKeeper
 from headwater.warehouse.profiles.names import warehouse_of
 from headwater.warehouse.reading import LOOK_SECONDS, Pace, Reader, now_ms, pause
@@ -220,11 +220,12 @@ class WarehouseKeeper:
 
     async def _wanted(self, target: Warehouse, chunk: Chunk) -> dict[str, list[Published]]:
         """The events that belong into the warehouse, by source (contract: connections 2.4)."""
-        wanted: defaultdict[str, list[Published]] = defaultdict(list)
+        of_source: defaultdict[str, list[Published]] = defaultdict(list)
         for record in chunk.records:
-            header = decode_processed(record.header)
-            if self._id not in header.without_warehouses and target.takes(header.source_id):
-                wanted[header.source_id].append((record.value, header.received_at))
+            header = decode_header(record.header)
+            if self._id not in header.without_warehouses:
+                of_source[header.source_id].append((record.value, header.received_at))
+        wanted = {source_id: events for source_id, events in of_source.items() if target.takes(source_id)}
         if not wanted.keys() <= {source.id for source in self._snapshot.current.sources}:
             await self._snapshot.refresh()
         return wanted
@@ -252,5 +253,5 @@ class WarehouseKeeper:
             return put(session, flat, now=now, capabilities=capabilities, notices=notices)
 
     def _tell_age(self, chunk: Chunk | None) -> None:
-        age = 0.0 if chunk is None else (now_ms() - decode_processed(chunk.records[0].header).received_at) / 1000
+        age = 0.0 if chunk is None else (now_ms() - decode_header(chunk.records[0].header).received_at) / 1000
         telemetry.WAREHOUSE_FRESHNESS.labels(self._id).set(max(0.0, age))
