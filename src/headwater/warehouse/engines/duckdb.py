@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,21 +25,11 @@ _TYPES: Final = {
     "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMP",
 }
-_WAIT_SECONDS: Final = 15.0
-_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PATH: Final = 200
 _OUTSIDE: Final = (
     "The path of a DuckDB warehouse must be relative, such as lake.duckdb: the file is in the folder warehouse of the "
     "data folder. To have it elsewhere, the operator can mount a disk there."
 )
-_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "memory_limit": "1GB",
-    "autoinstall_known_extensions": False,
-    # A load is too short for several threads to help each other; they would wait, and burn what others need.
-    "threads": 1,
-    # Who commits puts the rows into the tables at once, as closing would; otherwise they are written twice.
-    "checkpoint_threshold": "1KB",
-}
 _LARGE_LOAD: Final = 10_000
 _MERGED_ONE_IN: Final = 16
 _MERGES: Final = 1
@@ -162,40 +151,18 @@ def _fits(settings: Mapping[str, Any]) -> None:
 def _open(settings: dict[str, Any], place: Place) -> Generator[DuckDBSession]:
     import duckdb
 
-    connection = _connect(path_of(settings, place))
+    from headwater.warehouse.attaching import attached, first_line
+
     try:
-        connection.begin()
-        session = DuckDBSession(connection)
-        yield session
-        session.commit()
+        with attached(path_of(settings, place)) as connection:
+            connection.begin()
+            session = DuckDBSession(connection)
+            yield session
+            session.commit()
     except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.FatalException) as error:
-        raise Unavailable(f"DuckDB could not finish the load: {_first_line(error)}", retry_after=5.0) from error
+        raise Unavailable(f"DuckDB could not finish the load: {first_line(error)}", retry_after=5.0) from error
     except duckdb.Error as error:
-        raise SetupError(f"DuckDB refused the load: {_first_line(error)}") from error
-    finally:
-        connection.close()
-
-
-def _connect(path: Path) -> DuckDBPyConnection:
-    """Open the file, waiting while somebody else has it open."""
-    import duckdb
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    patience = time.monotonic() + _WAIT_SECONDS
-    while True:
-        try:
-            connection = duckdb.connect(str(path), config=_CONFIG)
-        except duckdb.IOException as error:
-            if "lock" not in str(error):
-                raise SetupError(f"The DuckDB file cannot be opened: {_first_line(error)}") from error
-            if time.monotonic() > patience:
-                raise Unavailable("The DuckDB file is held open by another process.", retry_after=5.0) from error
-            time.sleep(_PAUSE_SECONDS)
-        except duckdb.Error as error:
-            raise SetupError(f"The DuckDB file cannot be opened: {_first_line(error)}") from error
-        else:
-            connection.execute("SET temp_directory = ?", [f"{path}.tmp"])
-            return connection
+        raise SetupError(f"DuckDB refused the load: {first_line(error)}") from error
 
 
 def _check(settings: dict[str, Any], place: Place) -> None:
@@ -221,10 +188,6 @@ def _quoted(name: str) -> str:
 
 def _table(schema: str, table: str) -> str:
     return f"{_quoted(schema)}.{_quoted(table)}"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
 
 
 definition = EngineDefinition(
