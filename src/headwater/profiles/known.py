@@ -18,7 +18,7 @@ get here (1.10).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -31,7 +31,7 @@ MAX_NAMES: Final = 1_000
 MAX_GROUPS: Final = 100
 NULL: Final = b"null"
 
-_COUNTED: Final = 4
+_CHARACTER_BYTES: Final = 4
 """A character of a trait's name counts as so many bytes."""
 
 
@@ -57,7 +57,7 @@ class Told(msgspec.Struct, frozen=True, gc=False):
 
     mark: Mark
     name: str = ""
-    traits: Mapping[str, bytes | msgspec.Raw] | None = None
+    traits: Mapping[str, bytes] | None = None
     groups: tuple[str, ...] = ()
 
 
@@ -77,8 +77,21 @@ class State(msgspec.Struct, array_like=True, gc=False):
     traits: dict[str, list[Write]] = {}
 
 
+class _Counted(msgspec.Struct, array_like=True, gc=False):
+    """A State of which only what most events change is open."""
+
+    first: msgspec.Raw
+    last: Mark
+    events: int
+    names: dict[str, int]
+    sources: dict[str, int]
+    groups: dict[str, int]
+    traits: msgspec.Raw
+
+
 encode: Final = msgspec.msgpack.Encoder().encode
 decode: Final = msgspec.msgpack.Decoder(State).decode
+_decode_counted: Final = msgspec.msgpack.Decoder(_Counted).decode
 
 
 def fold(state: State | None, told: Told) -> State:
@@ -90,20 +103,51 @@ def fold(state: State | None, told: Told) -> State:
         state.last = mark
     elif mark < state.first:
         state.first = mark
+    _count(state, told)
+    if told.traits:
+        traits = state.traits
+        for key, value in told.traits.items():
+            traits[key] = _after(traits.get(key), Write(mark, value))
+    return state
+
+
+def _count(state: State | _Counted, told: Told) -> None:
     state.events += 1
-    sources, source = state.sources, mark.source_id
+    sources, source = state.sources, told.mark.source_id
     sources[source] = sources.get(source, 0) + 1
     if name := told.name:
         names = state.names
         names[name] = names.get(name, 0) + 1
     if told.groups:
+        groups, at = state.groups, told.mark.at
         for group in told.groups:
-            state.groups[group] = max(mark.at, state.groups.get(group, 0))
-    if told.traits:
-        traits = state.traits
-        for key, value in told.traits.items():
-            traits[key] = _after(traits.get(key), Write(mark, bytes(value)))
-    return state
+            groups[group] = max(at, groups.get(group, 0))
+
+
+def fold_packed(data: bytes, told: Sequence[Told]) -> bytes:
+    """A state as bytes after more events, within the bounds; no bytes are the state before the first.
+
+    While all of them are newer than those before and carry no traits, the traits need not be opened.
+    """
+    if data and (packed := _fold_newer(data, told)) is not None:
+        return packed
+    state = decode(data) if data else None
+    for each in told:
+        state = fold(state, each)
+    return b"" if state is None else pack(state)
+
+
+def _fold_newer(data: bytes, told: Sequence[Told]) -> bytes | None:
+    for each in told:
+        if each.traits:
+            return None
+    state = _decode_counted(data)
+    for each in told:
+        if each.mark <= state.last:
+            return None
+        state.last = each.mark
+        _count(state, each)
+    return encode(state) if len(state.names) <= MAX_NAMES and len(state.groups) <= MAX_GROUPS else None
 
 
 def unite(states: Iterable[State]) -> State | None:
@@ -149,7 +193,7 @@ def pack(state: State) -> bytes:
     """A state as bytes, with what is beyond the bounds taken away, in place too."""
     if len(state.names) <= MAX_NAMES and len(state.groups) <= MAX_GROUPS and len(state.traits) <= MAX_TRAITS:
         data = encode(state)
-        if len(data) <= MAX_TRAIT_BYTES // _COUNTED:  # so that its traits cannot come to more
+        if len(data) <= MAX_TRAIT_BYTES // _CHARACTER_BYTES:  # so that its traits cannot come to more
             return data
     return encode(bound(state))
 
@@ -207,4 +251,4 @@ def _bytes(traits: Mapping[str, list[Write]]) -> int:
 
 
 def _size(key: str, values: list[Write]) -> int:
-    return _COUNTED * len(key) + len(values[0].value)
+    return _CHARACTER_BYTES * len(key) + len(values[0].value)

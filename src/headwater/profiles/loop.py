@@ -26,7 +26,7 @@ from headwater.profiles.computing.rounds import look_at_those_due
 from headwater.profiles.computing.stage import Stage
 from headwater.profiles.history import History, index_folder
 from headwater.profiles.holding import Holding
-from headwater.profiles.known import Told, fold
+from headwater.profiles.known import Told
 from headwater.profiles.tell import tell
 from headwater.spec.errors import Unavailable
 from headwater.store import known, ledger, standing
@@ -49,7 +49,8 @@ _BYTES: Final = 8_000_000
 _SLICE: Final = 400
 _SLICE_COMPUTING: Final = 100
 _LOOK_EVERY: Final = 1.0
-_WRITE_CHUNKS: Final = 20
+_WRITE_CHUNKS: Final = 40
+_WRITE_PROFILES: Final = 20_000
 _LONGEST: Final = 4
 """Events that come late wait as long again for the write, up to so many times as long as those that do not."""
 
@@ -188,7 +189,7 @@ class Folding:
         )
         if chunk.records:
             await self._fold(chunk)
-        many = self._holding.many(settings.chunk_events * _WRITE_CHUNKS)
+        many = self._events >= settings.chunk_events * _WRITE_CHUNKS or len(self._holding.held) >= _WRITE_PROFILES
         if (self._next > self._place or self._stage.dirty) and (many or time.monotonic() >= self._due):
             await self.write()
         return len(chunk.records)
@@ -286,12 +287,10 @@ class Folding:
     def _tell(self, told: Iterable[tuple[str, Told]]) -> None:
         held = self._holding.held
         for id, each in told:
-            one = held[id]
-            one.state = fold(one.state, each)
+            held[id].told.append(each)
 
     def _tell_and_compute(self, told: Iterable[tuple[str, Told]], records: Iterable[Record]) -> None:
         held, now = self._holding.held, self._clock()
         for (id, each), record in zip(told, records, strict=True):
-            one = held[id]
-            one.state = fold(one.state, each)
+            held[id].told.append(each)
             self._stage.take(id, each, record, now)

@@ -78,10 +78,11 @@ def _event_name(type: str, name: str) -> str:
     return short_name(name) if type == "track" else _NAMES.get(type, "")
 
 
-def _read(header: _Header, value: bytes) -> tuple[int | None, dict[str, msgspec.Raw] | None]:
+def _read(header: _Header, value: bytes) -> tuple[int | None, dict[str, bytes] | None]:
     """When the event happened (milliseconds), if that can be told, and the traits that it carries."""
     happened = header.happened_at
     if header.type in ("identify", "group"):
         found = _with_traits(value)
-        return happened or parse_moment(found.timestamp), found.traits
+        traits = None if found.traits is None else {key: bytes(each) for key, each in found.traits.items()}
+        return happened or parse_moment(found.timestamp), traits
     return happened or parse_moment(_plain(value).timestamp), None

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.profiles import known
-from headwater.profiles.known import Mark, State, Told, bound, decode, encode, fold, pack, traits, unite
+from headwater.profiles.known import Mark, State, Told, bound, decode, encode, fold, fold_packed, pack, traits, unite
 
 VALUES = [b"1", b"2", b'"a"', b"null", b'{"b":[1]}', b'"' + b"x" * 2_000 + b'"']
 
@@ -111,6 +111,29 @@ def test_a_state_stays_within_its_bounds_whatever_a_sender_does() -> None:
     assert "k0-5" not in state.traits
     assert len(state.names) == known.MAX_NAMES
     assert bound(msgspec.msgpack.decode(encode(state), type=State)) == state
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32))
+def test_what_is_folded_into_bytes_is_what_is_folded(seed: int) -> None:
+    chance = random.Random(seed)
+    history = histories(chance)
+    if chance.random() < 0.5:
+        history.sort(key=lambda each: each.mark)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(known, "MAX_NAMES", chance.randint(1, 3))
+        patch.setattr(known, "MAX_GROUPS", chance.randint(1, 3))
+        data, state = b"", None
+        while history:
+            some = [history.pop(0) for _ in range(min(len(history), chance.randint(1, 4)))]
+            if chance.random() < 0.5:
+                some = [msgspec.structs.replace(each, traits=None) for each in some]
+            data = fold_packed(data, some)
+            for each in some:
+                state = fold(state, each)
+            assert state is not None
+            assert decode(data) == bound(state)
+            assert data == fold_packed(data, [])
 
 
 @settings(deadline=None)

@@ -144,14 +144,14 @@ def test_partitions_know_of_the_same_profile_without_meeting(store: Store, tmp_p
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("remembered", [1, 20_000, 60_000], ids=["nothing", "some in the store", "some as bytes"])
+@pytest.mark.parametrize("remembered", [1, 20_000, 60_000], ids=["nothing", "some", "all"])
 def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_read_again(store: Store, remembered: int) -> None:
-    lately = Lately(1_000)
-    for id in "abcd":
-        lately.put(id, (b"123", b"4"))
-    assert [lately.take(id) for id in "abcdb"] == [None, (b"123", b"4"), (b"123", b"4"), (b"123", b"4"), None]
-    lately.put("e", (b"x" * 701, b""))
-    assert lately.take("e") is None
+    lately = Lately(1_300)
+    for number, id in enumerate("abcdec"):
+        lately.put(id, (b"123", b"%d" % number))
+    assert [lately.get(id) for id in "abcde"] == [None, None, (b"123", b"5"), (b"123", b"3"), (b"123", b"4")]
+    lately.put("c", (b"x" * 600, b""))
+    assert [lately.get(id) for id in "abcde"] == [None, None, (b"x" * 600, b""), None, (b"123", b"4")]
 
     async def scenario() -> None:
         log = MemoryLog()

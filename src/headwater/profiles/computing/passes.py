@@ -186,7 +186,7 @@ class Passes:
             state = decode_counts(states).get(name)
             if state is None:
                 continue
-            mine = self._holding.held[id].counts
+            mine = self._holding.held[id].counts()
             mine[name] = compiled.merge(state, mine[name]) if name in mine else state
             self._holding.counted.add(id)
             if not compiled.per_user:

@@ -176,7 +176,7 @@ class Stage:
 
     def _count(self, id: str, event: Event, record: Record, wanted: Iterable[Ready]) -> set[int]:
         item = item_of(decode_processed(record.header), record.value, event.mark.at)
-        counts = self._holding.held[id].counts
+        counts = self._holding.held[id].counts()
         found: set[int] = set()
         for ready in wanted:
             state = counts.get(ready.counted_as)
@@ -289,7 +289,7 @@ class Stage:
 
     def _answer(self, person: Person) -> Ask:
         held, elsewhere = self._holding.held, person.elsewhere[1]
-        own = [held[member].counts for member in person.members if member in held]
+        own = [held[member].counts() for member in person.members if member in held]
 
         def answer(ready: Ready, traits: dict[str, Any], now: int) -> tuple[Value, int | None]:
             name, compiled = ready.counted_as, ready.compiled
@@ -301,7 +301,7 @@ class Stage:
     def traits(self, person: Person, names: Iterable[str]) -> dict[str, Any]:
         """The traits of a person under these names, with the values of computations."""
         held = self._holding.held
-        there = [held[member].state for member in person.members if member in held]
+        there = [held[member].state() for member in person.members if member in held]
         own = [state for state in there if state is not None]
         computed = values(person.standing)
         found = read_traits((*own, *person.elsewhere[0]), names)
