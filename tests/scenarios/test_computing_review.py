@@ -47,7 +47,7 @@ async def begin(house: House, *, partition: int = 0, past: Any = None, **setting
         clock=lambda: house.now,
     )
     await folding.open()
-    folding._due = float("inf")
+    folding._written = float("inf")
     return folding
 
 

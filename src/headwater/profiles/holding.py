@@ -36,10 +36,11 @@ _EACH_BYTES: Final = 300
 
 
 class Held(msgspec.Struct, gc=False):
-    """A profile at hand: `kept`, and what was told of it since."""
+    """A profile at hand: `kept`, and what was `told` of it since and is not folded yet."""
 
     kept: Kept
     told: list[Told]
+    _folded: bool = False
     _state: State | None = None
     _counts: Counts | None = None
 
@@ -48,18 +49,19 @@ class Held(msgspec.Struct, gc=False):
         state = self._state
         if state is None and self.kept[0]:
             state = decode(self.kept[0])
-        for each in self.told:
-            state = fold(state, each)
-        self.told.clear()
+        if self.told:
+            for each in self.told:
+                state = fold(state, each)
+            self.told.clear()
+            self._folded = True
         self._state = state
         return state
 
-    def packed(self) -> bytes:
-        """The same as bytes."""
-        if self._state is None:
-            return fold_packed(self.kept[0], self.told)
-        state = self.state()
-        return b"" if state is None else pack(state)
+    def changed(self) -> bytes | None:
+        """The same as bytes; None if nothing was told."""
+        if self._folded and (state := self.state()) is not None:
+            return pack(state)
+        return fold_packed(self.kept[0], self.told) if self.told else None
 
     def counts(self) -> Counts:
         """What is counted of it, to be changed in place."""
@@ -99,7 +101,7 @@ class Lately:
 
 
 class Holding:
-    """One partition's profiles. Whoever changes one at hand says so in `changed` or `counted`."""
+    """One partition's profiles. Whoever counts something of one at hand says so in `counted`."""
 
     def __init__(self, store: Store, partition: int, room: int) -> None:
         self._store = store
@@ -110,7 +112,6 @@ class Holding:
     def forget(self) -> None:
         """Have nothing at hand; what was not written is lost."""
         self.held: dict[str, Held] = {}
-        self.changed: set[str] = set()
         self.counted: set[str] = set()
         self._lately = Lately(self._room)
 
@@ -135,27 +136,24 @@ class Holding:
         states = known.states(connection, self._partition, ids)
         return states, standing.counted_of(connection, self._partition, ids) if counting else {}
 
-    def encode(self, names: frozenset[str]) -> tuple[dict[str, bytes], dict[str, bytes]]:
-        """What changed of states and of counts, as bytes; counts for other names than these are forgotten.
+    def put_away(self, names: frozenset[str]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        """Have nothing at hand any more but what was used last; returns what changed of states and of counts, as bytes.
 
-        Nothing at hand may change meanwhile.
+        Counts for other names than these are forgotten. Whoever cannot write what changed forgets it all. Nothing at
+        hand may change meanwhile.
         """
-        held = self.held
-        states = {id: held[id].packed() for id in self.changed}
+        states: dict[str, bytes] = {}
         counts: dict[str, bytes] = {}
-        for id in self.counted:
-            mine = held[id].counts()
-            for gone in mine.keys() - names:
-                del mine[gone]
-            counts[id] = encode_counts(mine)
-        return states, counts
-
-    def written(self, states: dict[str, bytes], counts: dict[str, bytes]) -> None:
-        """These are in the store; nothing is at hand any more but what was used last."""
-        put = self._lately.put
-        for id, one in self.held.items():
+        while self.held:
+            id, one = self.held.popitem()
             state, count = one.kept
-            put(id, (states.get(id, state), counts.get(id, count) if counts else count))
-        self.held.clear()
-        self.changed.clear()
+            if (changed := one.changed()) is not None:
+                state = states[id] = changed
+            if id in self.counted:
+                mine = one.counts()
+                for gone in mine.keys() - names:
+                    del mine[gone]
+                count = counts[id] = encode_counts(mine)
+            self._lately.put(id, (state, count))
         self.counted.clear()
+        return states, counts

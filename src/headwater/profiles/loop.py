@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -49,9 +50,9 @@ _BYTES: Final = 8_000_000
 _SLICE: Final = 400
 _SLICE_COMPUTING: Final = 100
 _LOOK_EVERY: Final = 1.0
-_WRITE_CHUNKS: Final = 40
+_WRITE_CHUNKS: Final = 20
 _WRITE_PROFILES: Final = 20_000
-_LONGEST: Final = 4
+_LONGEST: Final = 10
 """Events that come late wait as long again for the write, up to so many times as long as those that do not."""
 
 
@@ -122,7 +123,7 @@ class Folding:
         self._holding.forget()
         self._passes.forget()
         self._events = 0
-        self._due = 0.0
+        self._written = -inf
         self._late = 0.0
         self._looked = 0.0
 
@@ -177,7 +178,7 @@ class Folding:
         """Fold what has come, write what is due, and return how many records came. Waits for some, in seconds."""
         busy = await self._compute()
         if self._next > self._place or self._stage.dirty:
-            wait = min(wait, max(0.0, self._due - time.monotonic()))
+            wait = min(wait, max(0.0, self._due() - time.monotonic()))
         settings = self._settings
         chunk = await self._log.read(
             PROCESSED,
@@ -190,7 +191,7 @@ class Folding:
         if chunk.records:
             await self._fold(chunk)
         many = self._events >= settings.chunk_events * _WRITE_CHUNKS or len(self._holding.held) >= _WRITE_PROFILES
-        if (self._next > self._place or self._stage.dirty) and (many or time.monotonic() >= self._due):
+        if (self._next > self._place or self._stage.dirty) and (many or time.monotonic() >= self._due()):
             await self.write()
         return len(chunk.records)
 
@@ -217,7 +218,7 @@ class Folding:
             return
         started = time.perf_counter()
         place, position, writes, now = self._place, self._next, self._writes, self._clock()
-        states, counts = await asyncio.to_thread(self._holding.encode, self._stage.names)
+        states, counts = await asyncio.to_thread(self._holding.put_away, self._stage.names)
 
         def change(connection: Connection) -> bool:
             if not ledger.advance(connection, WRITES, self._partition, writes, writes + 1):
@@ -234,16 +235,18 @@ class Folding:
             return
         self._place, self._writes = position, writes + 1
         telling = bool(self._stage.found.messages)
-        self._holding.written(states, counts)
         self._stage.written()
         telemetry.PROFILES_EVENTS.inc(self._events)
         telemetry.PROFILES_WRITE.observe(time.perf_counter() - started)
         self._events = 0
-        every = self._settings.write_every_seconds
-        self._due = time.monotonic() + min(max(every, self._late), every * _LONGEST)
+        self._written = time.monotonic()
         if telling:
             await send_waiting(self._log, self._store, self._partition)
         await self._log.commit(GROUP, PROCESSED, self._partition, position)
+
+    def _due(self) -> float:
+        every = self._settings.write_every_seconds
+        return self._written + min(max(every, self._late), every * _LONGEST)
 
     async def _fold(self, chunk: Chunk) -> None:
         """Fold a chunk; now and then the other tasks of the process get their turn."""
@@ -257,7 +260,6 @@ class Folding:
             members = await self._stage.look(ids)
             if not await self._holding.learn(ids | members if members else ids, counting=active):
                 await asyncio.sleep(0)
-            self._holding.changed |= ids
             if active:
                 self._tell_and_compute(told, records)
             else:

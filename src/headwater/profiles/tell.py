@@ -56,9 +56,8 @@ _with_traits = msgspec.json.Decoder(_WithTraits).decode
 def tell(record: Record, position: int) -> list[tuple[str, Told]]:
     """The profiles that the event is about, with what it tells of each; none for one that is about nobody."""
     header = _header(record.header)
-    type, groups = header.type, header.groups
-    people = [id for _, id in header.profiles if id] if header.profiles else (header.profile_id,)
-    if not groups and (not people or not people[0]):
+    type, groups, spaces = header.type, header.groups, header.profiles
+    if not header.profile_id and not groups and not spaces:
         return []
     happened, traits = _read(header, record.value)
     received = header.received_at
@@ -66,11 +65,11 @@ def tell(record: Record, position: int) -> list[tuple[str, Told]]:
     mark = Mark(at, received, position, header.message_id, header.source_id)
     name = _event_name(type, header.name)
     of_person = Told(mark, name, traits if type == "identify" else None, groups)
-    found = [(id, of_person) for id in people if id]
-    if groups:
-        of_company = Told(mark, name, traits if type == "group" else None)
-        found += [(id, of_company) for id in groups]
-    return found
+    if not spaces and not groups:
+        return [(header.profile_id, of_person)]
+    people = [id for _, id in spaces] if spaces else [header.profile_id]
+    of_company = Told(mark, name, traits if type == "group" else None)
+    return [(id, of_person) for id in people if id] + [(id, of_company) for id in groups]
 
 
 def _event_name(type: str, name: str) -> str:

@@ -137,7 +137,7 @@ class CatalogueSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProfilesSettings(msgspec.Struct, frozen=True, kw_only=True):
-    chunk_events: Annotated[int, _says("Events taken from the log at once.")] = 1_000
+    chunk_events: Annotated[int, _says("Events taken from the log at once.")] = 2_000
     write_every_seconds: Annotated[
         float, _says("How often what is known of profiles is written under load; a lone event is written at once.")
     ] = 0.5
