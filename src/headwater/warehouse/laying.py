@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -22,16 +23,18 @@ Published = tuple[bytes, int]
 """An event as it is loaded: its published JSON, and when it was received (milliseconds)."""
 
 _FORMS: Final = 1_000
-_LEARNED: Final = 2_000
+_LEARNED: Final = 500
 """Events of a batch that forms learn from."""
 
 _PATIENCE: Final = 200
 """Events of a batch that forms may refuse before it counts what share of them that is."""
 
 _REFUSED_SHARE: Final = 0.8
-"""Of the events of a batch; when forms refuse more, asking them costs more than they save."""
+"""Of the events of a batch; when forms refuse more, asking them one by one costs more than they save."""
 
 _SLICE: Final = 128
+"""Events read at once: so few stay in the processor's caches until they are columns, which halves what these cost."""
+
 _NOTHING: Final = msgspec.Raw(b"{}")
 _WITH_PROPERTIES: Final = frozenset({"track", "page", "screen"})
 _FIELDS: Final[dict[str, tuple[str, ...]]] = {
@@ -47,16 +50,20 @@ _FIELDS: Final[dict[str, tuple[str, ...]]] = {
 _COLUMNS: Final = {"groupId": "group_id", "previousId": "previous_id"}
 
 
-def lay(events: Iterable[Published], *, names: Names, unreadable: Callable[[], None], source: str = "") -> Laid:
+def lay(events: Sequence[Published], *, names: Names, unreadable: Callable[[], None], source: str = "") -> Laid:
     """Lay the events of one source flat. `unreadable` is told of each that is no JSON object of a known type.
 
     Forms are remembered with the names, by source, since each source has a way of its own to say things.
     """
     names.trim()
     laying = _Laying(names, source)
-    for value, received_at in events:
-        if not laying.quickly(value, received_at) and not laying.slowly(value, received_at):
-            unreadable()
+    for first in range(0, len(events), _SLICE):
+        some = events[first : first + _SLICE]
+        if laying.add(some):
+            continue
+        for each in some:
+            if not laying.add([each]) and not laying.slowly(*each):
+                unreadable()
     return laying.done()
 
 
@@ -124,9 +131,9 @@ class _Read:
             self._reader = self.form.reader
             self.read = self._reader.read
 
-    def add(self, place: int, found: Any) -> None:
-        self.places.append(place)
-        self._waiting.append(found)
+    def add(self, places: Iterable[int], found: Sequence[Any]) -> None:
+        self.places += places
+        self._waiting += found
         if len(self._waiting) >= _SLICE:
             self._put_down()
 
@@ -143,7 +150,7 @@ class _Read:
         return {**self._columns}
 
     def _put_down(self) -> None:
-        """Make columns of the objects at hand, few at a time, so that they are in the processor's caches still."""
+        """Make columns of the objects at hand."""
         if self._reader is None or not self._waiting:
             return
         count = len(self._waiting)
@@ -178,10 +185,16 @@ class _Group:
     def used(self) -> bool:
         return bool(self.read.places or self.slow)
 
-    def add(self, place: int, envelope: _Envelope, own: Any) -> None:
-        self.read.add(place, own)
+    def read_all(self, envelopes: Sequence[_Envelope]) -> list[Any]:
+        """What is in calls beside what all calls have. Raises one of REFUSED."""
+        closed = [each.properties for each in envelopes] if self.properties else [each.traits for each in envelopes]
+        return [*map(self.read.read, closed)]
+
+    def add(self, places: Sequence[int], envelopes: Sequence[_Envelope], found: Sequence[Any]) -> None:
+        """Take calls up, with what `read_all` found in them."""
+        self.read.add(places, found)
         for field, given in zip(self._fields, self.given, strict=True):
-            given.append(getattr(envelope, field))
+            given += [getattr(each, field) for each in envelopes]
 
     def own(self) -> Own:
         """What they have in their own table."""
@@ -219,6 +232,18 @@ def _spread(values: Sequence[Any], places: Sequence[int], count: int, absent: An
     return column
 
 
+def _shares(
+    groups: Sequence[_Group], envelopes: Sequence[_Envelope]
+) -> list[tuple[_Group, Sequence[int], Sequence[_Envelope]]]:
+    """Events by their groups, with where they are among these."""
+    if groups.count(groups[0]) == len(groups):
+        return [(groups[0], range(len(groups)), envelopes)]
+    rows: defaultdict[_Group, list[int]] = defaultdict(list)
+    for row, group in enumerate(groups):
+        rows[group].append(row)
+    return [(group, mine, [envelopes[row] for row in mine]) for group, mine in rows.items()]
+
+
 class _Laying:
     """One batch at work."""
 
@@ -226,11 +251,10 @@ class _Laying:
         self._names = names
         self._source = source
         self._groups: dict[tuple[str, str], _Group] = {}
-        self._called: dict[tuple[str, str], _Group] = {}
+        self._called: dict[tuple[str, str | None], _Group] = {}
         self._context = _Read(self._form("", "", names.context, None))
         self._of: list[_Group] = []
         self._received_at: list[int] = []
-        self._envelopes: list[_Envelope] = []
         self._given: dict[str, list[Any]] = {column: [] for column in _COMMON}
         self._slow: dict[int, Flat] = {}
 
@@ -245,11 +269,11 @@ class _Laying:
             form.settle()
         return form
 
-    def _group(self, kind: str, event: str) -> _Group:
+    def _group(self, kind: str, event: str | None) -> _Group:
         """The group of a call. Raises KeyError for a type that has no table."""
         found = self._called.get((kind, event))
         if found is None:
-            event_table = self._names.table(event) if TABLES_OF[kind] == "tracks" else ""
+            event_table = self._names.table(event or "") if TABLES_OF[kind] == "tracks" else ""
             found = self._groups.get((kind, event_table))
             if found is None:
                 root = self._names.properties if kind in _WITH_PROPERTIES else self._names.traits
@@ -258,28 +282,30 @@ class _Laying:
             self._called[kind, event] = found
         return found
 
-    def quickly(self, value: bytes, received_at: int) -> bool:
-        """Read an event by forms; False when they refuse it."""
+    def add(self, events: Sequence[Published]) -> bool:
+        """Read events by forms; False when these refuse one of them, and nothing is added then."""
         place, misses = len(self._of), len(self._slow)
-        if misses > _PATIENCE and misses > _REFUSED_SHARE * place:
+        bearable = _REFUSED_SHARE if len(events) == 1 else 1 / _SLICE
+        if misses > _PATIENCE and misses > bearable * place:
             return False
         try:
-            envelope = _envelope(value)
-            kind = envelope.type
-            group = self._group(kind, (envelope.event or "") if kind == "track" else "")
-            context = self._context.read(envelope.context)
-            own = group.read.read(envelope.properties if group.properties else envelope.traits)
+            envelopes = [_envelope(value) for value, _ in events]
+            called = [(each.type, each.event) for each in envelopes]
+            groups = [self._called.get(call) or self._group(*call) for call in called]
+            contexts = [*map(self._context.read, [each.context for each in envelopes])]
+            shares = _shares(groups, envelopes)
+            owns = [group.read_all(share) for group, _, share in shares]
         except (*REFUSED, KeyError):
             return False
-        if not envelope.messageId:
+        if not all(each.messageId for each in envelopes):
             return False
-        self._context.add(place, context)
-        group.add(place, envelope, own)
-        self._envelopes.append(envelope)
-        self._of.append(group)
-        self._received_at.append(received_at)
-        if len(self._envelopes) >= _SLICE:
-            self._put_down()
+        self._context.add(range(place, place + len(events)), contexts)
+        for (group, rows, share), own in zip(shares, owns, strict=True):
+            group.add([place + row for row in rows], share, own)
+        for column, field in _COMMON.items():
+            self._given[column] += map(field, envelopes)
+        self._of += groups
+        self._received_at += [received_at for _, received_at in events]
         return True
 
     def slowly(self, value: bytes, received_at: int) -> bool:
@@ -288,7 +314,7 @@ class _Laying:
         flat = None if body is None else flatten(body, received_at=received_at, names=self._names)
         if body is None or flat is None:
             return False
-        group = self._group(body["type"], flat.common.get("event_text", ""))
+        group = self._group(body["type"], flat.common.get("event_text"))
         place = len(self._of)
         self._slow[place] = group.slow[place] = flat
         self._of.append(group)
@@ -320,7 +346,6 @@ class _Laying:
 
     def _common(self) -> dict[str, Sequence[Any]]:
         """The columns of what was read by forms, which rows of every table share."""
-        self._put_down()
         places = self._context.places
         given = self._given
         if not all(given["timestamp"]):
@@ -337,12 +362,6 @@ class _Laying:
                 None if table is None else text or "" for table, text in zip(tables, texts, strict=True)
             ]
         return columns
-
-    def _put_down(self) -> None:
-        """Make columns of the envelopes at hand; see _Read."""
-        for column, field in _COMMON.items():
-            self._given[column] += [*map(field, self._envelopes)]
-        self._envelopes = []
 
     def _about(self) -> dict[int, str]:
         """The ids of the rows that events change, by place."""

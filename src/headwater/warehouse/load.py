@@ -62,7 +62,7 @@ class Notices:
         return tuple(sentences)
 
 
-def lay_flat(events: Iterable[Published], *, names: Names, notices: Notices, source: str = "") -> Laid:
+def lay_flat(events: Sequence[Published], *, names: Names, notices: Notices, source: str = "") -> Laid:
     """The events of one source laid flat. What is remembered of their forms is kept by source."""
     return lay(events, names=names, unreadable=notices.unreadable, source=source)
 
