@@ -17,6 +17,6 @@ It promises:
 
 It refuses to change what stands in a warehouse beside its own tables, and to run a query that does anything but read.
 
-`flatten`, `casting`, `tables` and `fold` are pure; `load` and `archive` work synchronously, in a thread; `loop` holds
-the awaits; `query` runs SQL of strangers in a process of its own.
+`flatten`, `forms`, `laying`, `casting`, `tables` and `fold` are pure; `load` and `archive` work synchronously, in a
+thread; `loop` holds the awaits; `query` runs SQL of strangers in a process of its own.
 """
