@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from headwater.deliver.passage import size_of
 from headwater.eventlog import Chunk
 from headwater.spec.destination import Item
 
@@ -32,11 +33,15 @@ class _Header(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """What one destination gets of a chunk from one source, in order of positions. The list may be shared."""
+    """What one destination gets of a chunk from one source, in order of positions. The list may be shared.
+
+    `size` is how many bytes the events take.
+    """
 
     destination_id: str
     source_id: str
     items: list[Item]
+    size: int
 
 
 _decode = msgspec.msgpack.Decoder(_Header).decode
@@ -63,11 +68,15 @@ def fan_out(chunk: Chunk) -> list[Share]:
 
 
 def _shares(groups: dict[tuple[str, tuple[str, ...]], list[Item]]) -> list[Share]:
-    parts: dict[tuple[str, str], list[list[Item]]] = {}
+    parts: dict[tuple[str, str], list[tuple[list[Item], int]]] = {}
     for (source_id, ids), items in groups.items():
+        size = size_of(items)
         for each in ids:
-            parts.setdefault((each, source_id), []).append(items)
-    return [Share(each, source_id, _merged(lists)) for (each, source_id), lists in parts.items()]
+            parts.setdefault((each, source_id), []).append((items, size))
+    return [
+        Share(each, source_id, _merged([items for items, _ in lists]), sum(size for _, size in lists))
+        for (each, source_id), lists in parts.items()
+    ]
 
 
 def _merged(lists: list[list[Item]]) -> list[Item]:

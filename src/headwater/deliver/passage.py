@@ -124,13 +124,21 @@ class Passage:
 class Portion:
     """What one chunk brings to one way of a lane, to share requests with what has the same `key`.
 
-    Items before `taken` are under way or ended; `pieces` are those under way.
+    Items before `taken` are under way or ended; `pieces` are those under way. All take at most `size` bytes.
     """
 
-    __slots__ = ("items", "key", "lane", "passage", "pieces", "source_id", "taken", "way_id")
+    __slots__ = ("items", "key", "lane", "passage", "pieces", "size", "source_id", "taken", "way_id")
 
     def __init__(
-        self, passage: Passage, lane: Lane, source_id: str, items: list[Item], *, way_id: str = "", key: str = ""
+        self,
+        passage: Passage,
+        lane: Lane,
+        source_id: str,
+        items: list[Item],
+        *,
+        way_id: str = "",
+        key: str = "",
+        size: int | None = None,
     ) -> None:
         self.passage = passage
         self.lane = lane
@@ -138,6 +146,7 @@ class Portion:
         self.way_id = way_id
         self.key = key
         self.items = items
+        self.size = size_of(items) if size is None else size
         self.taken = 0
         self.pieces: list[Piece] = []
 
@@ -157,3 +166,8 @@ class Piece:
     @property
     def items(self) -> list[Item]:
         return self.portion.items[self.start : self.stop]
+
+
+def size_of(items: Sequence[Item]) -> int:
+    """How many bytes events take."""
+    return sum([len(item.body) for item in items])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from headwater.deliver.passage import Piece
+from headwater.deliver.passage import Piece, size_of
 
 if TYPE_CHECKING:
     from headwater.deliver.passage import Portion
@@ -165,16 +165,24 @@ class Queues:
         if not queue.live or not self._ripe(queue, now):
             return items, pieces
         batch = queue.way.batch
-        left = batch.body_bytes
+        room = batch.body_bytes
         while queue.live and len(items) < batch.items:
             portion = queue.live[0]
             start = portion.taken
-            stop, left = _fitting(portion.items, start, batch.items - len(items), left, at_least=0 if items else 1)
+            stop = min(len(portion.items), start + batch.items - len(items))
+            if portion.size <= room:
+                room -= portion.size
+            else:
+                left = batch.body_bytes - size_of(items)
+                stop, room = _fitting(portion.items, start, stop - start, left, at_least=0 if items else 1)
             if stop > start:
                 piece = Piece(portion, start, stop, now)
                 portion.pieces.append(piece)
                 pieces.append(piece)
-                items += piece.items
+                if items:
+                    items += piece.items
+                else:
+                    items = piece.items
                 portion.taken = stop
             if stop < len(portion.items):
                 break
@@ -226,11 +234,8 @@ class Queues:
 
 def _fitting(items: Sequence[Item], start: int, count: int, size: int, *, at_least: int) -> tuple[int, int]:
     """Where to stop so that at most `count` items and `size` bytes are taken, and the bytes left."""
-    end = min(len(items), start + count)
-    left = size - sum([len(item.body) for item in items[start:end]])
-    if left >= 0:
-        return end, left
     stop = start
+    end = min(len(items), start + count)
     while stop < end:
         rest = size - len(items[stop].body)
         if rest < 0 and stop - start >= at_least:

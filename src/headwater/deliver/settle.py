@@ -118,7 +118,7 @@ class Books:
     def _settle_piece(
         self, work: Work, piece: Piece, offset: int, verdict: Verdict, note: AttemptNote, at: int
     ) -> None:
-        portion, items = piece.portion, piece.items
+        portion, items = piece.portion, work.items if len(work.pieces) == 1 else piece.items
         portion.passage.notes.append(note if offset == 0 else _further_note(note, items))
         if verdict.step is Step.DELIVERED and not verdict.items:
             self._delivered(work.plan, portion, items, at)
@@ -210,7 +210,7 @@ class Books:
         request, response = tried.request, tried.response
         return AttemptNote(
             work.plan.destination.id,
-            [item.position for item in work.pieces[0].items] if work.pieces else [],
+            _positions(work.pieces[0].items) if work.pieces else [],
             at - took,
             took,
             verdict.step,
@@ -226,4 +226,10 @@ class Books:
 
 def _further_note(note: AttemptNote, items: Sequence[Item]) -> AttemptNote:
     """The note with the positions of a further chunk; the sample stands in the first."""
-    return msgspec.structs.replace(note, positions=[item.position for item in items], request="", response="")
+    return msgspec.structs.replace(note, positions=_positions(items), request="", response="")
+
+
+def _positions(items: Sequence[Item]) -> list[int]:
+    """Where events of one chunk stand, which is mostly one after the other."""
+    first, end = items[0].position, items[-1].position + 1
+    return list(range(first, end)) if end - first == len(items) else [item.position for item in items]

@@ -239,6 +239,7 @@ class Walk:
             self._keep(passage, share, at, {("UNSUPPORTED_EVENT_TYPE", ""): _new(unfit, known)})
             items = [item for item in items if item.type in types]
         decide = lane.plan.decide
+        size = share.size if decide is None else None  # what filters left of events takes bytes of its own
         if decide is None:
             taken = {
                 (way_id, ""): [item for item in items if (item.position, way_id) not in known] if known else items
@@ -254,7 +255,7 @@ class Walk:
                 passage.count(
                     share.source_id, share.destination_id, at, Step.MATCHED, "", events=len(theirs), way_id=way_id
                 )
-                lane.enter(Portion(passage, lane, share.source_id, theirs, way_id=way_id, key=key))
+                lane.enter(Portion(passage, lane, share.source_id, theirs, way_id=way_id, key=key, size=size))
         passage.end(len(share.items))
 
     def _keep(self, passage: Passage, share: Share, at: int, kept: dict[tuple[str, str], list[Item]]) -> None:

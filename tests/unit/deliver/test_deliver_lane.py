@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headwater.deliver import lane as lanes
 from headwater.deliver.attempt import Attempted, item_verdict
@@ -369,6 +371,20 @@ def test_each_of_a_batch_notes_its_own_end_and_tells_no_secret() -> None:
         well, ill = (change.attempt or {} for change in dock.notebook.changes)
         assert (well["step"], well["status"]) == ("delivered", 207)
         assert told.items() <= ill.items()
+
+    asyncio.run(scenario())
+
+
+@settings(max_examples=30)
+@given(st.sets(st.integers(0, 12), min_size=1), st.integers(1, 13))
+def test_the_notes_tell_where_each_event_stands(places: set[int], batch: int) -> None:
+    async def scenario() -> None:
+        dock = bay(lambda it: [it.way("w", Batch(items=batch))])
+        dock.enter("w", *(event(place) for place in sorted(places)))
+        await dock.settled()
+        notes = dock.passage.outcomes(0).attempts
+        assert sorted(position for note in notes for position in note.positions) == sorted(places)
+        assert all(len(note.positions) <= batch for note in notes)
 
     asyncio.run(scenario())
 
