@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from headwater.store.graph import pages
-from headwater.store.rows import put
+from headwater.store.rows import of_profiles, put
 from headwater.store.schema import known_profiles, profiles
 
 if TYPE_CHECKING:
@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 
 def states(connection: Connection, partition: int, ids: Iterable[str]) -> dict[str, bytes]:
     """The states that a partition has of profiles; those of which it knows nothing are left out."""
-    found: dict[str, bytes] = {}
-    for page in pages(ids):
-        query = sa.select(known_profiles.c.profile_id, known_profiles.c.state)
-        query = query.where(known_profiles.c.profile_id.in_(page), known_profiles.c.partition == partition)
-        found.update((row[0], bytes(row[1])) for row in connection.execute(query))
-    return found
+    return of_profiles(connection, known_profiles.c.state, partition, ids)
 
 
 def write(connection: Connection, partition: int, changed: Mapping[str, bytes]) -> None:

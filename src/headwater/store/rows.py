@@ -1,7 +1,7 @@
-"""Many rows at once, in the place of those with the same keys.
+"""Many rows at once: those of some profiles, and rows in the place of those with the same keys.
 
-What is written for nearly every event is handed to the driver as it is: what a statement of SQLAlchemy does for each
-row costs more than the database does.
+What is asked and written for nearly every event is handed to the driver as it is: what a statement of SQLAlchemy does
+for each row costs as much as the database does.
 """
 
 from __future__ import annotations
@@ -10,10 +10,31 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
+
+
+def of_profiles(
+    connection: Connection, column: sa.Column[bytes], partition: int, ids: Iterable[str]
+) -> dict[str, bytes]:
+    """What stands in a column for these profiles and a partition; those that have no row are left out."""
+    listed = list(ids)
+    if not listed:
+        return {}
+    dialect = connection.dialect.name
+    asked = listed if dialect == "postgresql" else msgspec.json.encode(listed).decode()
+    rows = connection.exec_driver_sql(_choice(dialect, column), (partition, asked))
+    return {row[0]: bytes(row[1]) for row in rows}
+
+
+@cache
+def _choice(dialect: str, column: sa.Column[bytes]) -> str:
+    these = "= ANY(%s::text[])" if dialect == "postgresql" else "IN (SELECT value FROM json_each(?))"
+    sign = "%s" if dialect == "postgresql" else "?"
+    return f'SELECT profile_id, {column.name} FROM {column.table} WHERE "partition" = {sign} AND profile_id {these}'  # noqa: S608 - ours
 
 
 def put(connection: Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:

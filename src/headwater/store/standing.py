@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from headwater.store.graph import pages
-from headwater.store.rows import put
+from headwater.store.rows import of_profiles, put
 from headwater.store.schema import (
     counted,
     due_profiles,
@@ -70,12 +70,7 @@ class Size(msgspec.Struct, frozen=True):
 
 def counted_of(connection: Connection, partition: int, ids: Iterable[str]) -> dict[str, bytes]:
     """What a partition counted of profiles; those of which it counted nothing are left out."""
-    found: dict[str, bytes] = {}
-    for page in pages(ids):
-        query = sa.select(counted.c.profile_id, counted.c.states)
-        query = query.where(counted.c.profile_id.in_(page), counted.c.partition == partition)
-        found.update((row[0], bytes(row[1])) for row in connection.execute(query))
-    return found
+    return of_profiles(connection, counted.c.states, partition, ids)
 
 
 def counted_of_people(connection: Connection, canonical_ids: Iterable[str]) -> dict[str, list[bytes]]:
