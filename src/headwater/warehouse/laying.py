@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Published = tuple[bytes, int]
 """An event as it is loaded: its published JSON, and when it was received (milliseconds)."""
 
-_FORMS: Final = 1_000
+_FORMS: Final = 500
 _LEARNED: Final = 500
 """Events of a batch that forms learn from."""
 

@@ -121,4 +121,4 @@ def test_events_that_are_never_alike_cost_forms_no_patience() -> None:
         [{"type": "track", "event": f"E{at}", "messageId": "m", "properties": {f"p{at}": 1}} for at in range(1_500)]
     )
     assert len(lay(batch, names=names, unreadable=lambda: None).slow) == 1_500
-    assert len(names.forms) <= 1_000
+    assert len(names.forms) <= 500
