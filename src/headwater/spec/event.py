@@ -41,7 +41,7 @@ class Event(msgspec.Struct):
     happened_at: int = 0
 
 
-class ProcessedHeader(msgspec.Struct, array_like=True, frozen=True):
+class ProcessedHeader(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What readers of `processed` may filter by without opening the event.
 
     `destinations` are the ids of the destinations that the event was routed to; `warehouses` those of the warehouses
@@ -66,7 +66,7 @@ class ProcessedHeader(msgspec.Struct, array_like=True, frozen=True):
     happened_at: int = 0
 
 
-class CollectedHeader(msgspec.Struct, array_like=True, frozen=True):
+class CollectedHeader(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What collect knows of a request beside its body. One record of `collected` is one request.
 
     `kind` is the event type of a single call, `batch` for an envelope, or `""` where the message names its own type.
