@@ -17,7 +17,7 @@ from headwater.store import workspace as workspaces
 
 WELL, DEAD, EACH, EVENTS = 900, 100, 33, 6
 REQUEST_SECONDS = 10.0
-SETTINGS = DeliverSettings(allowed_addresses=("127.0.0.0/8",), breaker_failures=2)
+SETTINGS = DeliverSettings(allowed_addresses=("127.0.0.0/8",), breaker_failures=2, grace_seconds=1.5)
 
 
 def connect_all(bench: Bench, urls: list[str]) -> list[str]:

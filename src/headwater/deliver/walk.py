@@ -306,22 +306,25 @@ class Walk:
                 self._park_overdue(now, everything=stopping.is_set())
 
     def _park_overdue(self, now: float, *, everything: bool) -> None:
-        """Park what holds up any chunk that is overdue at an instant of the monotonic clock, and not the oldest alone:
-        they would wait for each other's patience, one after the other.
+        """Park what holds up the oldest chunk at an instant of the monotonic clock, and what waits in others that are
+        overdue for destinations that do not answer: each chunk would wait for them anew.
         """
+        oldest = self._passages[0]
         for passage in takewhile(lambda each: now - each.entered >= self._settings.grace_seconds, self._passages):
             for portion in passage.portions if passage.open else ():
-                if everything or self._holds_up(portion, now):
+                if everything or self._holds_up(portion, now, oldest=passage is oldest):
                     portion.lane.park_rest(portion)
                 elif portion.pieces:
                     portion.lane.park_late(portion, now)
 
-    def _holds_up(self, portion: Portion, now: float) -> bool:
-        """Is a portion that is overdue to make way?"""
+    def _holds_up(self, portion: Portion, now: float, *, oldest: bool) -> bool:
+        """Is a portion that is overdue to make way? One that is merely slow only where it is of the oldest chunk."""
         if portion.taken == len(portion.items):
             return False
         if not portion.lane.flowing(now):
             return True
+        if not oldest:
+            return False
         patience = self._settings.grace_seconds * _PATIENCE
         if not self._window.full and now - portion.passage.entered < patience:
             return False
