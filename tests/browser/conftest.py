@@ -7,7 +7,10 @@ from collections.abc import Generator
 import pytest
 from browser_house import Scene, open_scene
 from chromium import open_browser
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
+
+expect.set_options(timeout=20_000)
+"""A machine that has all else to do too may take longer than the usual five seconds."""
 
 RESOLVER = "--host-resolver-rules=MAP *.shop.test 127.0.0.1"
 

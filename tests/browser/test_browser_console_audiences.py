@@ -34,7 +34,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHouse]:
 @pytest.fixture
 def page(house: RunningHouse, browser: Browser) -> Generator[Page]:
     with watched_page(browser, viewport={"width": 1280, "height": 900}) as (page, _):
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         sign_in(page, house, next_path="/console/audiences")
         yield page
 

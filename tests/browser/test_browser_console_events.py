@@ -33,7 +33,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Gener
 @pytest.fixture(scope="module")
 def signed_in(house: RunningHouse, browser: Browser) -> Generator[Page]:
     with watched_page(browser) as (page, _):
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         sign_in(page, house, next_path="/console/events")
         yield page
 

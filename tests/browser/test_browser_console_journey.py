@@ -47,7 +47,7 @@ def test_a_stranger_gets_from_signing_in_to_a_redriven_event_and_sql(
     browser: Browser, house: RunningHouse, site: tuple[Path, str]
 ) -> None:
     with open_receiver() as works, open_receiver() as fails, watched_page(browser) as (page, _):
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         fails.status = 400
         sign_in(page, house)
         expect(page.get_by_role("heading", name="Overview")).to_be_visible()

@@ -27,7 +27,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningHouse]:
 @pytest.fixture(scope="module")
 def signed_in(house: RunningHouse, browser: Browser) -> Generator[Page]:
     with watched_page(browser, viewport={"width": 1280, "height": 900}) as (page, _):
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         sign_in(page, house, next_path="/console/profiles")
         yield page
 

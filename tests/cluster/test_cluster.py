@@ -19,7 +19,7 @@ import pytest
 from headwater.contracts.cluster import Cluster, Node, cluster, missing
 from headwater.contracts.house import RunningHouse, healthy, until
 from headwater.contracts.kafka_brokers import WHY_NOT
-from headwater.contracts.onslaught import check_balance, counting_webhook, steps_of
+from headwater.contracts.onslaught import all_is_read, check_balance, counting_webhook, steps_of
 
 SCHEMA = "first_source"
 
@@ -191,6 +191,7 @@ def _settle(found: Cluster, acknowledged: list[str], destination: str, seen: Cou
         nonlocal state
         found.start()
         try:
+            read = all_is_read(found.house())
             loaded = set(_loaded(found))
             archived = {row[0] for row in found.house().query("select message_id from events")}
             steps = steps_of(found.house(), destination)
@@ -203,7 +204,7 @@ def _settle(found: Cluster, acknowledged: list[str], destination: str, seen: Cou
             f"the archive, {len(wanted - loaded)} in the warehouse; ledger {steps}"
         )
         missing = wanted - set(seen) | wanted - archived | wanted - loaded
-        return not missing and steps["matched"] == steps["delivered"] and not steps.get("pending")
+        return read and not missing and steps["matched"] == steps["delivered"] and not steps.get("pending")
 
     try:
         until(settled, seconds=180, what="for everything to arrive")

@@ -18,7 +18,7 @@ import pytest
 from headwater.app.settings import child_environment
 from headwater.app.shapes import EMBEDDED
 from headwater.contracts.house import TOKEN, WRITE_KEY, RunningHouse, free_port, healthy, until
-from headwater.contracts.onslaught import check_balance, counting_webhook, steps_of
+from headwater.contracts.onslaught import all_is_read, check_balance, counting_webhook, steps_of
 from headwater.contracts.shape import engines, house_settings, open_store
 
 LOADED = (
@@ -177,6 +177,7 @@ def _settle(processes: Processes, acknowledged: set[str], destination: str, seen
         if not (healthy(house.collect_url) and healthy(house.manage_url)):
             return False
         try:
+            read = all_is_read(house)
             loaded = house.query(f"select count(distinct id) from ({LOADED})")[0][0]
             steps = steps_of(house, destination)
         except (AssertionError, OSError) as error:
@@ -184,10 +185,10 @@ def _settle(processes: Processes, acknowledged: set[str], destination: str, seen
             return False
         missing = acknowledged - set(seen)
         state = f"{len(missing)} are missing at the webhook, {loaded} loaded, of {len(acknowledged)}; ledger {steps}"
-        return not missing and loaded >= len(acknowledged) and steps.get("pending", 0) == 0
+        return read and not missing and loaded >= len(acknowledged) and steps.get("pending", 0) == 0
 
     try:
-        until(settled, seconds=120, what="for everything to arrive")
+        until(settled, seconds=200, what="for everything to arrive, as claims of the killed end after 120 s")
     except AssertionError as error:
         raise AssertionError(state) from error
 

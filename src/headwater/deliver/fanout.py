@@ -16,7 +16,7 @@ from headwater.eventlog import Chunk
 from headwater.spec.destination import Item
 
 
-class _Header(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class Header(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The fields of a ProcessedHeader up to the destinations, which are left as they are written: they are read once
     for all events that go to the same. What stands after them is not wanted here.
     """
@@ -44,7 +44,7 @@ class Share(msgspec.Struct, frozen=True):
     size: int
 
 
-_decode = msgspec.msgpack.Decoder(_Header).decode
+_decode = msgspec.msgpack.Decoder(Header).decode
 _decode_ids = msgspec.msgpack.Decoder(tuple[str, ...]).decode
 _position = attrgetter("position")
 _NOTHING: dict[str, Any] = {}

@@ -21,7 +21,7 @@ SCREEN: Final = "Screen Viewed"
 _NAMES: Final = {"page": PAGE, "screen": SCREEN}
 
 
-class _Header(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class Header(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A ProcessedHeader, of which nothing is opened that is not asked for."""
 
     source_id: str
@@ -48,7 +48,7 @@ class _WithTraits(msgspec.Struct):
     traits: dict[str, msgspec.Raw] | None = None
 
 
-_header = msgspec.msgpack.Decoder(_Header).decode
+_header = msgspec.msgpack.Decoder(Header).decode
 _plain = msgspec.json.Decoder(_Plain).decode
 _with_traits = msgspec.json.Decoder(_WithTraits).decode
 
@@ -77,7 +77,7 @@ def _event_name(type: str, name: str) -> str:
     return short_name(name) if type == "track" else _NAMES.get(type, "")
 
 
-def _read(header: _Header, value: bytes) -> tuple[int | None, dict[str, bytes] | None]:
+def _read(header: Header, value: bytes) -> tuple[int | None, dict[str, bytes] | None]:
     """When the event happened (milliseconds), if that can be told, and the traits that it carries."""
     happened = header.happened_at
     if header.type in ("identify", "group"):

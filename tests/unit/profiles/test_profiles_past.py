@@ -270,9 +270,12 @@ def test_an_archive_elsewhere_is_counted_too(tmp_path: Path) -> None:
 
 
 def test_a_process_that_counts_ends_with_whoever_asked(tmp_path: Path) -> None:
-    pipe = tmp_path / "part.parquet"
-    os.mkfifo(pipe)
-    task = Task([str(pipe)], "spc_1", [Wanted("n", COUNT, "USERS")], {0: 1}, str(tmp_path / "o"), str(tmp_path), 256)
+    files = LocalFiles(tmp_path)
+    Archive(files).write(0, Chunk(0, [plain(1)]))
+    [name] = files.sizes()
+    answer = tmp_path / "answer"
+    os.mkfifo(answer)  # nobody reads it, so that the process cannot come to an end by itself
+    task = Task([str(tmp_path / name)], "spc_1", [Wanted("n", COUNT, "USERS")], {0: 2}, str(answer), str(tmp_path), 256)
 
     async def orphaned() -> int:
         process = await asyncio.create_subprocess_exec(
@@ -282,8 +285,7 @@ def test_a_process_that_counts_ends_with_whoever_asked(tmp_path: Path) -> None:
         )
         assert process.stdin is not None
         process.stdin.write(msgspec.json.encode(task) + b"\n")
-        with await asyncio.to_thread(pipe.open, "wb"):  # opens when the process reads
-            process.stdin.close()
-            return await process.wait()
+        process.stdin.close()
+        return await process.wait()
 
     assert asyncio.run(orphaned()) == 1
