@@ -19,7 +19,7 @@ LOOK_AWAY_AND_BACK = """() => setInterval(() => {
     Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
     document.dispatchEvent(new Event("visibilitychange"));
   }
-}, 500)"""
+}, 20)"""
 READER, PASSWORD = "reader@example.com", "reads but does not write"
 
 
@@ -108,8 +108,12 @@ def test_a_session_that_ends_under_an_open_page_leads_to_sign_in_and_back(
         sign_in(page, house, next_path=path)
         page.wait_for_function("window.did_handshake")
         end_session(page, house)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if request.is_navigation_request() else None)
         page.evaluate(LOOK_AWAY_AND_BACK)
         page.wait_for_url(re.compile("/console/sign-in"), timeout=PATIENCE)
+        expect(page.get_by_label("Token")).to_be_visible()
+        assert len(asked) == 1
         page.get_by_label("Token").fill(house.token)
         page.get_by_role("button", name="Sign in").first.click()
         page.wait_for_url(house.manage_url + path)

@@ -55,6 +55,14 @@
     setTimeout(() => element.classList.remove("copied"), 1200);
   });
 
+  // Whatever notices that the session has ended leads to sign-in: the first does, as a second would call the first off.
+  let left = -Infinity;
+  window.leaveOnce = (go) => {
+    if (performance.now() - left < 10000) return;
+    left = performance.now();
+    go();
+  };
+
   // Pages rest while nobody looks at them, and a page whose session has ended while it was cut off asks to sign in.
   const seen = () => {
     if (window.did_handshake) emitEvent("shown", !document.hidden);
@@ -65,7 +73,7 @@
     if (document.hidden) seen();
     const refused = async () => {
       const answer = await fetch(location.href, { redirect: "manual", cache: "no-store" }).catch(() => null);
-      if (answer?.type === "opaqueredirect") location.reload();
+      if (answer?.type === "opaqueredirect") window.leaveOnce(() => location.reload());
     };
     const follow = () => (window.socket ? window.socket.on("connect_error", refused) : setTimeout(follow, 50));
     if (!document.body.classList.contains("sign-in")) follow();

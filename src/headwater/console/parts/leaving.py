@@ -22,5 +22,6 @@ async def leave_if_ended(error: Exception) -> bool:
     if not isinstance(person, Person) or await person.present():
         return False
     place = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    ui.run_javascript(f"location.assign({json.dumps(f'{_SIGN_IN}?next={quote(place)}')})")
+    target = json.dumps(f"{_SIGN_IN}?next={quote(place)}")
+    ui.run_javascript(f"leaveOnce(() => location.assign({target}))")
     return True
