@@ -116,7 +116,7 @@ class Declared(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=1)
 def lines(folder: Path) -> dict[str, Line]:
     """The list, by slug. Raises SetupError without a catalogue."""
-    read = (msgspec.json.decode(line, type=Line) for line in place.index().destinations)
+    read = (_read_line(line) for line in place.index().destinations)
     return {line.slug: line for line in read}
 
 
@@ -125,4 +125,7 @@ def declared(slug: str) -> Declared:
     folder = place.folder()
     if slug not in lines(folder):
         raise SetupError(f"Segment's catalogue has no destination {slug!r}.")
-    return msgspec.json.decode((folder / "destinations" / f"{slug}.json").read_bytes(), type=Declared)
+    return _read_declared((folder / "destinations" / f"{slug}.json").read_bytes())
+
+
+_read_line, _read_declared = msgspec.json.Decoder(Line).decode, msgspec.json.Decoder(Declared).decode

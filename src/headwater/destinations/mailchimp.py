@@ -168,7 +168,7 @@ def _merged(payloads: list[dict[str, Any]]) -> dict[str, Any]:
 def _refusals(response: Response, groups: dict[str, list[int]]) -> Result:
     """Which items the answer names as refused. An answer that names none at all says nothing of any."""
     try:
-        refused = msgspec.json.decode(response.body, type=Written).errors
+        refused = _read_written(response.body).errors
     except msgspec.MsgspecError:
         raise NoAnswer("UNREACHABLE", "The answer does not say which contacts were refused.") from None
     failed: dict[int, Failed] = {}
@@ -438,3 +438,6 @@ definition = DestinationDefinition(
     credentials=True,
     authentication="custom",
 )
+
+
+_read_written = msgspec.json.Decoder(Written).decode

@@ -25,6 +25,7 @@ from headwater.spec.computation import (
 )
 from headwater.spec.errors import SenderError
 from headwater.spec.space import Space
+from headwater.spec.typed import converter
 
 ACTIVATED: Final = "act_"
 """What the ids of calls begin with that were added as activations; the default calls have other ids."""
@@ -57,7 +58,7 @@ def new_id(prefix: str) -> str:
 def read_settings(given: dict[str, Any]) -> ConnectionSettings:
     """What Headwater reads of them. Raises Refused."""
     try:
-        settings = msgspec.convert(given, ConnectionSettings)
+        settings = _as_settings(given)
     except msgspec.ValidationError as error:
         raise invalid("connectionSettings", f'"connectionSettings" is not valid: {error}') from None
     if not settings.send_identify and not settings.send_track:
@@ -148,3 +149,6 @@ def refuse_used(computations: Iterable[Computation], destination_id: str, *, nou
             what = "audience" if one.kind == "audience" else "computed trait"
             message = f'The {noun} is connected to the {what} "{one.name}"; disconnect it there before you remove it.'
             raise SenderError(message, code="conflict", status=409)
+
+
+_as_settings = converter(ConnectionSettings)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from headwater.manage import scopes
 from headwater.manage.answers import (
     DestinationShape,
@@ -17,6 +15,7 @@ from headwater.manage.describing import fields_of, show_definition, show_options
 from headwater.manage.desk import Caller
 from headwater.manage.forms import masked
 from headwater.manage.kinds import kind
+from headwater.spec.typed import converter
 from headwater.spec.workspace import Destination, Source, Warehouse, Workspace
 from headwater.warehouse import engines
 
@@ -38,7 +37,7 @@ def show_source(source: Source, workspace: Workspace, caller: Caller) -> SourceS
         enabled=source.enabled,
         write_keys=list(source.write_keys) if scopes.allows(caller.scopes, "sources:write") else [],
         settings=source.settings,
-        labels=[msgspec.convert(label, Label) for label in source.labels],
+        labels=[_as_label(label) for label in source.labels],
     )
 
 
@@ -81,3 +80,6 @@ def show_warehouse(warehouse: Warehouse, workspace: Workspace) -> WarehouseShape
         enabled=warehouse.enabled,
         settings=masked(warehouse.settings, fields),
     )
+
+
+_as_label = converter(Label)

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from headwater.spec.typed import converter
+
 CALLBACK = "/console/oauth/callback"
 """Where vendors send the browser back to, below the address of the console."""
 
@@ -42,4 +44,7 @@ class OAuthApp(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
 
 def merge(known: OAuthApp, own: dict[str, Any]) -> OAuthApp:
     """The app in force: what is known of the vendor, and what the operator says of it. Raises ValidationError."""
-    return msgspec.convert({**msgspec.to_builtins(known), **own}, OAuthApp)
+    return _as_app({**msgspec.to_builtins(known), **own})
+
+
+_as_app = converter(OAuthApp)

@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from headwater.spec.typed import converter
 from headwater.store.schema import event_names, event_samples
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def sample(connection: Connection, key: Key) -> Sample | None:
     row = connection.execute(sa.select(event_samples).where(*_is(key))).mappings().first()
     if row is None:
         return None
-    paths = msgspec.convert(row["paths"], dict[str, PathSeen])
+    paths = _read_paths(row["paths"])
     return Sample(
         row["source_id"], row["type"], row["name"], int(row["sampled"]), int(row["sampled_at"]), paths, row["event"]
     )
@@ -206,3 +207,6 @@ def _count(row: RowMapping) -> NameCount:
         int(row["last_at"]),
         bool(row["overflow"]),
     )
+
+
+_read_paths = converter(dict[str, PathSeen])

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from headwater.spec.errors import SenderError
 from headwater.spec.outcome import Count, Step
 from headwater.spec.replay import State, Wanted
+from headwater.spec.typed import converter
 from headwater.store import ledger, parked
 from headwater.store.parked import ParkedDelivery
 from headwater.store.schema import parked as rows
@@ -197,5 +198,8 @@ def outcomes(connection: Connection, replay_id: str) -> list[tuple[str, str, str
 
 def _read(row: RowMapping) -> Replay:
     columns = {name: value for name, value in row.items() if name not in ("source_id", "query", "destination_ids")}
-    wanted = msgspec.convert(row["query"], Wanted)
+    wanted = _read_wanted(row["query"])
     return Replay(**columns, wanted=wanted, destination_ids=tuple(row["destination_ids"]))
+
+
+_read_wanted = converter(Wanted)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from headwater.spec.errors import SenderError
 from headwater.spec.sql_trait import SQL_TRAITS, SqlRun, SqlTrait
+from headwater.spec.typed import converter
 from headwater.spec.workspace import Source
 from headwater.store import workspace as workspaces
 from headwater.store.own_sources import own_source
@@ -102,4 +103,7 @@ def _columns(trait: SqlTrait) -> dict[str, Any]:
 
 def _read(row: Any) -> SqlTrait:
     names = zip(SqlTrait.__struct_fields__, SqlTrait.__struct_encode_fields__, strict=True)
-    return msgspec.convert({wire: row[name] for name, wire in names}, SqlTrait)
+    return _as_trait({wire: row[name] for name, wire in names})
+
+
+_as_trait = converter(SqlTrait)

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from headwater.spec.computation import Computation
 from headwater.spec.errors import SenderError, SetupError
 from headwater.spec.space import Space
+from headwater.spec.typed import converter
 from headwater.spec.workspace import (
     Destination,
     DestinationFilter,
@@ -395,13 +396,13 @@ def profiles_warehouse(row: Any) -> ProfilesWarehouse:
 
 def _space(row: Any) -> Space:
     fields = {Space.__struct_encode_fields__[Space.__struct_fields__.index(name)]: row[name] for name in row}
-    return msgspec.convert(fields, Space)
+    return _as_space(fields)
 
 
 def read_computation(row: Any) -> Computation:
     """A row of the table as the words have it."""
     names = zip(Computation.__struct_fields__, Computation.__struct_encode_fields__, strict=True)
-    return msgspec.convert({wire: row[name] for name, wire in names}, Computation)
+    return _as_computation({wire: row[name] for name, wire in names})
 
 
 def _rows(connection: Connection, table: sa.Table, destination_id: str = "") -> list[Any]:
@@ -446,3 +447,6 @@ def _delete(connection: Connection, table: sa.Table, key: str, noun: str) -> Non
 
 def _missing(noun: str) -> SenderError:
     return SenderError(f"There is no such {noun}.", code="not_found", status=404)
+
+
+_as_space, _as_computation = converter(Space), converter(Computation)

@@ -196,7 +196,7 @@ async def _work(task: bytes, worker: int, tell: Callable[[int, int, int], None])
         with suppress(ConnectionError):
             await process.stdin.drain()
         async for line in process.stdout:
-            said = msgspec.json.decode(line, type=_Said)
+            said = _read_said(line)
             if said.total:
                 tell(worker, said.done, said.total)
         await process.wait()
@@ -259,3 +259,6 @@ def _read(path: Path, after: str) -> Iterator[Counted]:
 
 def _some(answer: Iterator[Counted]) -> list[Counted]:
     return list(islice(answer, _PAGE))
+
+
+_read_said = msgspec.json.Decoder(_Said).decode

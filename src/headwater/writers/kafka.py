@@ -161,7 +161,7 @@ class Producing:
         return found
 
     def _produce(self, item: Item, ended: Callable[[KafkaError | None, object], None]) -> None:
-        who = msgspec.json.decode(item.body, type=_Who)
+        who = _read_who(item.body)
         key = who.userId or who.anonymousId
         self._producer.produce(
             self._name(item.type, item.name),
@@ -282,3 +282,6 @@ def _name(error: KafkaError | None) -> str:
 
 def _said(error: KafkaError) -> str:
     return f"{error.name()}: {error.str()}"[:300]
+
+
+_read_who = msgspec.json.Decoder(_Who).decode

@@ -135,7 +135,7 @@ def _read(message: Msg) -> Failed | None:
     if (message.headers or {}).get("Status") == "503":
         return Failed("No stream takes this subject, or its leader is away.", again=True, status=503)
     try:
-        ack = msgspec.json.decode(message.data, type=Ack)
+        ack = _read_ack(message.data)
     except msgspec.MsgspecError:
         return Failed("The server's answer cannot be read.", again=True)
     if ack.error is not None:
@@ -263,3 +263,6 @@ def _silence(error: BaseException) -> NoAnswer:
     if any(each in said.lower() for each in ("authorization", "authentication", "user authentication expired")):
         return NoAnswer("UNAUTHORIZED", said[:300])
     return NoAnswer("UNREACHABLE", said[:300])
+
+
+_read_ack = msgspec.json.Decoder(Ack).decode

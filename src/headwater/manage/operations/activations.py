@@ -38,6 +38,7 @@ from headwater.manage.paging import Page, Pagination, page, page_of
 from headwater.manage.problems import Problem, Refused, invalid
 from headwater.spec.computation import Call, Computation, When
 from headwater.spec.computation import Connection as Told
+from headwater.spec.typed import converter
 from headwater.store import audit
 from headwater.store import computations as kept
 from headwater.store import workspace as workspaces
@@ -366,6 +367,9 @@ def _show(
         personalization=Personalization(
             profile=ProfileTraits(properties=list(call.traits), mapping=dict(call.mapping))
         ),
-        destination_mapping=UNSET if mapping is None else msgspec.convert(mapping, DestinationMapping),
+        destination_mapping=UNSET if mapping is None else _as_mapping(mapping),
         perform_resync=resync,
     )
+
+
+_as_mapping = converter(DestinationMapping)

@@ -31,6 +31,7 @@ from headwater.manage.tail import Wanted
 from headwater.manage.trials import ports
 from headwater.spec.errors import SenderError
 from headwater.spec.filters import MOST_FILTERS
+from headwater.spec.typed import converter
 from headwater.spec.wire import JSON
 from headwater.spec.workspace import Destination, DestinationFilter, Source, Subscription, Workspace
 
@@ -310,7 +311,7 @@ def _compared(one: _Made, other: _Made, ignored: list[str]) -> Compared:
         second=len(other.requests),
         first_reason=one.reason,
         second_reason=other.reason,
-        differences=[msgspec.convert(each, DifferenceShape, from_attributes=True) for each in differences],
+        differences=[_as_shape(each) for each in differences],
     )
 
 
@@ -320,3 +321,6 @@ def _result(one: _Made, other: _Made, differences: list[Difference]) -> Result:
     if one.requests:
         return "onlyFirst"
     return "onlySecond" if other.requests else "neither"
+
+
+_as_shape = converter(DifferenceShape, from_attributes=True)

@@ -23,6 +23,7 @@ from headwater.profiles.computing.standing import decode, holds
 from headwater.profiles.language import references, show
 from headwater.spec.computation import KNOWN_BY, Computation, Level
 from headwater.spec.timestamps import format_moment
+from headwater.spec.typed import converter
 from headwater.store import audit, components, standing
 from headwater.store import computations as kept
 
@@ -226,7 +227,7 @@ async def check_query(desk: Desk, request: CheckQuery) -> CheckQueryAnswer:
         query = read_query(request.query, request.kind, request.level)
     except Refused as refused:
         (problem,) = refused.problems
-        error = msgspec.convert({**(problem.data or {}), "message": problem.message}, QueryProblem)
+        error = _as_problem({**(problem.data or {}), "message": problem.message})
         return msgspec.structs.replace(nothing, error=error)
     way = cycle(workspace.computations, space.id, request.key, query) if request.key else None
     if way is not None:
@@ -425,3 +426,6 @@ def _people(connection: Connection, space_id: str, ids: list[str]) -> dict[str, 
 
 def _moment(at: int) -> str | None:
     return format_moment(at) if at else None
+
+
+_as_problem = converter(QueryProblem)

@@ -22,6 +22,7 @@ from headwater.spec.errors import SenderError
 from headwater.spec.filters import MOST_FILTERS, MOST_TITLE, check_filter, compile_filters, kind_of
 from headwater.spec.fql import FqlError
 from headwater.spec.timestamps import format_moment
+from headwater.spec.typed import converter
 from headwater.spec.workspace import Destination, DestinationFilter
 from headwater.store import audit, subscriptions
 from headwater.store import workspace as workspaces
@@ -275,10 +276,13 @@ def _show(destination: Destination, one: DestinationFilter) -> DestinationFilter
         source_id=destination.source_id,
         destination_id=destination.id,
         condition=one.condition,
-        actions=[msgspec.convert(action, FilterAction) for action in one.actions],
+        actions=[_as_action(action) for action in one.actions],
         title=one.title,
         description=one.description,
         enabled=one.enabled,
         created_at=format_moment(one.created_at),
         updated_at=format_moment(one.updated_at),
     )
+
+
+_as_action = converter(FilterAction)

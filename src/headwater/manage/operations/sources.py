@@ -27,6 +27,7 @@ from headwater.manage.showing import connected, show_destination, show_source, s
 from headwater.spec import computation, sql_trait
 from headwater.spec.errors import SenderError
 from headwater.spec.naming import snake_case
+from headwater.spec.typed import converter
 from headwater.spec.workspace import Source, Workspace
 from headwater.store import audit, labels, sql_traits
 from headwater.store import workspace as workspaces
@@ -296,12 +297,12 @@ async def _label(desk: Desk, request: LabelSource, *, keep: bool) -> LabelsAnswe
         before = workspaces.find_source(connection, request.source_id)
         given = {one["key"]: one for one in before.labels} if keep else {}
         given |= {one.key: msgspec.to_builtins(one) for one in request.labels}
-        labels.learn(connection, [msgspec.convert(one, labels.Label) for one in given.values()])
+        labels.learn(connection, [_as_known(one) for one in given.values()])
         after = workspaces.update_source(connection, before.id, labels=list(given.values()))
         return after, [note(desk, "Source Modified", _KIND, after.id, after.name)]
 
     after = await change(desk, work)
-    return LabelsAnswer(labels=[msgspec.convert(one, Label) for one in after.labels])
+    return LabelsAnswer(labels=[_as_label(one) for one in after.labels])
 
 
 def _find(workspace: Workspace, source_id: str) -> Source:
@@ -336,3 +337,6 @@ def _keep_schemas_apart(workspace: Workspace, slug: str, but: str = "") -> None:
                 status=409,
                 field="slug",
             )
+
+
+_as_label, _as_known = converter(Label), converter(labels.Label)

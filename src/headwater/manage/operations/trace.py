@@ -18,6 +18,7 @@ from headwater.manage.spans import moment
 from headwater.manage.trail import Kept, Trail, follow
 from headwater.spec.outcome import AttemptNote, Step
 from headwater.spec.timestamps import format_moment
+from headwater.spec.typed import converter
 from headwater.spec.wire import JSON
 from headwater.spec.workspace import Workspace
 from headwater.store import parked, redriving
@@ -200,7 +201,7 @@ def _attempts(trail: Trail, rows: Sequence[parked.ParkedDelivery], destination_i
     """The attempts that outcomes and parked rows tell of, in order; the first of a parked one stands in both."""
     notes = [one for one in trail.attempts if one.destination_id == destination_id]
     notes += [
-        msgspec.convert({"positions": [row.position], **note, "destination_id": destination_id}, AttemptNote)
+        _as_note({"positions": [row.position], **note, "destination_id": destination_id})
         for row in rows
         if row.destination_id == destination_id
         for note in row.notes
@@ -236,3 +237,6 @@ def _attempt(note: AttemptNote) -> AttemptShape:
         response=note.response,
         events=len(note.positions),
     )
+
+
+_as_note = converter(AttemptNote)

@@ -228,7 +228,7 @@ async def _converse(task: Task, pages: AsyncIterator[list[Counted]] | None, hear
     feeding = asyncio.create_task(_feed(process.stdin, task, pages))
     try:
         async for line in process.stdout:
-            said = msgspec.json.decode(line, type=Said)
+            said = _read_said(line)
             hear(said.done, said.total)
         feeding.cancel()
         with suppress(asyncio.CancelledError):
@@ -260,3 +260,6 @@ async def _feed(stdin: asyncio.StreamWriter, task: Task, pages: AsyncIterator[li
     except BaseException:
         stdin.close()
         raise
+
+
+_read_said = msgspec.json.Decoder(Said).decode

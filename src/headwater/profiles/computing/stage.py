@@ -42,7 +42,6 @@ TRIM_AFTER: Final = 1_000
 """Moves of a computation after which its oldest are forgotten."""
 
 _log = logging.getLogger("headwater")
-_read_json = msgspec.json.Decoder().decode
 
 
 class Stage:
