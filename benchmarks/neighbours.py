@@ -40,7 +40,7 @@ from benchmarks.report import quantile, report
 from benchmarks.sink import running_sink
 from headwater.contracts.doubles import Answer, Recorder, refusing_port
 from headwater.contracts.house import RunningHouse, running_house, until
-from headwater.store import Store, parked
+from headwater.store import Store, backlogs
 
 EVENTS_PER_SECOND, BATCH, PEOPLE = 500, 5, 10_000
 SECONDS, ROUNDS = 3.0, 5
@@ -138,7 +138,7 @@ def remove(
     removed = time.monotonic()
 
     def waits() -> bool:
-        return neighbour in store.run(parked.backlogs, write=False)
+        return neighbour in store.run(backlogs.first_due, write=False)
 
     def last_seen() -> float:
         last = removed

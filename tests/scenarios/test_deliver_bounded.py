@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from headwater.contracts.delivering import Bench
 from headwater.deliver.backlog import EPOCHS, PER_TRANSACTION, Backlog
 from headwater.spec.outcome import Count, Step
-from headwater.store import Store, ledger, parked, redriving
+from headwater.store import Store, backlogs, ledger, parked, redriving
 from headwater.store.parked import STEPS, Change, ParkedDelivery, delivery_id
 
 MINUTE = 60_000
@@ -88,7 +88,7 @@ def test_what_waits_for_a_destination_that_is_gone_is_given_up_bit_by_bit(tmp_pa
         bench.store.run(partial(count_pending, rows=rows))
         bench.store = store = watched(bench)
         async with bench.delivering():
-            await bench.until(lambda: "gone" not in store.run(parked.backlogs, write=False))
+            await bench.until(lambda: "gone" not in store.run(backlogs.first_due, write=False))
         given_up = sorted({rows["failed"] for rows in store.seen})
         assert given_up[-1] == ROWS
         steps = [after - before for before, after in zip([0, *given_up], given_up, strict=False)]

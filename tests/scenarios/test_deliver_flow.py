@@ -64,6 +64,26 @@ def test_a_failing_delivery_is_parked_and_comes_back(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_what_waits_for_a_destination_is_tried_again_as_soon_as_that_is_changed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        bench = Bench(tmp_path)
+        years = msgspec.structs.replace(QUICK, first_backoff_seconds=1e9, max_backoff_seconds=1e9)
+        async with Recorder() as tool:
+            tool.script("/wrong", Answer(503))
+            hook, other = bench.connect(url=tool.url("/wrong")), bench.connect(url=tool.url("/wrong"))
+            await bench.put(3, hook, other)
+            async with bench.delivering(years):
+                await bench.until(lambda: [row.attempts for row in bench.rows()] == [1] * 6)
+                bench.change(hook, settings={"url": tool.url("/right")})
+                await bench.until(lambda: bench.states() == {"delivered": 3, "waiting": 3})
+            assert {request.json()["messageId"] for request in tool.at("/right")} == {"m0", "m1", "m2"}
+            assert len(tool.at("/right")) == 3
+            assert {row.destination_id for row in bench.rows(state="waiting")} == {other}
+            assert (await bench.books())[hook] == {("matched", ""): 3, ("delivered", ""): 3}
+
+    asyncio.run(scenario())
+
+
 def test_what_the_destination_refuses_for_good_is_kept_and_can_be_sent_again(tmp_path: Path) -> None:
     async def scenario() -> None:
         bench = Bench(tmp_path)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from headwater.contracts.postgres import WHY_NOT, postgres_server
 from headwater.spec.outcome import Count, Step
 from headwater.spec.replay import Wanted
-from headwater.store import Store, ledger, parked, redriving, replays, schema
+from headwater.store import Store, backlogs, ledger, parked, redriving, replays, schema
 from headwater.store.parked import Change, ParkedDelivery, delivery_id
 from headwater.store.redriving import Filter
 
@@ -143,15 +143,27 @@ def test_what_is_released_is_due_again(store: Store) -> None:
     assert len(store.run(claim)["d1"]) == 1
 
 
+def test_what_is_put_off_for_long_is_made_due_page_by_page_and_claims_are_left_alone(store: Store) -> None:
+    late, soon = START + 9 * MINUTE, START + 2 * MINUTE
+    rows = [row(number, at=late) for number in range(5)] + [row(5), row(6, at=soon), row(7, destination="d2", at=late)]
+    store.run(partial(parked.park, deliveries=rows))
+    claim = partial(parked.claim, limits={"d1": 9}, lease_ms=2 * MINUTE)
+    assert [each.position for each in store.run(partial(claim, now=START))["d1"]] == [5]
+    hasten = partial(parked.hasten, destination_id="d1", beyond=soon, now=START + 1, limit=3)
+    assert [store.run(hasten) for _ in range(3)] == [3, 2, 0]
+    assert {each.position for each in store.run(partial(claim, now=START + 1))["d1"]} == {0, 1, 2, 3, 4}
+    assert store.run(backlogs.first_due)["d2"] == late
+
+
 def test_backlogs_are_found_by_destination(store: Store) -> None:
     rows = [row(number, destination=f"d{number % 3}", at=START + number) for number in range(30)]
     store.run(partial(parked.park, deliveries=[*rows, row(99, destination="d9", state="failed", reason="EXPIRED")]))
-    assert store.run(parked.backlogs) == {"d0": START, "d1": START + 1, "d2": START + 2}
-    assert store.run(parked.waiting) == {"d0": 10, "d1": 10, "d2": 10}
+    assert store.run(backlogs.first_due) == {"d0": START, "d1": START + 1, "d2": START + 2}
+    assert store.run(backlogs.sizes) == {"d0": 10, "d1": 10, "d2": 10}
 
 
 def test_no_backlog_is_no_trouble(store: Store) -> None:
-    assert store.run(parked.backlogs) == {}
+    assert store.run(backlogs.first_due) == {}
 
 
 def test_failing_all_that_waits_goes_page_by_page_and_keeps_the_last_error(store: Store) -> None:
@@ -165,7 +177,7 @@ def test_failing_all_that_waits_goes_page_by_page_and_keeps_the_last_error(store
 def test_the_horizon_of_what_is_paused_does_not_run(store: Store) -> None:
     store.run(partial(parked.park, deliveries=[row(1, reason="PAUSED"), row(2, reason="RETRY")]))
     fail = partial(parked.fail_waiting, destination_id="d1", reason="EXPIRED", now=START * 2, expired=True)
-    expired = partial(parked.expired, destination_ids=["d1", "d2"], now=START * 2)
+    expired = partial(backlogs.expired, destination_ids=["d1", "d2"], now=START * 2)
     assert store.run(expired) == ["d1"]
     assert store.run(fail) == 1
     assert store.run(expired) == []
@@ -249,7 +261,7 @@ def test_purging_spares_what_waits_is_young_or_is_not_yet_committed(store: Store
     store.run(partial(parked.park, deliveries=rows))
     purge = partial(parked.purge, ended_before=START + 4, committed={0: 3})
     assert [store.run(purge), store.run(purge)] == [3, 0]
-    assert sorted(each.position for each in store.run(partial(parked.known, partition=0, position=0))) == [3, 4, 5, 6]
+    assert sorted(each.position for each in store.run(partial(backlogs.known, partition=0, position=0))) == [3, 4, 5, 6]
 
 
 def test_a_step_of_a_replay_moves_only_from_where_it_was_read(store: Store) -> None:

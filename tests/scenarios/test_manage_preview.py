@@ -11,7 +11,7 @@ from manage_house import ManageHouse, running
 from headwater.contracts.doubles import Answer, Recorder
 from headwater.eventlog.streams import OUTCOMES, PROCESSED
 from headwater.spec.settings import DeliverSettings
-from headwater.store import ledger, parked
+from headwater.store import backlogs, ledger
 
 EVENT = {"type": "track", "event": "Order Completed", "userId": "u1"}
 
@@ -117,7 +117,7 @@ def test_an_event_that_is_sent_shows_the_answer_and_what_it_means(
             trail = await house.ask("GET", "/audit-events")
             assert trail.data["events"][0]["type"] == "Integration Tested"
             assert house.store.run(ledger.standing) == []
-            assert house.store.run(parked.waiting) == {}
+            assert house.store.run(backlogs.sizes) == {}
             assert [(await house.log.bounds(stream, 0))[1] for stream in (PROCESSED, OUTCOMES)] == [0, 0]
 
     asyncio.run(scenario())

@@ -24,7 +24,7 @@ from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.outcome import Step
 from headwater.spec.vendors import VENDORS
 from headwater.spec.workspace import Destination, Subscription
-from headwater.store.parked import REFUSED
+from headwater.store.backlogs import REFUSED
 
 if TYPE_CHECKING:
     from headwater.deliver.tokens import Tokens

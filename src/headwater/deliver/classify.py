@@ -19,7 +19,7 @@ import msgspec
 
 from headwater.spec.destination import NoAnswer, Response
 from headwater.spec.outcome import Step
-from headwater.store.parked import REFUSED
+from headwater.store.backlogs import REFUSED
 
 _RETRIED = frozenset({408, 423, 429})
 _NAMED = {400: "BAD_REQUEST", 401: "UNAUTHORIZED", 403: "UNAUTHORIZED", 404: "NOT_FOUND"}

@@ -16,7 +16,7 @@ from headwater import telemetry
 from headwater.deliver.backlog import PER_TRANSACTION
 from headwater.deliver.lane import LEASE_SECONDS
 from headwater.spec.errors import Unavailable
-from headwater.store import parked
+from headwater.store import backlogs, parked
 
 if TYPE_CHECKING:
     from headwater.deliver.backlog import Backlog
@@ -32,6 +32,9 @@ _TOGETHER = 0.5
 
 _PAUSE = 0.02
 """The least time between two looks while there is more for a destination that works than it has room for."""
+
+_CLAIMED_SECONDS = 1.25 * LEASE_SECONDS
+"""No claim ends later than so many seconds from now, by whatever clock of another process it was made."""
 
 _TEND_EVERY = 15.0
 _TENDING_SECONDS = 2.0
@@ -91,13 +94,14 @@ class Comeback:
         """Claim what is due and has room. Returns the seconds until there may be more."""
         self._backlog.due.clear()
         self._more = False
-        backlogs = await self._store.read(parked.backlogs)
+        await self._hasten()
+        waiting = await self._store.read(backlogs.first_due)
         now = _now_ms()
         limits: dict[str, int] = {}
         next_due = now + _LOOK_EVERY * 1000
-        if any(self._lanes.get(destination_id) is None for destination_id in backlogs):
+        if any(self._lanes.get(destination_id) is None for destination_id in waiting):
             await self._lanes.refresh()  # another process may know a newer workspace, and park for what is new in it
-        for destination_id, due_at in backlogs.items():
+        for destination_id, due_at in waiting.items():
             lane = self._lanes.get(destination_id) or self._lanes.aside(destination_id)
             if lane is None:
                 await self._fail(destination_id)
@@ -111,6 +115,22 @@ class Comeback:
         if limits:
             await self._claim(limits, now)
         return max((next_due - now) / 1000, 0.0)
+
+    async def _hasten(self) -> None:
+        """Make some of what waits for changed destinations due: perhaps the change was what it waited for."""
+        now = _now_ms()
+        for destination_id in sorted(self._lanes.changed):
+            hasten = partial(
+                parked.hasten,
+                destination_id=destination_id,
+                beyond=now + int(_CLAIMED_SECONDS * 1000),
+                now=now,
+                limit=PER_TRANSACTION,
+            )
+            if await self._backlog.write(hasten) < PER_TRANSACTION:
+                self._lanes.changed.discard(destination_id)
+            else:
+                self._more = True
 
     async def _claim(self, limits: dict[str, int], now: int) -> None:
         """Claim as much as there is room for, and bring it to the lanes, each in its turn: what is due at once for
@@ -162,7 +182,7 @@ class Comeback:
 
     async def _fail_unreplayed(self, destination_id: str) -> int:
         """Give up some of what waits for a destination that is switched off, but for replays. Returns how many."""
-        if not await self._store.read(partial(parked.unreplayed_wait, destination_id=destination_id)):
+        if not await self._store.read(partial(backlogs.unreplayed, destination_id=destination_id)):
             return 0
         return await self._fail(destination_id, replayed=False)
 
@@ -170,7 +190,7 @@ class Comeback:
         """Fail what expired while nobody could try it, forget what ended long ago, and show how much waits."""
         until = time.monotonic() + _TENDING_SECONDS
         in_vain = [lane.plan.destination.id for lane in self._lanes.made() if lane.waiting_in_vain()]
-        look = partial(parked.expired, destination_ids=in_vain, now=_now_ms())
+        look = partial(backlogs.expired, destination_ids=in_vain, now=_now_ms())
         for destination_id in await self._store.read(look) if in_vain else ():
             while await self._fail(destination_id, expired=True):
                 if time.monotonic() > until:
@@ -179,10 +199,10 @@ class Comeback:
         purge = partial(parked.purge, ended_before=before, committed=dict(self._committed), limit=PER_TRANSACTION)
         while await self._backlog.write(purge) and time.monotonic() <= until:
             continue
-        waiting = await self._store.read(parked.waiting)
-        for destination_id in self._shown | waiting.keys():
-            telemetry.DELIVER_PARKED.labels(destination_id).set(waiting.get(destination_id, 0))
-        self._shown = set(waiting)
+        sizes = await self._store.read(backlogs.sizes)
+        for destination_id in self._shown | sizes.keys():
+            telemetry.DELIVER_PARKED.labels(destination_id).set(sizes.get(destination_id, 0))
+        self._shown = set(sizes)
 
 
 def _now_ms() -> int:

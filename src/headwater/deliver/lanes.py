@@ -33,9 +33,10 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}
         self._aside: dict[str, Lane] = {}
         self._missed: set[str] = set()
+        self.changed: set[str] = set()
 
     def follow(self) -> None:
-        """Bring the lanes to the newest workspace known."""
+        """Bring the lanes to the newest workspace known. `changed` names those that go on under other settings."""
         workspace = self._snapshot.current
         if workspace is self._workspace:
             return
@@ -57,6 +58,7 @@ class Lanes:
                 del lanes[destination_id]
             else:
                 lane.change(plan)
+                self.changed.add(destination_id)
 
     def get(self, destination_id: str) -> Lane | None:
         """The lane of a destination, made if need be."""

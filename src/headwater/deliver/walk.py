@@ -26,7 +26,7 @@ from headwater.eventlog.streams import OUTCOMES, PROCESSED
 from headwater.spec.errors import SetupError, Unavailable
 from headwater.spec.event import EVENT_TYPES
 from headwater.spec.outcome import SetAside, Step, encode_outcomes
-from headwater.store import ledger, parked
+from headwater.store import backlogs, ledger
 
 if TYPE_CHECKING:
     from headwater.deliver.backlog import Backlog
@@ -139,7 +139,7 @@ class Walk:
         self._epoch = await _patiently(lambda: self._store.write(begin))
         position = await _patiently(lambda: self._log.committed(GROUP, PROCESSED, self._partition))
         _, end = await _patiently(lambda: self._log.bounds(PROCESSED, self._partition))
-        known = partial(parked.known, partition=self._partition, position=position)
+        known = partial(backlogs.known, partition=self._partition, position=position)
         for row in await _patiently(lambda: self._store.read(known)):
             if row.position >= end:
                 raise SetupError(

@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from headwater.store import audit, parked
+from headwater.store import audit, backlogs
 from headwater.store.schema import authorization_links, authorizations, destinations
 from headwater.store.workspace import now, touch
 
@@ -118,7 +118,7 @@ def grant(connection: Connection, destination_id: str, tokens: Mapping[str, str]
     before = find(connection, destination_id)
     if before is None:
         return False
-    lifted = before.paused or parked.refused(connection, destination_id)
+    lifted = before.paused or backlogs.refused(connection, destination_id)
     keep(connection, destination_id, tokens, expires_at=expires_at)
     paused = destinations.update().where(destinations.c.id == destination_id, destinations.c.paused == sa.true())
     return lifted and connection.execute(paused.values(paused=False)).rowcount > 0
@@ -138,7 +138,7 @@ def refuse(
     before = find(connection, destination_id)
     if standing is None or before is None or _move(connection, destination_id, since) is None:
         return False
-    ours = not standing.paused or before.paused or parked.refused(connection, destination_id)
+    ours = not standing.paused or before.paused or backlogs.refused(connection, destination_id)
     columns: dict[str, Any] = {"state": "refused", "detail": detail, "updated_at": now(), "paused": ours}
     if erase:
         columns |= {"tokens": {}, "expires_at": 0}

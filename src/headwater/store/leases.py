@@ -73,6 +73,12 @@ def renew(connection: Connection, name: str, holder: str, seconds: float) -> boo
     return connection.execute(mine.values(held_until=clock(connection) + int(seconds * 1000))).rowcount > 0
 
 
+def left(connection: Connection, name: str) -> int:
+    """How many seconds a lease lasts from now, rounded up; 0 for one that nobody holds."""
+    until = connection.execute(sa.select(leases.c.held_until).where(leases.c.name == name)).scalar()
+    return 0 if until is None else max(0, -((clock(connection) - until) // 1_000))
+
+
 def release(connection: Connection, name: str, holder: str) -> None:
     """Give a lease back, if it is still the holder's."""
     connection.execute(leases.delete().where(leases.c.name == name, leases.c.holder == holder))

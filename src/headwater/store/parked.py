@@ -37,11 +37,7 @@ STEPS: dict[str, Step] = {"waiting": Step.PENDING, "delivered": Step.DELIVERED, 
 KEPT_NOTES = 20
 """Of a delivery's attempts the first and the newest are kept, so many in all."""
 
-REFUSED = "The destination refused its credentials."
-"""How the detail of a delivery begins whose destination was paused for its answer of 401 or 403."""
-
 _PAGE = 500
-_LOOKED_AT = 50
 SETTLED = [column for column in parked.c if column.name != "payload"]
 T = TypeVar("T")
 
@@ -206,57 +202,16 @@ def claim(
     return {key: [msgspec.structs.replace(row, due_at=until) for row in rows] for key, rows in found.items()}
 
 
-def backlogs(connection: Connection) -> dict[str, int]:
-    """The destinations with waiting deliveries, and when the first of each is due. Cheap however many wait."""
-    return {row[0]: int(row[1]) for row in connection.execute(_BACKLOGS) if row[1] is not None}
+def hasten(connection: Connection, destination_id: str, *, beyond: int, now: int, limit: int = _PAGE) -> int:
+    """Make some of a destination's deliveries due that would be later than an instant; call until it returns 0.
 
-
-def waiting(connection: Connection) -> dict[str, int]:
-    """How many deliveries wait, by destination."""
-    query = sa.select(parked.c.destination_id, sa.func.count()).where(parked.c.state == "waiting")
-    return {row[0]: int(row[1]) for row in connection.execute(query.group_by(parked.c.destination_id))}
-
-
-def refused(connection: Connection, destination_id: str) -> bool:
-    """Does a delivery wait because the destination refused its credentials, and was paused for that?"""
-    query = (
-        sa.select(parked.c.detail)
-        .where(parked.c.state == "waiting", parked.c.destination_id == destination_id)
-        .order_by(parked.c.due_at)
-        .limit(_LOOKED_AT)
-    )
-    return any(detail.startswith(REFUSED) for detail in connection.execute(query).scalars())
-
-
-def unreplayed_wait(connection: Connection, destination_id: str) -> bool:
-    """Does anything wait for a destination that no replay sends?"""
-    chosen = (parked.c.state == "waiting", parked.c.destination_id == destination_id, parked.c.replay_id == "")
-    return connection.execute(sa.select(parked.c.id).where(*chosen).limit(1)).first() is not None
-
-
-def known(connection: Connection, partition: int, position: int) -> list[ParkedDelivery]:
-    """All rows of a partition from a position on: those whose chunk may have been cut short. Without payloads."""
-    columns = [column for column in parked.c if column.name not in ("payload", "notes")]
-    here = (parked.c.partition == partition, parked.c.position >= position, parked.c.replay_id == "")
-    query = sa.select(*columns).where(*here)
-    return [ParkedDelivery(**row, payload=b"", notes=[]) for row in connection.execute(query).mappings()]
-
-
-def expired(connection: Connection, destination_ids: Sequence[str], *, now: int) -> list[str]:
-    """Those of the destinations for which deliveries wait beyond their horizon; paused ones have none that runs.
-
-    It looks at all that waits for them. So ask this before `fail_waiting`, which nobody can write beside.
+    A claim looks like a delivery that is put off until it ends, so `beyond` has to lie after the end of every claim.
     """
-    found: list[str] = []
-    for page in _pages(destination_ids):
-        query = sa.select(parked.c.destination_id).where(
-            parked.c.state == "waiting",
-            parked.c.destination_id.in_(page),
-            parked.c.expires_at <= now,
-            parked.c.reason != "PAUSED",
-        )
-        found += connection.execute(query.distinct()).scalars()
-    return found
+    late = (parked.c.state == "waiting", parked.c.destination_id == destination_id, parked.c.due_at > beyond)
+    page = sa.select(parked.c.id).where(*late).limit(min(limit, _PAGE)).with_for_update(skip_locked=True)
+    ids = list(connection.execute(page).scalars())
+    release(connection, ids, now)
+    return len(ids)
 
 
 def fail_waiting(
@@ -333,19 +288,6 @@ _DUE = (
 _LAST_WORDS = sa.case(
     (parked.c.detail != "", parked.c.reason + sa.literal(": ") + parked.c.detail), else_=parked.c.reason
 )
-_BACKLOGS = sa.text(
-    """
-    WITH RECURSIVE each_one(id) AS (
-        SELECT min(destination_id) FROM parked WHERE state = 'waiting'
-        UNION ALL
-        SELECT (SELECT min(p.destination_id) FROM parked p WHERE p.state = 'waiting' AND p.destination_id > each_one.id)
-        FROM each_one WHERE each_one.id IS NOT NULL
-    )
-    SELECT id, (SELECT min(p.due_at) FROM parked p WHERE p.state = 'waiting' AND p.destination_id = each_one.id)
-    FROM each_one WHERE id IS NOT NULL
-    """
-)
-"""Steps from one destination to the next along the index, instead of walking over every row of each."""
 
 
 @cache

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from headwater.spec.ages import Ages, bucket_of
 from headwater.spec.outcome import Count, Step
-from headwater.store import Store, ages, ledger, migrations, parked, schema
+from headwater.store import Store, ages, backlogs, ledger, migrations, parked, schema
 from headwater.store.ledger import Standing
 from headwater.store.parked import Change, ParkedDelivery, delivery_id
 
@@ -190,9 +190,10 @@ def test_a_delivery_that_failed_at_once_is_the_newest_failure(store: Store) -> N
 
 def test_a_destination_that_refused_its_credentials_is_told_from_one_that_its_owner_paused(store: Store) -> None:
     def refused() -> bool:
-        return store.run(lambda connection: parked.refused(connection, "d"))
+        return store.run(lambda connection: backlogs.refused(connection, "d"))
 
     store.run(lambda connection: parked.park(connection, [row(1, reason="PAUSED")]))
     assert not refused()
-    store.run(lambda connection: parked.park(connection, [row(2, reason="PAUSED", detail=f"{parked.REFUSED} 401: no")]))
+    told = row(2, reason="PAUSED", detail=f"{backlogs.REFUSED} 401: no")
+    store.run(lambda connection: parked.park(connection, [told]))
     assert refused()

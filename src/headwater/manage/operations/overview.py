@@ -33,7 +33,7 @@ from headwater.spec.errors import Unavailable
 from headwater.spec.outcome import Count, Step
 from headwater.spec.timestamps import format_moment
 from headwater.spec.workspace import Destination, Source, Warehouse, Workspace
-from headwater.store import ages, ledger, loads, parked
+from headwater.store import ages, backlogs, ledger, loads
 from headwater.warehouse.loop import group_of
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ def _read(connection: Connection, workspace: Workspace, *, minute: int, since: i
         standing=ledger.standing(connection),
         ages=ages.totals(connection, span=unit, since_minute=since, until_minute=minute + 1),
         loads={one.id: ended for one in workspace.warehouses if (ended := _last_load(connection, one.id)) is not None},
-        refused={one.id for one in workspace.destinations if one.paused and parked.refused(connection, one.id)},
+        refused={one.id for one in workspace.destinations if one.paused and backlogs.refused(connection, one.id)},
     )
 
 
