@@ -13,6 +13,7 @@ import pytest
 from profiles_house import START, ProfilesHouse
 
 from headwater.contracts.postgres import WHY_NOT, postgres_server
+from headwater.eventlog import Chunk
 from headwater.eventlog.streams import PROCESSED
 from headwater.profiles.identity.unmerge import divide
 from headwater.spec.settings import WarehouseSettings
@@ -349,6 +350,32 @@ def test_events_wait_until_their_traits_are_folded_and_have_no_profile_when_nobo
             ("success", 7),
             ("success", 2),
         ]
+
+    asyncio.run(story())
+
+
+def test_what_comes_during_a_sync_waits_for_the_next_so_that_loads_are_not_tiny(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        house = Synced(tmp_path)
+        house.connect(created_at=START)
+        await house.tell({"type": "page", "anonymousId": "a0"})
+        read = house.house.log.read
+        further = [{"type": "page", "anonymousId": f"a{number}"} for number in range(1, 4)]
+
+        async def busy(*asked: Any, **how: Any) -> Chunk:
+            chunk = await read(*asked, **how)
+            if further:
+                monkeypatch.setattr(house.house.log, "read", read)
+                await house.tell(further.pop(0))
+                monkeypatch.setattr(house.house.log, "read", busy)
+            return chunk
+
+        monkeypatch.setattr(house.house.log, "read", busy)
+        for loaded in (1, 2):
+            await house.sync()
+            assert house.rows("SELECT count(*) FROM people.id_graph_updates") == [(loaded,)]
 
     asyncio.run(story())
 

@@ -10,10 +10,12 @@ import pytest
 from warehouse_house import House, event
 
 from headwater.contracts.shape import HouseLog
-from headwater.eventlog import Append, Commit
+from headwater.eventlog import Append, Chunk, Commit
 from headwater.eventlog.streams import PROCESSED, Stream
 from headwater.spec.errors import Unavailable
+from headwater.spec.settings import WarehouseSettings
 from headwater.store import workspace as workspaces
+from headwater.warehouse.engines.duckdb import DuckDBSession
 from headwater.warehouse.loop import group_of
 
 
@@ -22,6 +24,10 @@ def archived(house: House) -> list[str]:
         f"SELECT message_id FROM read_parquet('{house.folder}/archive/*/*/*.parquet', hive_partitioning = false)"
     )
     return sorted(row[0] for row in found.fetchall())
+
+
+def archive_files(house: House) -> list[Path]:
+    return [*house.folder.glob("archive/*/*/*.parquet")]
 
 
 def test_events_reach_the_archive_and_a_warehouse_and_the_load_is_remembered(tmp_path: Path) -> None:
@@ -117,6 +123,71 @@ def test_a_range_whose_archive_was_interrupted_is_written_again_as_it_was(tmp_pa
         await house.publish(event("m3"), source_id=house.add_source("late"))
         await house.work(house.caught_up("archive"))
         assert archived(house) == ["m0", "m1", "m2", "m3"]
+
+    asyncio.run(story())
+
+
+class BusyLog(HouseLog):
+    """A log that an event more is in whenever somebody has read it. `told` are the groups whose lag was asked for,
+    which is how a round ends.
+    """
+
+    house: House
+    reads = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: set[str] = set()
+
+    async def lag(self, group: str, stream: Stream, partition: int) -> int:
+        self.told.add(group)
+        return await super().lag(group, stream, partition)
+
+    async def read(self, stream: Stream, partition: int, position: int, **how: Any) -> Chunk:
+        chunk = await super().read(stream, partition, position, **how)
+        self.reads += 1
+        await self.house.publish(event(f"more-{self.reads}"))
+        return chunk
+
+
+def test_what_comes_during_a_round_waits_for_the_next_so_that_loads_and_files_are_not_tiny(tmp_path: Path) -> None:
+    async def story() -> None:
+        log = BusyLog()
+        settings = WarehouseSettings(load_every_seconds=3_600, archive_every_seconds=3_600)
+        house = log.house = House(tmp_path, log, settings)
+        main = house.add_warehouse()
+        await house.publish(event("m1"))
+
+        async def both_have_ended_a_round() -> bool:
+            return log.told >= {"archive", group_of(main)} and bool(house.loads(main)) and bool(archive_files(house))
+
+        await house.work(both_have_ended_a_round)
+        assert len(house.loads(main)) == 1
+        assert len(archive_files(house)) == 1
+
+    asyncio.run(story())
+
+
+def test_a_load_asks_which_tables_there_are_once_for_all_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[set[str]] = []
+    columns = DuckDBSession.columns
+
+    def counted(session: DuckDBSession, schemas: Sequence[str]) -> Any:
+        asked.append(set(schemas))
+        return columns(session, schemas)
+
+    monkeypatch.setattr(DuckDBSession, "columns", counted)
+
+    async def story() -> None:
+        house = House(tmp_path)
+        main, others = house.add_warehouse(), [house.add_source(f"other-{number}") for number in range(3)]
+        await house.publish(event("m0"))
+        for number, source_id in enumerate(others, 1):
+            await house.publish(event(f"m{number}"), source_id=source_id)
+        await house.work(house.caught_up(group_of(main)))
+        assert asked == [{"my_site", "other_0", "other_1", "other_2"}]
 
     asyncio.run(story())
 

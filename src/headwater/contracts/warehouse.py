@@ -46,7 +46,7 @@ class Trial(msgspec.Struct, frozen=True):
     def tables(self, schema: str) -> dict[str, dict[str, Kind | None]]:
         """The tables of a schema and their columns."""
         with self.definition.open(self.settings, self.place) as session:
-            return session.columns(schema)
+            return session.columns([schema]).get(schema, {})
 
     def rows(self, schema: str, table: str, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The rows with those ids, in the order of the ids."""
@@ -58,6 +58,18 @@ def an_empty_schema_has_no_tables(trial: Trial) -> None:
     """`columns` of a schema that does not exist is empty, and not an error."""
     trial.definition.check(trial.settings, trial.place)
     assert trial.tables(_new_schema()) == {}
+
+
+def the_tables_of_several_schemas_are_told_apart(trial: Trial) -> None:
+    """`columns` tells of every schema that it is asked for, and of no other."""
+    one, other, third = _new_schema(), _new_schema(), _new_schema()
+    for schema, name in ((one, "a"), (other, "b"), (third, "c")):
+        trial.load(schema, [_event("m1", {name: 1})])
+    with trial.definition.open(trial.settings, trial.place) as session:
+        found = session.columns([one, other, _new_schema()])
+    assert found.keys() == {one, other}
+    assert ("a" in found[one]["e"], "b" in found[one]["e"]) == (True, False)
+    assert ("a" in found[other]["e"], "b" in found[other]["e"]) == (False, True)
 
 
 def every_kind_of_value_comes_back(trial: Trial) -> None:
@@ -203,6 +215,7 @@ def loading_again_changes_nothing(trial: Trial) -> None:
 
 PROMISES: Final[tuple[Callable[[Trial], None], ...]] = (
     an_empty_schema_has_no_tables,
+    the_tables_of_several_schemas_are_told_apart,
     every_kind_of_value_comes_back,
     a_block_that_raises_leaves_nothing,
     known_ids_are_found_and_no_others,

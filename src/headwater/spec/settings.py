@@ -114,7 +114,7 @@ class DeliverSettings(msgspec.Struct, frozen=True, kw_only=True):
     grace_seconds: Annotated[
         float, _says("How long an event may wait in a destination's lane before it is parked to free the others.")
     ] = 0.5
-    breaker_failures: Annotated[int, _says("Failures in a row that open a destination's circuit breaker.")] = 20
+    breaker_failures: Annotated[int, _says("Failures in a row that open a destination's circuit breaker.")] = 10
     breaker_seconds: Annotated[float, _says("How long an open circuit breaker leaves a destination alone.")] = 30.0
     keep_parked_hours: Annotated[int, _says("How long ended parked deliveries are kept for the trace.")] = 168
 

@@ -79,8 +79,10 @@ class Archiving:
             await pause(stopping, pace.due - time.monotonic())
 
     async def _round(self, stopping: asyncio.Event) -> bool:
+        """Write what is there by now. What comes meanwhile waits for the next round, so that its files are not tiny."""
         busy = False
-        while not stopping.is_set() and await self._chunk():
+        end = await self._reader.end(self._partition)
+        while not stopping.is_set() and await self._reader.cursor(self._partition) < end and await self._chunk():
             busy = True
         if busy:
             await self._tidy()

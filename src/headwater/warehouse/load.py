@@ -74,18 +74,21 @@ class SchemaLoad:
         self,
         session: Session,
         schema: str,
+        tables: dict[str, Existing],
         capabilities: Capabilities,
         notices: Notices,
         *,
         everywhere: Mapping[str, Kind] = _NO_COLUMNS,
     ) -> None:
-        """Every table that is made has the columns `everywhere`, also while nothing is in them."""
+        """`tables` are those that the schema has; every one that is made has the columns `everywhere`, also while
+        nothing is in them.
+        """
         self._session = session
         self._everywhere = everywhere
         self._schema = schema
         self._capabilities = capabilities
         self._notices = notices
-        self._tables: dict[str, Existing] = session.columns(schema)
+        self._tables = tables
         self.rows = 0
 
     def make(self, table: str, columns: Mapping[str, Kind]) -> None:
@@ -163,8 +166,9 @@ def put(
 ) -> Loaded:
     """Load events laid flat, by schema, within one session."""
     rows = 0
+    tables = session.columns(list(flat))
     for schema, flats in flat.items():
-        work = SchemaLoad(session, schema, capabilities, notices)
+        work = SchemaLoad(session, schema, tables.get(schema, {}), capabilities, notices)
         for each in flats:
             work.put(each, now=now)
         rows += work.rows

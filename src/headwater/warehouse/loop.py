@@ -177,9 +177,13 @@ class WarehouseKeeper:
         return next(found, None)
 
     async def _round(self, stopping: asyncio.Event) -> bool:
+        """Load what is there by now. What comes meanwhile waits for the next round: small loads cost most an event."""
         busy = False
         for partition in self._reader.partitions:
+            end = await self._reader.end(partition)
             while not stopping.is_set() and (target := self._target()) is not None:
+                if await self._reader.cursor(partition) >= end:
+                    break
                 chunk = await self._reader.read(partition)
                 if not chunk.records:
                     break

@@ -30,8 +30,11 @@ class Session(Protocol):
     Every verb raises Unavailable when the warehouse goes away, and SetupError when it refuses.
     """
 
-    def columns(self, schema: str) -> dict[str, Existing]:
-        """The tables of a schema with their columns; empty when there is no such schema."""
+    def columns(self, schemas: Sequence[str]) -> dict[str, dict[str, Existing]]:
+        """The tables of schemas with their columns, by schema. One without tables, or that is not there, is left out.
+
+        Engines look through all that they have, so a load asks for all of its schemas at once.
+        """
         ...
 
     def create(self, schema: str, table: str, columns: dict[str, Kind]) -> None:

@@ -44,16 +44,16 @@ class DuckDBSession:
         self._inserted = 0
         self._deleted = False
 
-    def columns(self, schema: str) -> dict[str, Existing]:
+    def columns(self, schemas: Sequence[str]) -> dict[str, dict[str, Existing]]:
         """See Session."""
         kinds = {word: kind for kind, word in _kinds().items()}
-        found: dict[str, Existing] = {}
+        found: dict[str, dict[str, Existing]] = {}
         query = (
-            "SELECT table_name, column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = current_database() AND schema_name = ?"
+            "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND schema_name IN (SELECT unnest(?))"
         )
-        for table, column, word in self._connection.execute(query, [schema]).fetchall():
-            found.setdefault(table, {})[column] = kinds.get(word)
+        for schema, table, column, word in self._connection.execute(query, [list(schemas)]).fetchall():
+            found.setdefault(schema, {}).setdefault(table, {})[column] = kinds.get(word)
         return found
 
     def create(self, schema: str, table: str, columns: dict[str, Kind]) -> None:
@@ -167,7 +167,7 @@ def _open(settings: dict[str, Any], place: Place) -> Generator[DuckDBSession]:
 
 def _check(settings: dict[str, Any], place: Place) -> None:
     with _open(settings, place) as session:
-        session.columns("main")
+        session.columns(["main"])
 
 
 def _capabilities() -> Capabilities:

@@ -45,20 +45,22 @@ class PostgresSession:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
 
-    def columns(self, schema: str) -> dict[str, Existing]:
+    def columns(self, schemas: Sequence[str]) -> dict[str, dict[str, Existing]]:
         """See Session."""
         from headwater.warehouse.casting import Kind
 
         kinds = {word: Kind(kind) for kind, word in _TYPES.items()}
-        found: dict[str, Existing] = {}
+        found: dict[str, dict[str, Existing]] = {}
         query = (
-            "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a "
+            "SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a "
             "JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
-            "WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
-            "ORDER BY c.relname, a.attnum"
+            "WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
+            "ORDER BY n.nspname, c.relname, a.attnum"
         )
-        for table, column, word in self._connection.execute(query, [schema]):
-            found.setdefault(table, {})[column] = kinds.get("text" if word == "character varying" else word)
+        for schema, table, column, word in self._connection.execute(query, [list(schemas)]):
+            found.setdefault(schema, {}).setdefault(table, {})[column] = kinds.get(
+                "text" if word == "character varying" else word
+            )
         return found
 
     def create(self, schema: str, table: str, columns: dict[str, Kind]) -> None:
@@ -94,7 +96,7 @@ class PostgresSession:
 
         from headwater.warehouse.casting import ARROW
 
-        columns = self.columns(schema)[table]
+        columns = self.columns([schema])[schema][table]
         listed = sql.SQL(", ").join(
             sql.Identifier(name) if kind else sql.SQL("{}::text").format(sql.Identifier(name))
             for name, kind in columns.items()
@@ -183,7 +185,7 @@ def _explained(error: psycopg.Error) -> SetupError | Unavailable:
 
 def _check(settings: dict[str, Any], place: Place) -> None:
     with _open(settings, place) as session:
-        session.columns("public")
+        session.columns(["public"])
 
 
 def _capabilities() -> Capabilities:
