@@ -149,3 +149,17 @@ def test_the_catalogue_is_listed_in_short_and_searched(tmp_path: Path) -> None:
             assert len(page["destinationsCatalog"]) == 3
 
     asyncio.run(scenario())
+
+
+def test_a_destination_that_leaves_its_events_to_segments_platform_cannot_be_connected(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with with_crm(tmp_path) as crm:
+            found = (await crm.ask("GET", "/headwater/catalog/destinations?search=segment")).data["destinations"]
+            left = {one["slug"]: one["available"] for one in found if one["slug"].startswith("actions-segment")}
+            assert left == {"actions-segment": False, "actions-segment-profiles": False}
+            wanted = {"sourceId": crm.source, "metadataId": "actions-segment", "settings": {"source_write_key": "k"}}
+            refused = await crm.ask("POST", "/destinations", wanted)
+            assert (refused.status, refused.errors[0]["field"]) == (422, "metadataId")
+            assert "use the destination Headwater instead" in refused.errors[0]["message"]
+
+    asyncio.run(scenario())

@@ -16,12 +16,23 @@ on. Without it Headwater runs with its own destinations, and `missing` says why 
 
 from headwater.catalogue.asking import Refused
 from headwater.catalogue.calls import Answer, Call, Ended
-from headwater.catalogue.definitions import Hook, Summary, definition, dynamic_fields, hooks, names, summaries
+from headwater.catalogue.definitions import (
+    HANDED_BACK,
+    Hook,
+    Summary,
+    definition,
+    dynamic_fields,
+    hands_back,
+    hooks,
+    names,
+    summaries,
+)
 from headwater.catalogue.place import COMMAND, missing, use, version
 from headwater.catalogue.workers import Workers
 
 __all__ = [
     "COMMAND",
+    "HANDED_BACK",
     "Answer",
     "Call",
     "Ended",
@@ -31,6 +42,7 @@ __all__ = [
     "Workers",
     "definition",
     "dynamic_fields",
+    "hands_back",
     "hooks",
     "missing",
     "names",

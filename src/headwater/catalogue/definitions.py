@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,12 @@ TYPES = frozenset({"alias", "group", "identify", "page", "screen", "track"})
 """Triggers choose; no destination refuses a type of event."""
 
 BATCH_ITEMS = 100
-_MOST_BATCH_ITEMS = 1_000
+_MOST_BATCH_ITEMS = 4_000
 _LINGER_SECONDS = 1.0
+_OF_ACTIONS = re.compile(r"^Actions | \(?Actions\)?$", re.IGNORECASE)
+_NAMED = {"actions-customerio": ("Customer.io (Actions)",), "actions-webhook": ("Webhooks (Actions)",)}
+HANDED_BACK = "This destination hands its events back to the platform; use the destination Headwater instead."
+_HANDING_BACK = frozenset({"actions-segment", "actions-segment-profiles"})
 _CATEGORIES = Path(__file__).parent / "categories.json"
 _USUAL_CATEGORY = "Other"
 _BATCHING = Field(
@@ -78,6 +84,11 @@ def direct(slug: str) -> bool:
     """Does this destination open connections of its own?"""
     line = None if place.missing() else _summaries(place.folder()).get(slug)
     return line is not None and line.direct
+
+
+def hands_back(slug: str) -> bool:
+    """Does it send nothing, but leave its events to the platform that runs it? Nobody can connect it here."""
+    return slug in _HANDING_BACK
 
 
 def definition(slug: str) -> DestinationDefinition:
@@ -157,6 +168,7 @@ def _definition(folder: Path, slug: str) -> DestinationDefinition:
         actions=tuple(actions.values()),
         # A few are for plugins of browsers, which are actions of another package.
         presets=tuple(_preset(preset, actions[preset.action]) for preset in found.presets if preset.action in actions),
+        previous_names=_other_names(slug, found.name),
         credentials=found.authentication != "none",
         authentication=found.authentication,
         worker=True,
@@ -165,6 +177,15 @@ def _definition(folder: Path, slug: str) -> DestinationDefinition:
         deletes=found.deletes,
         audience=found.audience,
     )
+
+
+def _other_names(slug: str, name: str) -> tuple[str, ...]:
+    """What else Segment calls a destination: "X (Actions)" where it was made, "Actions X" where it is shown, or the
+    other way round (contract: connections 2.4).
+    """
+    plain = _OF_ACTIONS.sub("", name)
+    said = (f"{plain} (Actions)", f"Actions {plain}", *_NAMED.get(slug, ())) if plain != name else _NAMED.get(slug, ())
+    return tuple(each for each in said if each != name)
 
 
 def _preset(said: declared.Preset, action: Action) -> Preset:
@@ -194,12 +215,21 @@ def _action(said: declared.Action) -> Action:
         batches=said.batches,
         sync_mode=said.sync_mode,
         hooks=tuple(hook.slug for hook in said.hooks),
-        batch=batching if said.batches else None,
+        batch=partial(batching, usual_keys=_batch_keys(fields)) if said.batches else None,
     )
 
 
-def batching(settings: dict[str, Any], mapping: dict[str, Any]) -> Batch:
-    """How events of a subscription share a call: not at all unless its mapping says so (contract: connections 6.12)."""
+def _batch_keys(fields: Iterable[Field]) -> tuple[str, ...]:
+    default = next((field.default for field in fields if field.key == "batch_keys"), None)
+    return tuple(str(key) for key in default) if isinstance(default, list) else ()
+
+
+def batching(settings: dict[str, Any], mapping: dict[str, Any], *, usual_keys: tuple[str, ...] = ()) -> Batch:
+    """How events of a subscription share a call: not at all unless its mapping says so (contract: connections 6.12).
+
+    `usual_keys` are the fields that tell batches apart where the mapping does not say: destinations take such fields
+    of the first event for all, and would send the others to a wrong address or list.
+    """
     if mapping.get("enable_batching") is not True:
         return Batch()
     items, bytes_, keys = mapping.get("batch_size"), mapping.get("batch_bytes"), mapping.get("batch_keys")
@@ -207,7 +237,7 @@ def batching(settings: dict[str, Any], mapping: dict[str, Any]) -> Batch:
         items=min(items, _MOST_BATCH_ITEMS) if isinstance(items, int) and items > 0 else BATCH_ITEMS,
         body_bytes=bytes_ if isinstance(bytes_, int) and bytes_ > 0 else Batch().body_bytes,
         wait=_LINGER_SECONDS,
-        keys=tuple(str(key) for key in keys) if isinstance(keys, list) else (),
+        keys=tuple(str(key) for key in keys) if isinstance(keys, list) else usual_keys,
     )
 
 

@@ -115,12 +115,15 @@ Try = Callable[[Sequence[Item], Exchange], Awaitable[Attempted]]
 
 
 def bisected(run: Try) -> Callable[[Sequence[Item], Exchange], Coroutine[Any, Any, Attempted]]:
-    """Try a batch that is refused as a whole once more in two halves, so that one bad item costs half of the others."""
+    """Try a batch that is refused as a whole once more in two halves, so that one bad item costs half of the others.
+
+    So is one that its action breaks on (`final`): what it breaks on is mostly one event.
+    """
 
     async def halving(items: Sequence[Item], exchange: Exchange) -> Attempted:
         whole = await run(items, exchange)
         verdict = whole.verdict
-        refused = verdict.step is Step.FAILED_DELIVERY and verdict.status in _BISECTED
+        refused = (verdict.step is Step.FAILED_DELIVERY and verdict.status in _BISECTED) or verdict.final
         if len(items) < 2 or verdict.items or not refused:
             return whole
         middle = len(items) // 2

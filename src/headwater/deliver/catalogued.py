@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from headwater.catalogue import Answer, Call, Ended, Workers
+from headwater.catalogue import HANDED_BACK, Answer, Call, Ended, Workers
 from headwater.deliver.attempt import Attempted
 from headwater.deliver.classify import Verdict, classify_silence
 from headwater.deliver.ways import Run
@@ -33,13 +33,12 @@ _OURS = frozenset(("PRIVATE_ADDRESS", "INVALID_SETTINGS"))
 _SETTINGS = frozenset(("UNKNOWN_DESTINATION", "UNKNOWN_ACTION", "INVALID_TRIGGER"))
 _REJECTED = frozenset(("PAYLOAD_VALIDATION_FAILED", "TOO_LARGE"))
 _HOUSE = frozenset(("WORKER_ENDED", "WORKER_AWAY"))
-_BUGS = frozenset(("CRASH", "KILLED_WORKERS"))
+_CRASH = "CRASH"
+_BUGS = frozenset(("KILLED_WORKERS",))
 _STATUSES = {400: "BAD_REQUEST", 404: "NOT_FOUND"}
 _TOKENS = ("access_token", "refresh_token", "clientSecret")
 _EVERY_EVENT = 'type != "-"'
 """What the worker takes for the trigger, also of an event without a type: whether it takes this way is decided."""
-
-_HANDED_BACK = "This destination hands its events back to the platform; use the destination Headwater instead."
 
 
 class Kept(msgspec.Struct):
@@ -159,7 +158,7 @@ def judge(answer: Answer, *, asked: bool, credentials: bool = True) -> Verdict:
     Unless the vendor was `asked`, what is permanent is the event's own: its payload is not as the action wants it.
     """
     if answer.events:
-        return Verdict(Step.FAILED_DELIVERY, "INVALID_SETTINGS", _HANDED_BACK)
+        return Verdict(Step.FAILED_DELIVERY, "INVALID_SETTINGS", HANDED_BACK)
     ends = Counter(answer.items)
     delivered = [each for each in ends if each.kind == "ok"]
     most = max(delivered or ends, key=ends.__getitem__)
@@ -183,6 +182,8 @@ def verdict(ended: Ended, *, asked: bool, credentials: bool = True) -> Verdict:
             return Verdict(Step.PENDING, "PAUSED", f"{REFUSED} {said}", status, refused=True)
         case "retry":
             return _later(ended)
+        case _ if code == _CRASH:  # perhaps over an answer that the vendor gives for a moment only
+            return Verdict(Step.PENDING, "RETRY", said, status, final="INTERNAL")
         case _:
             return Verdict(Step.FAILED_DELIVERY, _reason(status if asked else 0, code), said, status)
 

@@ -31,8 +31,9 @@ class Verdict(msgspec.Struct, frozen=True):
     """What became of an attempt.
 
     `step` is delivered, pending or failed_delivery. `retry_after` is in seconds, when the destination named a time.
-    `ill` says that the destination does not work, `refused` that it refuses the owner's credentials. `items` are those
-    of the batch that fared otherwise than the whole, by index.
+    `ill` says that the destination does not work, `refused` that it refuses the owner's credentials. `final` is the
+    reason for which what is pending has failed if it was not the first attempt. `items` are those of the batch that
+    fared otherwise than the whole, by index.
     """
 
     step: Step
@@ -42,6 +43,7 @@ class Verdict(msgspec.Struct, frozen=True):
     retry_after: float | None = None
     ill: bool = False
     refused: bool = False
+    final: str = ""
     items: dict[int, Verdict] = {}
 
     @property

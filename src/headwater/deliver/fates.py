@@ -39,6 +39,8 @@ def fate(verdict: Verdict, index: int, *, attempts: int, at: int, expires_at: in
         return Fate(_STATES[verdict.step], verdict.reason, verdict.detail)
     if verdict.refused:
         return Fate("waiting", verdict.reason, verdict.detail, at)
+    if verdict.final and attempts > 1:
+        return Fate("failed", verdict.final, verdict.detail)
     if at >= expires_at:
         detail = f"{verdict.reason} after {attempts} attempts: {verdict.detail}"
         return Fate("failed", "EXPIRED", cut(detail, _DETAIL_BYTES))

@@ -147,11 +147,43 @@ def test_a_setting_outside_its_choices_is_refused() -> None:
             {"enable_batching": True, "batch_size": 7, "batch_bytes": 9, "batch_keys": ["url"]},
             Batch(items=7, body_bytes=9, wait=1.0, keys=("url",)),
         ),
-        ({"enable_batching": True, "batch_size": 10_000}, Batch(items=1_000, wait=1.0)),
+        ({"enable_batching": True, "batch_size": 10_000}, Batch(items=4_000, wait=1.0)),
     ],
 )
 def test_the_mapping_says_how_events_are_batched(mapping: dict[str, object], batch: Batch) -> None:
     assert batching({}, mapping) == batch
+
+
+@pytest.mark.parametrize(
+    ("said", "keys"),
+    [({}, ("url", "method", "headers")), ({"batch_keys": ["url"]}, ("url",)), ({"batch_keys": []}, ())],
+)
+def test_events_for_other_addresses_go_into_other_batches_unless_the_mapping_says_otherwise(
+    said: dict[str, object], keys: tuple[str, ...]
+) -> None:
+    action = ALL["actions-webhook"].find("send")
+    assert action is not None and action.batch is not None
+    assert action.batch({}, {"enable_batching": True, **said}).keys == keys
+
+
+@pytest.mark.parametrize(
+    ("slug", "names"),
+    [
+        ("actions-amplitude", ("Amplitude (Actions)",)),
+        ("actions-mixpanel", ("Actions Mixpanel",)),
+        ("actions-jimo-cloud", ("Jimo Cloud (Actions)", "Actions Jimo Cloud")),
+        ("actions-customerio", ("Customerio (Actions)", "Customer.io (Actions)")),
+        ("actions-webhook", ("Webhooks (Actions)",)),
+        ("outfunnel", ()),
+    ],
+)
+def test_a_destination_is_known_by_all_names_that_segment_has_for_it(slug: str, names: tuple[str, ...]) -> None:
+    assert ALL[slug].previous_names == names
+
+
+def test_no_name_is_of_two_destinations() -> None:
+    names = Counter(name for each in ALL.values() for name in {each.name, *each.previous_names})
+    assert [name for name, times in names.items() if times > 1] == []
 
 
 def test_without_a_catalogue_all_else_goes_on(tmp_path: object) -> None:

@@ -153,6 +153,21 @@ def test_halves_that_fare_each_in_their_own_way_keep_it_for_each_item() -> None:
     assert not any(own.items for own in found.items.values())
 
 
+def test_a_batch_that_its_action_breaks_on_is_tried_once_more_in_halves() -> None:
+    items = [Item(b"{}", "track", "A", f"m{position}", position, 0) for position in range(4)]
+
+    async def once(items: Sequence[Item], exchange: Any) -> Attempted:
+        breaks = any(item.position == 3 for item in items)
+        broken = Verdict(Step.PENDING, "RETRY", "x is not a function", final="INTERNAL")
+        return Attempted(broken if breaks else Verdict(Step.DELIVERED, status=200), 0.1)
+
+    found = asyncio.run(bisected(once)(items, cast("Exchange", None))).verdict
+    assert [(found.of(index).step, found.of(index).final) for index in range(4)] == [
+        *[("delivered", "")] * 2,
+        *[("pending", "INTERNAL")] * 2,
+    ]
+
+
 def test_a_refusal_of_credentials_is_not_tried_again_in_halves() -> None:
     tries: list[int] = []
     items = [Item(b"{}", "track", "A", f"m{position}", position, 0) for position in range(4)]

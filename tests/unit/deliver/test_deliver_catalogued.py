@@ -10,6 +10,7 @@ import pytest
 from headwater.catalogue import Answer, Call, Ended, Workers
 from headwater.deliver.attempt import Attempted
 from headwater.deliver.catalogued import catalogued, judge, verdict
+from headwater.deliver.fates import fate
 from headwater.deliver.tokens import Tokens
 from headwater.spec.destination import Action, Exchange, Item, Request, Response
 from headwater.spec.errors import Unavailable
@@ -40,13 +41,20 @@ from headwater.spec.workspace import Destination, Subscription
         ),
         (Ended("permanent", code="PRIVATE_ADDRESS"), True, "failed_delivery", "PRIVATE_ADDRESS", False, False),
         (Ended("permanent", code="UNKNOWN_ACTION"), True, "failed_delivery", "INVALID_SETTINGS", False, False),
-        (Ended("permanent", code="CRASH"), True, "failed_delivery", "INTERNAL", False, False),
+        (Ended("permanent", code="CRASH"), True, "pending", "RETRY", False, False),
         (Ended("permanent", code="KILLED_WORKERS"), True, "failed_delivery", "INTERNAL", False, False),
     ],
 )
 def test_each_end_has_its_verdict(ended: Ended, asked: bool, step: str, reason: str, ill: bool, refused: bool) -> None:
     found = verdict(ended, asked=asked)
     assert (found.step, found.reason, found.ill, found.refused) == (step, reason, ill, refused)
+
+
+def test_what_breaks_inside_a_destination_is_tried_twice() -> None:
+    found = verdict(Ended("permanent", code="CRASH", message="x is not a function"), asked=True)
+    fates = [fate(found, 0, attempts=attempts, at=1, expires_at=10**9, wait=2.0) for attempts in (1, 2)]
+    assert [(one.state, one.reason) for one in fates] == [("waiting", "RETRY"), ("failed", "INTERNAL")]
+    assert {one.detail for one in fates} == {"x is not a function"}
 
 
 def test_events_of_a_batch_fare_each_by_itself() -> None:

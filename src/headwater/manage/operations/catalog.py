@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from headwater import destinations as catalogue
-from headwater.catalogue import Summary
+from headwater.catalogue import Summary, hands_back
 from headwater.catalogue import missing as why_missing
 from headwater.manage.answers import DestinationMetadata, Shape, SourceMetadata, WarehouseMetadata
 from headwater.manage.describing import show_definition
@@ -53,7 +53,7 @@ class ListDestinationSummaries(msgspec.Struct, frozen=True, kw_only=True, rename
 
 class DestinationSummary(Shape, frozen=True, kw_only=True):
     """A line of the catalogue. `actions` and `presets` are how many it has; it is `available` unless it opens
-    connections of its own (`direct`) and these are switched off.
+    connections of its own (`direct`) and these are switched off, or leaves its events to Segment's own platform.
     """
 
     slug: str
@@ -108,7 +108,7 @@ def _summary(line: Summary, desk: Desk) -> DestinationSummary:
         categories=list(line.categories),
         authentication=line.authentication,
         direct=line.direct,
-        available=not line.direct or desk.settings.catalogue.direct,
+        available=(not line.direct or desk.settings.catalogue.direct) and not hands_back(line.slug),
         audience=line.audience,
         actions=line.actions,
         presets=line.presets,

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from headwater import destinations as catalogue
+from headwater.catalogue import HANDED_BACK, hands_back
 from headwater.manage import subscribing
 from headwater.manage.answers import DestinationShape, Done, Name, Shape
 from headwater.manage.authorizing import end_if_moved
@@ -91,6 +92,8 @@ async def create_destination(desk: Desk, request: CreateDestination) -> Destinat
     definition = find_definition(request.metadata_id)
     if definition is None:
         raise invalid("metadataId", f'"metadataId" is not in the catalogue of destinations: {request.metadata_id}')
+    if hands_back(request.metadata_id):
+        raise invalid("metadataId", HANDED_BACK)
 
     def work(connection: Connection) -> tuple[Destination, list[audit.Entry]]:
         source = workspaces.source_named(connection, request.source_id)
