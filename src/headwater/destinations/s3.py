@@ -297,4 +297,5 @@ definition = DestinationDefinition(
     previous_names=("S3",),
     concurrency=2,
     credentials=True,
+    storage=True,
 )

@@ -43,7 +43,7 @@ def compile_plan(workspace: Workspace, enrichments: Sequence[Enrichment]) -> Pla
     for destination in workspace.destinations:
         if destination.enabled:
             for source_id in {destination.source_id, *engaged.get(destination.id, ())} & ways.keys():
-                ways[source_id].append(_route(destination))
+                ways[source_id].append(_route(destination, own=source_id == destination.source_id))
     return Plan(
         workspace,
         {
@@ -71,11 +71,14 @@ def _engaged(workspace: Workspace) -> dict[str, set[str]]:
     return found
 
 
-def _route(destination: Destination) -> Route:
-    """A destination's id names it too: audiences ask for one of several of the same kind."""
+def _route(destination: Destination, *, own: bool) -> Route:
+    """A destination's id names it too: audiences ask for one of several of the same kind.
+
+    A storage keeps all of its `own` source, but of a space what is told to it.
+    """
     try:
         declared = definition(destination.definition)
     except SetupError:
         return Route(destination.id, (destination.name, destination.id), frozenset())
     names = (declared.name, *declared.previous_names, destination.name, destination.id)
-    return Route(destination.id, names, declared.event_types)
+    return Route(destination.id, names, declared.event_types, own and declared.storage)

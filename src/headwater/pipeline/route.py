@@ -18,11 +18,15 @@ _EVERYWHERE = {"All": True}
 
 
 class Route(msgspec.Struct, frozen=True):
-    """One destination that a source's events may go to; `names` are those that an integrations object may use."""
+    """One destination that a source's events may go to; `names` are those that an integrations object may use.
+
+    A `storage` keeps everything: the object does not matter to it (contract: connections 2.4).
+    """
 
     destination_id: str
     names: tuple[str, ...]
     event_types: frozenset[str]
+    storage: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -68,7 +72,7 @@ def _decide(event_type: str, ways: Sequence[Route], integrations: Any, served: f
             refused.append((way.destination_id, "MESSAGE_SENT_CLIENT_SIDE"))
         elif event_type not in way.event_types:
             refused.append((way.destination_id, "UNSUPPORTED_EVENT_TYPE"))
-        elif not allows(integrations, way.names):
+        elif not (way.storage or allows(integrations, way.names)):
             refused.append((way.destination_id, "FILTERED_BY_INTEGRATIONS_OBJECT"))
         else:
             chosen.append(way.destination_id)

@@ -219,6 +219,9 @@ class DestinationDefinition(msgspec.Struct, frozen=True, kw_only=True):
     """The destination has credentials of its owner: an answer of 401 or 403 pauses it instead of failing its events."""
 
     authentication: str = "none"
+    storage: bool = False
+    """It keeps events as they came, whatever destinations their sender wished for."""
+
     worker: bool = False
     """Its actions are performed by the catalogue's worker."""
 

@@ -1,5 +1,8 @@
+from headwater.pipeline.plan import compile_plan
 from headwater.pipeline.route import Decision, Route, Routes, excluded_warehouses, route
+from headwater.spec.computation import ENGAGE, Computation, Connection
 from headwater.spec.event import EVENT_TYPES, Event
+from headwater.spec.workspace import Destination, Source, Workspace
 
 X = Route("x", ("X", "Old X", "my x"), EVENT_TYPES)
 ONLY_TRACK = Route("t", ("T",), frozenset({"track"}))
@@ -50,3 +53,40 @@ def test_warehouses_are_excluded_only_by_their_own_key() -> None:
     assert excluded_warehouses(event({"All": False}, type="track"), ["w1", "w2"]) == ()
     assert excluded_warehouses(event({"Warehouses": {"all": False}}, type="track"), ["w1"]) == ("w1",)
     assert excluded_warehouses(event({"Warehouses": {"warehouseIds": ["w2"]}}, type="track"), ["w1", "w2"]) == ("w1",)
+
+
+def test_a_storage_keeps_what_its_sender_wished_elsewhere() -> None:
+    lake = Route("lake", ("S3",), EVENT_TYPES, storage=True)
+    for wish in ({"All": False}, {"S3": False, "X": False}, {"All": False, "T": True}):
+        assert decide(lake, X, type="track", integrations=wish).chosen == ("lake",)
+
+
+def test_a_storage_keeps_all_of_its_source_and_of_a_space_what_is_told_to_it() -> None:
+    told = Computation(
+        id="c",
+        space_id="sp",
+        kind="audience",
+        key="k",
+        name="K",
+        query="q",
+        connections=(Connection(id="a", destination_id="lake"),),
+    )
+    plan = compile_plan(
+        Workspace(
+            id="w",
+            slug="w",
+            name="W",
+            version=1,
+            sources=(
+                Source(id="s", slug="s", name="S"),
+                Source(id="e", slug="e", name="E", kind=ENGAGE, settings={"spaceId": "sp"}),
+            ),
+            destinations=(Destination(id="lake", source_id="s", definition="s3", name="Lake"),),
+            computations=(told,),
+        ),
+        (),
+    )
+    elsewhere = event({"All": False, "Mixpanel": True}, type="track")
+    assert route(elsewhere, plan.sources["s"].routes).chosen == ("lake",)
+    assert route(elsewhere, plan.sources["e"].routes).chosen == ()
+    assert route(event({"All": False, "lake": True}, type="track"), plan.sources["e"].routes).chosen == ("lake",)
