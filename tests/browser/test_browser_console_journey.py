@@ -124,6 +124,8 @@ def see_the_failure_and_send_it_again(page: Page, house: RunningHouse, fails: Re
     page.get_by_role("button", name="Send again", exact=True).click()
     expect(page.get_by_text("Nothing here")).to_be_visible()
     until(lambda: "Order Completed" in json.dumps(fails.bodies[before:]), what="for the redriven event")
+    page.get_by_role("link", name="Delivery", exact=True).click()
+    expect(page.get_by_text(re.compile(r"\d delivered: half of them within"))).to_be_visible(timeout=30_000)
 
 
 def ask_sql(page: Page, house: RunningHouse, source_id: str) -> None:

@@ -76,6 +76,34 @@ def test_the_overview_shows_what_came_and_what_became_of_it(tmp_path: Path) -> N
     asyncio.run(scenario())
 
 
+def test_the_time_until_delivery_is_shown_as_percentiles_over_time(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(ManageHouse(tmp_path)) as house:
+            source = await house.source()
+            hook, idle = await house.webhook(source), await house.webhook(source)
+            at = now()
+            await deliver(house, source, hook, at - 600_000)
+            await deliver(house, source, hook, at)
+            path = f"/headwater/destinations/{hook}/latency"
+            while (found := (await house.ask("GET", path)).data)["whole"]["events"] < 12:
+                await asyncio.sleep(0.02)
+            assert found["granularity"] == "FIVE_MINUTES"
+            full = [point for point in found["points"] if point["events"]]
+            assert [point["events"] for point in full] == [6, 6]
+            for point in (*full, found["whole"]):
+                assert 10 < point["p50"] < 32 < 1_900 < point["p95"] <= point["p99"] < 4_800
+            assert {point["p50"] for point in found["points"] if not point["events"]} == {None}
+            old = (await house.ask("GET", f"{path}?startTime={format_moment(at - 72 * 3_600_000)}")).data
+            assert (old["granularity"], len(old["points"]) in (72, 73), old["whole"]["events"]) == ("HOUR", True, 12)
+            nothing = (await house.ask("GET", f"/headwater/destinations/{idle}/latency")).data["whole"]
+            assert (nothing["events"], nothing["p99"]) == (0, None)
+            refused = await house.ask("GET", f"{path}?granularity=FIVE_MINUTES&startTime=2020-01-01T00:00:00Z")
+            assert (refused.status, refused.errors[0]["field"]) == (422, "granularity")
+            assert (await house.ask("GET", "/headwater/destinations/nobody/latency")).status == 404
+
+    asyncio.run(scenario())
+
+
 def test_the_overview_tells_who_is_behind_and_what_failed(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(ManageHouse(tmp_path)) as house:

@@ -47,6 +47,22 @@ def totals(connection: Connection, *, span: int, since_minute: int, until_minute
     return found
 
 
+def series(
+    connection: Connection, destination_id: str, *, span: int, since_minute: int, until_minute: int
+) -> dict[int, dict[int, int]]:
+    """The histogram of a destination in each span of so many minutes that has one, by the minute it begins with."""
+    query = (
+        sa.select(ages.c.minute, ages.c.bucket, sa.func.sum(ages.c.events))
+        .where(ages.c.span == span, ages.c.minute >= since_minute, ages.c.minute < until_minute)
+        .where(ages.c.destination_id == destination_id)
+        .group_by(ages.c.minute, ages.c.bucket)
+    )
+    found: dict[int, dict[int, int]] = {}
+    for minute, bucket, events in connection.execute(query):
+        found.setdefault(int(minute), {})[int(bucket)] = int(events)
+    return found
+
+
 def forget(connection: Connection, now_minute: int) -> int:
     """Drop what is too old to be asked for. Returns how many rows that were."""
     gone = 0

@@ -12,10 +12,12 @@ from nicegui.events import ValueChangeEventArguments
 from headwater.console.parts.charts import Series, chart, series_options
 from headwater.console.parts.destinations.funnel import funnel, sums
 from headwater.console.parts.destinations.reasons import Reasons
+from headwater.console.parts.figures import count, duration
 from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import attempt, heading
 from headwater.console.parts.polling import poll
 from headwater.console.person import Person
+from headwater.manage.operations.latency import GetDeliveryLatency, LatencyPoint, get_delivery_latency
 from headwater.manage.operations.ledger import GetLedger, get_ledger
 from headwater.manage.operations.series import GetLedgerSeries, Granularity, SeriesPoint, get_ledger_series
 from headwater.spec.outcome import Step
@@ -63,6 +65,9 @@ class Delivery:
         self._funnel = Patched()
         heading("Over time")
         self._chart = chart(chart_of([]), height=210, label="Delivered, failed, pending and filtered events over time")
+        heading("Time until delivered")
+        self._slow = ui.label().classes("soft")
+        self._latency = chart(latency_chart([]), height=170, label="Age of events at delivery over time, percentiles")
         heading("Reasons")
         self._reasons = Reasons(person, destination_id)
         window.on_value_change(attempt(self._set_window))
@@ -97,16 +102,24 @@ class Delivery:
             subscription_id=chosen,
         )
         series = await self._person.ask(get_ledger_series, wanted)
+        latency = await self._person.ask(
+            get_delivery_latency, GetDeliveryLatency(destination_id=self._destination_id, start_time=since)
+        )
         if (minutes, chosen) != (self._minutes, self._subscription_id):
             return
         self._steps = sums(books.accounts)
         self._funnel.show(funnel(self._steps, as_percent=self._as_percent))
         reasons = [one for account in books.accounts for one in account.reasons if one.step != Step.MATCHED]
         self._reasons.show(reasons, self._steps)
-        options = chart_of(series.points)
-        if options["series"] != self._chart.options["series"]:
-            self._chart.options.update(options)
-            self._chart.update()
+        _renew(self._chart, chart_of(series.points))
+        self._slow.set_text(took(latency.whole))
+        _renew(self._latency, latency_chart(latency.points))
+
+
+def _renew(shown: ui.echart, options: dict[str, Any]) -> None:
+    if options["series"] != shown.options["series"]:
+        shown.options.update(options)
+        shown.update()
 
 
 def chart_of(points: list[SeriesPoint]) -> dict[str, Any]:
@@ -118,3 +131,36 @@ def chart_of(points: list[SeriesPoint]) -> dict[str, Any]:
         for step, name, colour in _LINES
     ]
     return series_options(places, series, kind="bar", stacked=True)
+
+
+def latency_chart(points: list[LatencyPoint]) -> dict[str, Any]:
+    """The chart of percentiles, on a logarithmic axis: what is late is late by factors. Intervals without events are
+    gaps.
+    """
+    places = [parse_moment(point.time) for point in points]
+    lines = {"p50": "var(--good)", "p95": "var(--warn)", "p99": "var(--bad)"}
+    series = [
+        Series(name=name, values=[_seconds(getattr(point, name)) for point in points], colour=colour)
+        for name, colour in lines.items()
+    ]
+    options = series_options(places, series)
+    options["yAxis"] |= {"type": "log", "axisLabel": {**options["yAxis"]["axisLabel"], "formatter": "{value} s"}}
+    for line in options["series"]:
+        line |= {"showSymbol": True, "symbolSize": 4}  # a point between two gaps has no line
+    return options
+
+
+def took(whole: LatencyPoint) -> str:
+    """The percentiles of the whole window, in words. They are of all mappings together."""
+    if not whole.events:
+        return "Nothing was delivered in this time."
+    told = ", ".join(f"{share} of them within {duration(age)}" for share, age in _shares(whole))
+    return f"{count(whole.events)} delivered: {told} of being received."
+
+
+def _shares(whole: LatencyPoint) -> tuple[tuple[str, float | None], ...]:
+    return ("half", whole.p50), ("95 %", whole.p95), ("99 %", whole.p99)
+
+
+def _seconds(age: float | None) -> float | None:
+    return None if age is None else max(round(age / 1000, 3), 0.001)
