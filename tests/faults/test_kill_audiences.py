@@ -28,11 +28,12 @@ from headwater.eventlog import Record
 from headwater.eventlog.streams import COLLECTED, PROCESSED
 from headwater.profiles.computing.items import item_of
 from headwater.profiles.computing.standing import decode as decode_standing
-from headwater.profiles.computing.standing import holds, values
+from headwater.profiles.computing.standing import values
 from headwater.profiles.known import State, bound, fold, traits, unite
 from headwater.profiles.known import decode as decode_state
 from headwater.profiles.language import compile_query, parse
 from headwater.profiles.tell import tell
+from headwater.spec.computation import holds
 from headwater.spec.event import decode_processed
 from headwater.spec.timestamps import format_moment
 from headwater.store import Store, computations, known, ledger, people, standing
@@ -246,6 +247,10 @@ class Truth:
             self.values[id] = evaluate(mine, written, now)
 
 
+def has(key: str, value: Any) -> bool:
+    return holds("trait" if key in TRAITS else "audience", value)
+
+
 def evaluate(items: list[Any], written: dict[str, Any], now: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, query in (TRAITS | AUDIENCES).items():
@@ -254,7 +259,7 @@ def evaluate(items: list[Any], written: dict[str, Any], now: int) -> dict[str, A
         for item in items:
             compiled.fold(state, item)
         value = compiled.value(state, written | found, now)
-        if holds(value):
+        if has(key, value):
             found[key] = value
     return found
 
@@ -268,7 +273,7 @@ def check(store: Store, records: list[Record], ids: dict[str, str]) -> None:
     kept = store.run(lambda one: known.of_people(one, truth.values))
     for id, expected in truth.values.items():
         held = values(decode_standing(stood[id])) if id in stood else {}
-        assert {key: value for key, value in held.items() if holds(value)} == expected, id
+        assert {key: value for key, value in held.items() if has(key, value)} == expected, id
         found, wanted = unite(map(decode_state, kept[id])), truth.known[id]
         assert found is not None and wanted is not None
         assert (found.events, found.names, traits_of(found)) == (wanted.events, wanted.names, traits_of(wanted)), id

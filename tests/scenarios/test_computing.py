@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -215,6 +216,63 @@ def test_people_whose_events_lie_in_several_partitions_have_one_standing(tmp_pat
         house.now += 1
         said += await house.work()
         assert moves(said) == [("u1", "three", True)]
+        house.store.close()
+
+    asyncio.run(story())
+
+
+def test_people_are_in_what_refers_to_an_audience_of_one_of_their_accounts(house: House) -> None:
+    """Whoever moves: the account, the person into it, or the account below another one."""
+
+    async def story() -> None:
+        house.define("active", "ANY event('Login').within(9 days).count() >= 1", level="ACCOUNTS")
+        house.define("buyer", "trait('active') = true AND event('Order').count() >= 1")
+        house.define("is_active", "trait('active')", kind="trait")
+
+        async def later(*bodies: dict[str, Any]) -> list[tuple[str, str, bool]]:
+            said = await house.work(*bodies)
+            for _ in range(2):
+                house.now += 1
+                said += await house.work()
+            return sorted(each for each in moves(said) if each[1] == "buyer")
+
+        def group(user: str, id: str, **traits: Any) -> dict[str, Any]:
+            return {"type": "group", "userId": user, "groupId": id, "traits": traits}
+
+        orders = [{"event": "Order", "userId": f"u{number}"} for number in range(1, 4)]
+        assert await later(group("u1", "g"), group("u3", "below"), *orders) == []
+        assert await later({"event": "Login", "userId": "u1"}) == [("u1", "buyer", True)]
+        assert house.values("user_id:u1") == {"buyer": True, "is_active": True}
+        assert await later(group("u2", "g")) == [("u2", "buyer", True)]
+        assert await later(group("u3", "below", parent_group_id="g")) == [("u3", "buyer", True)]
+        assert await later({"event": "Other", "userId": "u3"}, group("u4", "other")) == []
+        assert house.values("user_id:u4") == {}
+        house.now += 9 * DAY
+        assert await later() == [(f"u{number}", "buyer", False) for number in range(1, 4)]
+        assert house.values("user_id:u1") == {"buyer": False}
+
+    asyncio.run(story())
+
+
+def test_what_refers_to_an_audience_of_accounts_is_the_same_later_and_over_partitions(tmp_path: Path) -> None:
+    async def story() -> None:
+        house = House(tmp_path, partitions=2)
+        house.define("big", "trait('seats') > 9", level="ACCOUNTS")
+        for partition in range(2):
+            group = {"type": "group", "userId": f"u{partition}", "groupId": "g", "traits": {"seats": 20}}
+            await house.work(group, {"event": "Order", "userId": f"u{partition}"}, partition=partition)
+        house.define("buyer", "trait('big') = 'true' AND event('Other').count() >= 1")
+        known = house.define("known", "trait('big') = true")
+        said: list[dict[str, Any]] = []
+        for partition in range(2):
+            said += await house.work({"event": "Other", "userId": f"u{partition}"}, partition=partition)
+            house.now += 1
+            said += await house.work()
+        expected = [(f"u{number}", key, True) for number in range(2) for key in ("buyer", "known")]
+        assert sorted(moves(said)) == sorted(expected)
+        assert house.run(known).size == 2
+        house.now += 1
+        assert await house.work() == []
         house.store.close()
 
     asyncio.run(story())

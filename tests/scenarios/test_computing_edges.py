@@ -42,9 +42,11 @@ def ids(message: dict[str, Any]) -> tuple[str, ...]:
     return tuple(each for each in (message.get("userId"), email, *others) if each)
 
 
-async def know(house: House, user: str, *emails: str, **more: Any) -> None:
+async def know(house: House, user: str, *emails: str, **more: Any) -> list[dict[str, Any]]:
+    said: list[dict[str, Any]] = []
     for email in emails:
-        await house.work({"type": "identify", "userId": user, "traits": {"email": email}, **more})
+        said += await house.work({"type": "identify", "userId": user, "traits": {"email": email}, **more})
+    return said
 
 
 def test_each_user_id_and_each_email_is_told_of_entering_and_leaving(house: House) -> None:
@@ -64,31 +66,75 @@ def test_each_user_id_and_each_email_is_told_of_entering_and_leaving(house: Hous
     asyncio.run(story())
 
 
+ALONE = [("u1", "c@x"), ("a@x",), ("b@x",), ("c@x",)]
+
+
 @pytest.mark.parametrize(
-    ("sync", "entered"),
+    ("sync", "entered", "left"),
     [
-        ([IdSync(external_id="email", strategy="first")], [("a@x",)]),
-        ([IdSync(external_id="email", strategy="last")], [("c@x",)]),
-        ([IdSync(external_id="email", strategy="all")], [("a@x",), ("b@x",), ("c@x",)]),
-        ([IdSync(external_id="email", strategy="last", map_to="mail")], [("mail=c@x",)]),
+        ([IdSync(external_id="email", strategy="first")], [("a@x",)], []),
+        ([IdSync(external_id="email", strategy="last")], [("c@x",)], []),
+        ([IdSync(external_id="email", strategy="all")], [("a@x",), ("b@x",), ("c@x",)], []),
+        (
+            [IdSync(external_id="email", strategy="last", map_to="mail")],
+            [("mail=c@x",)],
+            [("mail=a@x",), ("mail=b@x",), ("mail=c@x",)],
+        ),
         (
             [IdSync(external_id="user_id", strategy="last"), IdSync(external_id="email", strategy="all")],
             [("u1", "a@x"), ("u1", "b@x"), ("u1", "c@x")],
+            [("u1", "a@x"), ("u1", "b@x")],
         ),
-        ([IdSync(external_id="ios.idfa", strategy="last")], []),
+        (
+            [IdSync(external_id="user_id", map_to="uid"), IdSync(external_id="email", strategy="first")],
+            [("a@x", "uid=u1")],
+            [("a@x", "uid=u1"), ("b@x", "uid=u1"), ("c@x", "uid=u1")],
+        ),
+        (
+            [IdSync(external_id="ios.id", map_to="device"), IdSync(external_id="user_id", strategy="all")],
+            [("u1", "device=phone")],
+            [("u1", "device=phone"), ("c@x", "ios.id=phone")],
+        ),
+        ([IdSync(external_id="ios.idfa", strategy="last")], [], []),
     ],
 )
 def test_identifiers_are_told_as_the_connection_wants_and_all_of_them_of_leaving(
-    house: House, sync: list[IdSync], entered: list[tuple[str, ...]]
+    house: House, sync: list[IdSync], entered: list[tuple[str, ...]], left: list[tuple[str, ...]]
 ) -> None:
+    """Each call once: together as they may have been told, under the names of then, and alone."""
+
     async def story() -> None:
         house.define("buyers", ORDERS, connections=(connection("one", id_sync=tuple(sync)),))
-        await know(house, "u1", "a@x", "b@x", "c@x")
+        await know(house, "u1", "a@x", "b@x", "c@x", context={"device": {"type": "ios", "id": "phone"}})
         said = await house.work({"event": "Order", "userId": "u1"})
         assert sorted(ids(each) for each in heard(said, "one")) == entered
         house.now += 7 * DAY + 1
-        left = {each.get("userId") or ids(each)[-1] for each in heard(await house.work(), "one")}
-        assert left == {"u1", "a@x", "b@x", "c@x"}
+        said = await house.work()
+        assert sorted(ids(each) for each in heard(said, "one")) == sorted([*left, *ALONE])
+        assert len(heard(said, "one", "identify")) == len(left) + len(ALONE)
+
+    asyncio.run(story())
+
+
+def test_who_leaves_is_told_under_each_identifier_however_many_choices_there_are(house: House) -> None:
+    types = ("email", "anonymous_id", "ios.id", "android.id")
+
+    async def story() -> None:
+        sync = tuple(IdSync(external_id=one, map_to=f"their_{one}") for one in types)
+        house.define("buyers", ORDERS, connections=(connection("one", id_sync=sync),))
+        for place in range(5):
+            for phone in ("ios", "android"):
+                device = {"device": {"type": phone, "id": f"{phone}{place}"}}
+                await know(house, "u1", f"{place}@x", anonymousId=f"a{place}", context=device)
+        (entered,) = heard(await house.work({"event": "Order", "userId": "u1"}), "one")
+        house.now += 7 * DAY + 1
+        left = heard(await house.work(), "one")
+        assert len(left) == 200
+        alone = [ids(each)[-1] for each in left if not any("their_" in one for one in ids(each))]
+        phones = {f"{phone}.id={phone}{place}" for phone in ("ios", "android") for place in range(5)}
+        assert {*alone} == {*phones, *(f"{place}@x" for place in range(5))}
+        assert len(alone) == 21
+        assert ids(entered) in [ids(each) for each in left]
 
     asyncio.run(story())
 
@@ -249,6 +295,53 @@ def test_a_trait_is_told_when_its_value_changes_and_not_before_it_has_one(house:
     asyncio.run(story())
 
 
+def test_false_is_a_value_of_a_trait_and_is_told_as_any_other(house: House) -> None:
+    def order(gift: bool | None) -> dict[str, Any]:
+        return {"event": "Order", "userId": "u1", "properties": {"gift": gift}}
+
+    async def story() -> None:
+        trait = house.define("gift", "event('Order').last(property('gift'))", kind="trait")
+        window = house.define("present", "event('Order').within(9 days).last(property('gift'))", kind="trait")
+        house.define("own", "trait('gift') = false")
+        said = await house.work(order(None))
+        assert (said, house.values("user_id:u1")) == ([], {})
+        said = await house.work(order(False))
+        assert traits_told(said, "gift") == traits_told(said, "present") == [("u1", False)]
+        assert moves(said) == [("u1", "own", True)]
+        assert await house.work(order(False)) == []
+        said = await know(house, "u1", "a@x")
+        assert [ids(each) for each in said if "gift" in each.get("traits", ())] == [("a@x",)]
+        assert traits_told(await house.work(order(True)), "gift")[0] == ("u1", True)
+        assert traits_told(await house.work(order(False)), "gift")[0] == ("u1", False)
+        assert (house.run(trait).size, house.run(window).size) == (1, 1)
+        late = connection("late", calls=default_calls("trait", "USERS"))
+        house.store.run(lambda one: computations.update(one, trait.id, connections=(late,)))
+        assert traits_told(await house.work(), "gift")[0] == ("u1", False)
+        house.now += 9 * DAY + 1
+        assert traits_told(await house.work(), "present")[0] == ("u1", None)
+        assert (house.run(trait).size, house.run(window).size) == (1, 0)
+
+    asyncio.run(story())
+
+
+def test_who_become_one_and_are_parted_keep_a_trait_that_is_false(house: House) -> None:
+    async def story() -> None:
+        trait = house.define("gift", "event('Order').last(property('gift'))", kind="trait", known_by=("anonymous_id",))
+        orders = [
+            {"event": "Order", **who, "properties": {"gift": False}} for who in ({"userId": "u"}, {"anonymousId": "a"})
+        ]
+        await house.work(*orders)
+        assert house.run(trait).size == 2
+        assert await house.work({"event": "Other", "userId": "u", "anonymousId": "a"}) == []
+        assert (house.run(trait).size, house.values("user_id:u")) == (1, {"gift": False})
+        house.part("user_id:u", "anonymous_id:a")
+        house.now += 1
+        assert await house.work() == []
+        assert (house.run(trait).size, house.values("anonymous_id:a")) == (2, {"gift": False})
+
+    asyncio.run(story())
+
+
 def test_a_definition_that_refers_to_what_was_removed_is_not_met_any_more(house: House) -> None:
     async def story() -> None:
         first = house.define("buyers", ORDERS)
@@ -318,5 +411,79 @@ def test_a_size_counts_people_as_they_are_merged_and_parted(house: House) -> Non
         house.now += 7 * DAY
         assert sorted(moves(await house.work())) == [("a1", "buyers", False), ("u1", "buyers", False)]
         assert house.run(audience).size == 0
+
+    asyncio.run(story())
+
+
+def test_who_joins_an_account_is_told_once_what_it_is_in(house: House) -> None:
+    async def story() -> None:
+        house.define("active", "ANY event('Login').within(9 days).count() >= 1", level="ACCOUNTS")
+        logins = house.define("logins", "event('Login').count()", level="ACCOUNTS", kind="trait")
+
+        async def later(*bodies: dict[str, Any]) -> list[dict[str, Any]]:
+            said = await house.work(*bodies)
+            for _ in range(2):
+                house.now += 1
+                said += await house.work()
+            return said
+
+        def join(user: str) -> dict[str, Any]:
+            return {"type": "group", "userId": user, "groupId": "g"}
+
+        first = await later(join("u1"), {"event": "Login", "userId": "u1"})
+        assert moves(first) == [("u1", "active", True)]
+        said = await later(join("u2"))
+        assert moves(said) == [("u2", "active", True)]
+        assert [(each["type"], each["userId"]) for each in said] == [("track", "u2")] * 2, (
+            "the account is not told again"
+        )
+        assert said[1]["properties"] == {"trait_key": "logins", "logins": 1}
+        assert await later(join("u2"), join("u1"), {"event": "Other", "userId": "u2"}) == []
+        said = await later({"type": "identify", "userId": "u2", "traits": {"email": "e@x"}})
+        assert [ids(each) for each in heard(said, "hook")] == [("e@x",)] * 2, "as of an audience of people"
+        house.store.run(lambda one: computations.update(one, logins.id, enabled=False))
+        house.now += 9 * DAY
+        said = await later(join("u3"))
+        assert {who for who, _, _ in moves(said)} == {"u1", "u2", house.owner("user_id:u2")}, "u3 was never told"
+        assert await later(join("u4")) == []
+
+    asyncio.run(story())
+
+
+def test_a_connection_made_after_somebody_joined_tells_each_of_an_account_once(house: House) -> None:
+    async def story() -> None:
+        audience = house.define("big", "trait('seats') > 9", level="ACCOUNTS", told=False)
+        group = {"type": "group", "groupId": "g", "traits": {"seats": 20}}
+        for user in ("u1", "u2"):
+            await house.work({**group, "userId": user})
+            house.now += 1
+            assert await house.work() == []
+        late = connection("late", calls=default_calls("audience", "ACCOUNTS"))
+        house.store.run(lambda one: computations.update(one, audience.id, connections=(late,)))
+        said = await house.work({**group, "userId": "u3"})
+        for _ in range(3):
+            house.now += 1
+            said += await house.work()
+        assert sorted(moves(said)) == [(f"u{number}", "big", True) for number in (1, 2, 3)]
+
+    asyncio.run(story())
+
+
+def test_an_account_is_told_by_an_identify_call_for_each_of_its_people_where_that_is_wanted(house: House) -> None:
+    async def story() -> None:
+        calls = default_calls("audience", "ACCOUNTS", "identify")
+        house.define("big", "trait('seats') > 9", level="ACCOUNTS", connections=(connection("one", calls=calls),))
+        await know(house, "u1", "a@x")
+        bodies = ({"type": "group", "userId": user, "groupId": "g", "traits": {"seats": 20}} for user in ("u1", "u2"))
+        said = await house.work(*bodies)
+        house.now += 1
+        said += await house.work()
+        assert sorted(ids(each) for each in heard(said, "one", "identify")) == [("a@x",), ("u1", "a@x"), ("u2",)]
+        assert [each["traits"] for each in said if each.get("userId") == "u2" and each["type"] == "identify"] == [
+            {"big": True}
+        ]
+        (alone,) = (each for each in heard(said, "one", "identify") if "userId" not in each)
+        assert alone["anonymousId"] == house.owner("user_id:u1")
+        assert heard(said, "one", "group") == []
 
     asyncio.run(story())

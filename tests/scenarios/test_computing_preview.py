@@ -124,6 +124,13 @@ def test_a_trait_is_previewed_with_its_values(house: House) -> None:
     assert {20, 30, 10} >= {member.value for member in said.sample}
 
 
+def test_a_trait_whose_value_is_false_is_previewed_too(house: House) -> None:
+    asyncio.run(house.work({"type": "identify", "userId": "cid", "traits": {"vip": False}}))
+    said = asked(house, "trait('vip')")
+    assert [(member.user_id, member.value) for member in said.sample] == [("cid", False)]
+    assert asked(house, "trait('vip') = true").count == 0
+
+
 def test_accounts_are_asked_of_their_people(house: House) -> None:
     first, second = house.owner("group_id:g1"), house.owner("group_id:g2")
     assert ids(asked(house, "event('Order').count() >= 2", "ACCOUNTS")) == [first]
@@ -131,6 +138,23 @@ def test_accounts_are_asked_of_their_people(house: House) -> None:
     assert ids(asked(house, "trait('seats') < 10", "ACCOUNTS")) == [second]
     said = asked(house, "event('Order').count()", "ACCOUNTS")
     assert [(member.profile_id, member.value) for member in said.sample] == [(first, 3)]
+
+
+def test_people_of_accounts_are_previewed_by_what_these_are_in_as_the_stream_has_it(house: House) -> None:
+    house.define("big", "trait('seats') >= 9", level="ACCOUNTS", told=False)
+    queries = {"worker": "trait('big') = true", "other": "NOT trait('big') = 'true'", "in_big": "trait('big')"}
+    for key, query in queries.items():
+        house.define(key, query, told=False, kind="trait" if key == "in_big" else "audience", known_by=("user_id",))
+    for _ in range(3):
+        house.now += 1
+        asyncio.run(house.work())
+    for key, query in queries.items():
+        said = asked(house, query, known_by=("user_id",))
+        there = [name for name in ("ann", "bob", "cid") if house.values(f"user_id:{name}").get(key)]
+        assert sorted(member.user_id for member in said.sample) == there, key
+        assert there == (["cid"] if key == "other" else ["ann", "bob"])
+    [ann] = (member for member in asked(house, queries["worker"]).sample if member.user_id == "ann")
+    assert ann.because == {"big": True}
 
 
 def test_a_long_value_is_cut_where_it_is_shown(house: House) -> None:

@@ -15,8 +15,9 @@ from headwater.eventlog.streams import PROCESSED
 from headwater.profiles.computing.items import item_of
 from headwater.profiles.language import Compiled, compile_query, parse
 from headwater.profiles.tell import tell
+from headwater.spec.computation import Kind, holds
 from headwater.spec.event import decode_processed
-from headwater.store import people
+from headwater.store import accounts, people
 
 HOUR = 3_600_000
 AUDIENCES = {
@@ -25,21 +26,38 @@ AUDIENCES = {
     "looked": "event('Page Viewed').between(2 hours, 9 hours).count() >= 1 AND trait('busy') = 'true'",
     "quiet": "NOT event('Order').within(3 hours).count() >= 1",
     "left": "event('Page Viewed').where(NOT event('Order').within(parent: 4 hours).count() >= 1).count() >= 2",
+    "crowded": "trait('crowd') = true AND event('Order').count() >= 1",
 }
-TRAITS = {"spent": "event('Order').within(12 hours).sum(property('total'))", "orders": "event('Order').count()"}
+ENOUGH = "event('Order').within(9 hours).count() >= 2"
+"""What one of an account's people must have done, that the account is in the audience `crowd`."""
+
+TRAITS = {
+    "spent": "event('Order').within(12 hours).sum(property('total'))",
+    "orders": "event('Order').count()",
+    "gift": "event('Order').last(property('gift'))",
+    "present": "event('Order').within(12 hours).last(property('gift'))",
+}
 
 people_ids = st.fixed_dictionaries(
     {}, optional={"userId": st.sampled_from(["u1", "u2"]), "anonymousId": st.sampled_from(["a1", "a2", "a3"])}
 ).filter(bool)
 events = st.one_of(
     st.builds(
-        lambda who, total: {"event": "Order", "properties": {"total": total}, **who}, people_ids, st.integers(1, 9)
+        lambda who, total, gift: {"event": "Order", "properties": {"total": total, "gift": gift}, **who},
+        people_ids,
+        st.integers(1, 9),
+        st.booleans(),
     ),
     st.builds(lambda who: {"type": "page", "event": None, **who}, people_ids),
     st.builds(
         lambda who, plan: {"type": "identify", "event": None, "traits": {"plan": plan}, **who},
         people_ids,
         st.sampled_from(["pro", "free", None]),
+    ),
+    st.builds(
+        lambda who, group: {"type": "group", "event": None, "groupId": group, **who},
+        people_ids,
+        st.sampled_from(["g1", "g2"]),
     ),
 )
 steps = st.lists(
@@ -57,7 +75,7 @@ async def live(house: House, story: list[Any]) -> list[dict[str, Any]]:
     """Have it all happen; returns what the space said, each call once."""
     await house.process()
     await house.fold()
-    for step in [*story, "fold"]:
+    for step in [*story, *["fold", 1] * 6, "fold"]:  # people are asked of their accounts after these
         if isinstance(step, dict):
             await house.collect(step)
         elif isinstance(step, int):
@@ -80,19 +98,35 @@ async def truth(house: House) -> dict[str, dict[str, Any]]:
             for value in (told.traits or {}).values():
                 plans[id] = max(plans.get(id, (told.mark, b"")), (told.mark, bytes(value)))
     canonical, whole = house.store.run(lambda one: people.look(one, found, {}))
+    crowd = house.store.run(lambda one: crowded(one, house.now, found, canonical))
     truths: dict[str, dict[str, Any]] = {}
-    for id in set(canonical.values()):
+    for id in {id for id in canonical.values() if whole[id].collection == "users"}:
         items = [item for member, theirs in found.items() if canonical[member] == id for item in theirs]
         plan = max((plans[member] for member in plans if canonical[member] == id), default=(None, b"null"))[1]
-        traits: dict[str, Any] = {"plan": msgspec.json.decode(plan)}
+        traits: dict[str, Any] = {"plan": msgspec.json.decode(plan), "crowd": id in crowd}
         known = {each.partition(":")[0] for each in whole[id].identifiers}
         for key, one in compiled.items():
             value = _value(one, items, traits, house.now)
-            if value not in (None, False) and (key in TRAITS or known & {"user_id", "anonymous_id"}):
+            if holds(kind_of(key), value) and (key in TRAITS or known & {"user_id", "anonymous_id"}):
                 traits[key] = value
-        del traits["plan"]
+        del traits["plan"], traits["crowd"]
         truths[id] = traits
     return truths
+
+
+def crowded(connection: Any, now: int, found: dict[str, list[Any]], canonical: dict[str, str]) -> set[str]:
+    """The people of accounts of which somebody did enough."""
+    compiled = compile_query(parse(ENOUGH))
+    mine: defaultdict[str, list[Any]] = defaultdict(list)
+    for member, items in found.items():
+        mine[canonical[member]] += items
+    busy = [id for id, items in mine.items() if _value(compiled, items, {}, now)]
+    theirs = accounts.accounts_of(connection, busy)
+    return {user for those in theirs.values() for id in those for user in accounts.users_of(connection, id)}
+
+
+def kind_of(key: str) -> Kind:
+    return "trait" if key in TRAITS else "audience"
 
 
 def _value(compiled: Compiled, items: list[Any], traits: dict[str, Any], now: int) -> Any:
@@ -110,11 +144,12 @@ def test_values_are_what_the_definitions_say_and_everybody_hears_of_each_change_
             house = House(Path(folder))
             made = [house.define(key, query, known_by=("user_id", "anonymous_id")) for key, query in AUDIENCES.items()]
             made += [house.define(key, query, kind="trait") for key, query in TRAITS.items()]
+            house.define("crowd", f"ANY {ENOUGH}", level="ACCOUNTS", told=False)
             said = await live(house, story)
             truths = await truth(house)
             identifiers = house.store.run(lambda one: people.look(one, truths, {}))[1]
             for id, expected in truths.items():
-                values = {key: value for key, value in house.values_of(id).items() if value not in (None, False)}
+                values = {key: value for key, value in house.values_of(id).items() if holds(kind_of(key), value)}
                 assert values == expected
             sizes = {each.key: house.run(each).size for each in made}
             assert sizes == {key: sum(key in each for each in truths.values()) for key in sizes}

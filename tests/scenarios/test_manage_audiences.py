@@ -19,6 +19,7 @@ from headwater.store import computations as kept
 from headwater.store import standing
 from headwater.store import workspace as workspaces
 
+LOGINS = "event('Login').count()"
 BUYERS = "event('Order Completed').count() >= 1"
 HOUR = 3_600_000
 
@@ -333,6 +334,30 @@ def test_a_destination_is_connected_told_otherwise_and_disconnected(tmp_path: Pa
     in_space(tmp_path, scenario)
 
 
+def test_an_activation_tells_of_accounts_as_its_connection_says(tmp_path: Path) -> None:
+    async def scenario(space: Space) -> None:
+        audience = (await space.audience("Big", "trait('seats') > 9", audienceType="ACCOUNTS"))["id"]
+        hook = await space.webhook(space.source())
+        path = f"audiences/{audience}/destination-connections"
+        wanted = {"destination": {"id": hook}, "connectionSettings": {"accountsAs": "identify"}}
+        added = (await space.ask("POST", path, wanted)).data
+        assert added["connectionSettings"] == {"accountsAs": "identify"}
+
+        def types() -> list[str]:
+            (one,) = space.house.store.run(workspaces.load).computations
+            return [call.type for call in one.connections[0].calls]
+
+        assert types() == ["identify", "track", "track"]
+        for kind in ("Audience Membership Changed", "Audience Entered"):
+            body = {"activationType": kind, "activationName": "It", "performResync": False}
+            await space.ask("POST", f"{path}/{added['connection']['id']}/activations", body)
+        assert types() == ["identify", "track"]
+        await space.ask("PATCH", f"{path}/{hook}", {"connectionSettings": {}})
+        assert types() == ["group", "track"]
+
+    in_space(tmp_path, scenario)
+
+
 def test_activations_take_the_place_of_the_default_calls(tmp_path: Path) -> None:
     async def scenario(space: Space) -> None:
         audience = (await space.audience("Buyers"))["id"]
@@ -456,9 +481,35 @@ def test_a_query_is_checked_without_ever_failing(tmp_path: Path) -> None:
     in_space(tmp_path, scenario)
 
 
+def test_people_may_be_asked_of_an_audience_of_accounts_and_not_of_a_trait_of_theirs(tmp_path: Path) -> None:
+    async def scenario(space: Space) -> None:
+        await space.trait("Logins", "event('Login').count()", definition={"type": "ACCOUNTS", "query": LOGINS})
+        await space.audience("Active", "ANY event('Login').count() >= 1", audienceType="ACCOUNTS")
+        bad, good = "event('A').count() >= 1 AND trait('logins') > 3", "trait('active') = true"
+        checked = (await space.own("POST", "check-query", {"query": bad})).data
+        assert (checked["ok"], checked["error"]["position"]) == (False, bad.index("trait('logins')"))
+        assert "trait of accounts" in checked["error"]["message"]
+        for query in (good, f"ANY {good} AND trait('logins') > 3"):
+            body = {"query": query, "level": "USERS" if query == good else "ACCOUNTS"}
+            assert (await space.own("POST", "check-query", body)).data["ok"], query
+        audience = await space.audience("Fine", good)
+        definition = {"query": bad}
+        for method, path, body in (
+            ("POST", "audiences", {"name": "Bad", "audienceType": "USERS", "definition": definition}),
+            ("POST", "audiences/previews", {"audienceType": "USERS", "definition": definition}),
+            ("PATCH", f"audiences/{audience['id']}", {"definition": definition}),
+            ("POST", "computed-traits", {"name": "Bad", "definition": {"type": "USERS", "query": "trait('logins')"}}),
+        ):
+            answer = await space.ask(method, path, body)
+            assert (answer.status, "trait of accounts" in str(answer.body)) == (422, True), path
+
+    in_space(tmp_path, scenario)
+
+
 def test_who_moved_who_is_in_and_how_many_they_were_can_be_seen(tmp_path: Path) -> None:
     async def scenario(space: Space) -> None:
         audience = (await space.audience("Buyers"))["id"]
+        trait = (await space.trait("Gift", "event('Order').last(property('gift'))")).data["computedTrait"]["id"]
         now = workspaces.now()
 
         def fill(connection: Any) -> None:
@@ -468,6 +519,8 @@ def test_who_moved_who_is_in_and_how_many_they_were_can_be_seen(tmp_path: Path) 
                 f"p{number}": encode(Standing(values={audience: Held("buyers", number != 2, now)}))
                 for number in range(4)
             }
+            given = {trait: Held("gift", value=False, at=now), audience: Held("buyers", value=False, at=now)}
+            rows["p4"] = encode(Standing(values=given))
             standing.write_standings(connection, rows)
 
         space.house.store.run(fill)
@@ -485,6 +538,8 @@ def test_who_moved_who_is_in_and_how_many_they_were_can_be_seen(tmp_path: Path) 
         assert ([one["profileId"] for one in first["members"]], first["next"]) == (["p0", "p1"], "p1")
         more = (await space.own("GET", f"computations/{audience}/members?after=p1")).data
         assert ([one["profileId"] for one in more["members"]], more["next"]) == (["p3"], "")
+        found = (await space.own("GET", f"computations/{trait}/members")).data["members"]
+        assert [(one["profileId"], one["value"]) for one in found] == [("p4", False)]
         points = (await space.own("GET", f"computations/{audience}/series?hours=5")).data["points"]
         assert [(one["size"], one["entered"]) for one in points] == [(3, 3), (3, 0), (3, 0)]
         reader = space.house.token("Reader", "audiences:read")

@@ -17,11 +17,13 @@ from headwater.manage.problems import invalid, missing
 from headwater.spec.computation import (
     MAX_ID_SYNC,
     MAX_SYNC_ALL,
+    AccountsAs,
     Call,
     Computation,
     Connection,
     IdSync,
     default_calls,
+    whole_call,
 )
 from headwater.spec.errors import SenderError
 from headwater.spec.space import Space
@@ -37,12 +39,14 @@ EventName = Annotated[str, Meta(min_length=1, max_length=200)]
 class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What Headwater reads of a connection's settings; the rest goes along as `audience_settings`.
 
-    `sendIdentify` is the identify call of a change, and the group call of accounts. The names are those of the track
-    calls. `traits` are traits of the profile to send along with every call.
+    `sendIdentify` is the call that tells the value itself: an identify call, and of accounts, by `accountsAs`, a group
+    call for each or an identify call for each of its people. The names are those of the track calls. `traits` are
+    traits of the profile to send along with every call.
     """
 
     send_identify: bool = True
     send_track: bool = True
+    accounts_as: AccountsAs = "group"
     entered_name: EventName = "Audience Entered"
     exited_name: EventName = "Audience Exited"
     computed_name: EventName = "Trait Computed"
@@ -73,12 +77,18 @@ def calls_of(computation: Computation, settings: ConnectionSettings) -> tuple[Ca
         "exited": settings.exited_name,
         "computed": settings.computed_name,
     }
-    made = default_calls(computation.kind, computation.level)
+    made = default_calls(computation.kind, computation.level, settings.accounts_as)
     return tuple(
         msgspec.structs.replace(call, name=names.get(call.id, call.name), traits=settings.traits)
         for call in made
         if (settings.send_track if call.type == "track" else settings.send_identify)
     )
+
+
+def activated_as(computation: Computation, calls: Iterable[Call], settings: ConnectionSettings) -> tuple[Call, ...]:
+    """Activations as the settings have them now."""
+    whole = whole_call(computation.level, settings.accounts_as)
+    return tuple(call if call.type == "track" else msgspec.structs.replace(call, type=whole) for call in calls)
 
 
 def read_id_sync(space: Space, wanted: Sequence[IdSync]) -> tuple[IdSync, ...]:

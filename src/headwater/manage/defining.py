@@ -6,11 +6,11 @@ refers to may be unknown: they are traits that nobody has yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Final
 
 from headwater.manage.problems import Problem, Refused, invalid, missing
-from headwater.profiles.language import Query, QueryError, check, find_cycle, parse
+from headwater.profiles.language import Query, QueryError, check, find_cycle, parse, refuse_traits
 from headwater.spec.computation import KNOWN_BY, Computation, Kind, Level, Run
 from headwater.spec.errors import SenderError
 from headwater.spec.naming import snake_case
@@ -21,6 +21,10 @@ NO_LINKED: Final = "Linked audiences read a data graph, which is not built: use 
 WORDS: Final[dict[Kind, str]] = {"audience": "Audience", "trait": "Computed Trait"}
 """What each kind is called in the audit trail (7.5)."""
 
+_OF_ACCOUNTS: Final = (
+    "this is a computed trait of accounts, which people do not have; make an audience of accounts of it, "
+    "and name its key here"
+)
 _COLLECTIONS: Final = {"USERS": "users", "ACCOUNTS": "accounts"}
 _STATUS: Final = {
     "PREPARING": "Preparing",
@@ -49,11 +53,26 @@ def key_of(name: str) -> str:
     return key
 
 
-def read_query(text: str, kind: Kind, level: Level, *, field: str = "definition.query") -> Query:
+def account_traits(computations: Iterable[Computation], space: Space) -> frozenset[str]:
+    """The keys of the computed traits of accounts, which a definition of people may not name (3.8)."""
+    theirs = (one for one in computations if one.space_id == space.id and one.kind == "trait")
+    return frozenset(one.key for one in theirs if one.level == "ACCOUNTS")
+
+
+def read_query(
+    text: str,
+    kind: Kind,
+    level: Level,
+    *,
+    account_traits: Set[str] = frozenset(),
+    field: str = "definition.query",
+) -> Query:
     """Read a query and hold it against its rules. Raises Refused that says where it is wrong, and what was expected."""
     try:
         query = parse(text)
         check(query, kind, level)
+        if level == "USERS":
+            refuse_traits(query, account_traits, _OF_ACCOUNTS)
     except QueryError as error:
         data = {
             "expected": error.sentence,

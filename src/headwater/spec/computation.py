@@ -15,6 +15,7 @@ Kind = Literal["audience", "trait"]
 Level = Literal["USERS", "ACCOUNTS"]
 When = Literal["entered", "exited", "changed"]
 Strategy = Literal["first", "last", "all"]
+AccountsAs = Literal["group", "identify"]
 Phase = Literal["PREPARING", "BACKFILLING", "COMPUTING", "LIVE", "FAILED"]
 Value = bool | str | int | float | list[Any] | None
 """True or false for an audience; for a trait its value, None when it has none."""
@@ -28,6 +29,9 @@ KNOWN_BY: Final = ("user_id", "email", "android.idfa", "ios.idfa")
 MOBILE_IDS: Final = frozenset(
     {"android.id", "android.idfa", "android.push_token", "ios.id", "ios.idfa", "ios.push_token"}
 )
+PREFIXES: Final[dict[Kind, str]] = {"audience": "aud_", "trait": "tra_"}
+"""What the ids of computations begin with, so that a value says what it is of, also when that was removed."""
+
 MAX_ID_SYNC: Final = 5
 MAX_SYNC_ALL: Final = 3
 
@@ -132,9 +136,24 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     live_at: int = 0
 
 
-def default_calls(kind: Kind, level: Level) -> tuple[Call, ...]:
+def kind_of(computation_id: str) -> Kind:
+    """What an id is of."""
+    return "audience" if computation_id.startswith(PREFIXES["audience"]) else "trait"
+
+
+def holds(kind: Kind, value: Value) -> bool:
+    """Is the profile in the audience, or has it the trait? False is a value of a trait like any other (3.2)."""
+    return bool(value) if kind == "audience" else value is not None
+
+
+def whole_call(level: Level, accounts_as: AccountsAs = "group") -> Literal["identify", "group"]:
+    """The call that tells of a value: one for each account, or for each of its people (3.8)."""
+    return accounts_as if level == "ACCOUNTS" else "identify"
+
+
+def default_calls(kind: Kind, level: Level, accounts_as: AccountsAs = "group") -> tuple[Call, ...]:
     """What a connection is told that says nothing of it (3.10): an identify call and a track call for each change."""
-    whole: Literal["identify", "group"] = "group" if level == "ACCOUNTS" else "identify"
+    whole = whole_call(level, accounts_as)
     if kind == "trait":
         return (
             Call(id="all", on="changed", type=whole),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from headwater.spec.computation import ENGAGE, Computation, Kind, Run
+from headwater.spec.computation import ENGAGE, PREFIXES, Computation, Kind, Run
 from headwater.spec.errors import SenderError
 from headwater.spec.workspace import Source
 from headwater.store import workspace as workspaces
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_PREFIX = {"audience": "aud_", "trait": "tra_"}
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Run).decode
 
 
 def new_id(kind: Kind) -> str:
     """A new id of a computation."""
-    return _PREFIX[kind] + "".join(secrets.choice(_LETTERS) for _ in range(27))
+    return PREFIXES[kind] + "".join(secrets.choice(_LETTERS) for _ in range(27))
 
 
 def create(connection: Connection, computation: Computation) -> Computation:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +62,10 @@ def test_settings_of_a_connection_keep_what_the_form_does_not_show() -> None:
     before = {"flag": 7, "sendTrack": False, "enteredName": "In"}
     wanted = settings_of(before, identify=False, track=True, mobile=False, names={"enteredName": " "}, traits=["plan"])
     assert wanted == {"flag": 7, "sendIdentify": False, "traits": ["plan"]}
+    plain: dict[str, Any] = {"identify": True, "track": True, "mobile": False, "names": {}, "traits": []}
+    assert settings_of({}, **plain, accounts_as="identify") == {"accountsAs": "identify"}
+    assert settings_of({"accountsAs": "identify"}, **plain) == {"accountsAs": "identify"}
+    assert settings_of({"accountsAs": "identify"}, **plain, accounts_as="group") == {}
 
 
 def test_words_of_strangers_are_escaped() -> None:

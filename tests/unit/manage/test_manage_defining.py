@@ -114,6 +114,10 @@ def test_a_connection_makes_the_calls_that_its_settings_say() -> None:
         ("group", ""),
         ("track", "New"),
     ]
+    people = read_settings({"accountsAs": "identify"})
+    assert [call.type for call in calls_of(accounts, people)] == ["identify", "track"]
+    with pytest.raises(Refused, match="accountsAs"):
+        read_settings({"accountsAs": "track"})
 
 
 def test_a_sync_of_identifiers_has_at_most_five_types_and_three_of_all_values() -> None:

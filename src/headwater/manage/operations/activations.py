@@ -25,6 +25,7 @@ from headwater.manage.connecting import (
     find_connection,
     new_id,
     put,
+    read_settings,
     with_calls,
 )
 from headwater.manage.defining import NO_LINKED
@@ -36,7 +37,7 @@ from headwater.manage.operations.connections import AudienceId
 from headwater.manage.operations.spaces import SpaceId, find
 from headwater.manage.paging import Page, Pagination, page, page_of
 from headwater.manage.problems import Problem, Refused, invalid
-from headwater.spec.computation import Call, Computation, When
+from headwater.spec.computation import Call, Computation, When, whole_call
 from headwater.spec.computation import Connection as Told
 from headwater.spec.typed import converter
 from headwater.store import audit
@@ -218,7 +219,7 @@ async def add_activation_to_audience(desk: Desk, request: AddActivationToAudienc
         call = Call(
             id=new_id(ACTIVATED),
             on=on,
-            type="track" if on != "changed" else "group" if before.level == "ACCOUNTS" else "identify",
+            type="track" if on != "changed" else whole_call(before.level, read_settings(target.settings).accounts_as),
             name=request.activation_name,
             display_name=request.display_name or "",
             enabled=request.enabled,

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from headwater.manage.answers import Shape
 from headwater.manage.changing import change, note
-from headwater.manage.defining import known_by_of, read_query
+from headwater.manage.defining import account_traits, known_by_of, read_query
 from headwater.manage.desk import Desk
 from headwater.manage.foreseeing import Previews
 from headwater.manage.operation import operation
@@ -107,9 +107,11 @@ class GetAudiencePreviewAnswer(Shape, frozen=True, kw_only=True):
 @operation("POST", "/spaces/{spaceId}/audiences/previews", scope="audiences:write", tag="Audiences")
 async def create_audience_preview(desk: Desk, request: CreateAudiencePreview) -> CreateAudiencePreviewAnswer:
     """Begin to work out how many profiles a definition would have now; nothing is saved."""
-    space = find(await desk.workspace(), request.space_id)
+    workspace = await desk.workspace()
+    space = find(workspace, request.space_id)
     level = level_of(request.audience_type, request.definition.target_entity)
-    read_query(request.definition.query, request.kind, level)
+    beyond = account_traits(workspace.computations, space)
+    read_query(request.definition.query, request.kind, level, account_traits=beyond)
     types = None if request.options.filter_by_external_ids is UNSET else request.options.filter_by_external_ids
     days = request.options.backfill_event_data_days
     known_by = known_by_of(space, level, types, field="options.filterByExternalIds")

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from headwater.manage import computations
 from headwater.manage.answers import Done, Name, Shape
-from headwater.manage.defining import NO_LINKED, history_of, key_of, known_by_of, read_query, status_of
+from headwater.manage.defining import NO_LINKED, account_traits, history_of, key_of, known_by_of, read_query, status_of
 from headwater.manage.desk import Desk
 from headwater.manage.operation import operation
 from headwater.manage.operations.spaces import SpaceId, find
@@ -204,9 +204,11 @@ async def list_audiences(desk: Desk, request: ListAudiences) -> ListAudiencesAns
 @operation("POST", "/spaces/{spaceId}/audiences", scope="audiences:write", tag="Audiences")
 async def create_audience(desk: Desk, request: CreateAudience) -> AudienceAnswer:
     """Make an audience; members are found in what is known already, and change as events come."""
-    space = find(await desk.workspace(), request.space_id)
+    workspace = await desk.workspace()
+    space = find(workspace, request.space_id)
     level = level_of(request.audience_type, request.definition.target_entity)
-    query = read_query(request.definition.query, "audience", level)
+    beyond = account_traits(workspace.computations, space)
+    query = read_query(request.definition.query, "audience", level, account_traits=beyond)
     options = request.options
     history, days = _history(options)
     made = Computation(
@@ -239,7 +241,8 @@ async def get_audience(desk: Desk, request: GetAudience) -> AudienceAnswer:
 @operation("PATCH", "/spaces/{spaceId}/audiences/{id}", scope="audiences:write", tag="Audiences")
 async def update_audience_for_space(desk: Desk, request: UpdateAudience) -> AudienceAnswer:
     """Change an audience, or switch it on or off; it is locked while it is processed, and its key stays."""
-    space = find(await desk.workspace(), request.space_id)
+    workspace = await desk.workspace()
+    space = find(workspace, request.space_id)
     before, _ = await computations.with_run(desk, space, request.id, "audience")
     columns: dict[str, Any] = {
         name: value for name in ("enabled", "name", "description") if (value := getattr(request, name)) is not UNSET
@@ -247,7 +250,8 @@ async def update_audience_for_space(desk: Desk, request: UpdateAudience) -> Audi
     query: Query | None = None
     if request.definition is not UNSET:
         level_of(before.level, request.definition.target_entity)
-        query = read_query(request.definition.query, "audience", before.level)
+        beyond = account_traits(workspace.computations, space)
+        query = read_query(request.definition.query, "audience", before.level, account_traits=beyond)
         columns["query"] = request.definition.query
     if request.options is not UNSET:
         columns |= _changed(space, before, request.options)

@@ -11,7 +11,15 @@ from headwater.manage import computations
 from headwater.manage.answers import Name, Shape
 from headwater.manage.changing import change
 from headwater.manage.connecting import find_connection, put
-from headwater.manage.defining import cycle, find_computation, key_of, known_by_of, read_query, status_of
+from headwater.manage.defining import (
+    account_traits,
+    cycle,
+    find_computation,
+    key_of,
+    known_by_of,
+    read_query,
+    status_of,
+)
 from headwater.manage.desk import Desk
 from headwater.manage.finding import states_of
 from headwater.manage.operation import operation
@@ -19,9 +27,9 @@ from headwater.manage.operations.audiences import AudienceAnswer, AudienceId, sh
 from headwater.manage.operations.spaces import SpaceId, find
 from headwater.manage.people import ProfileSummary, summarise
 from headwater.manage.problems import Refused
-from headwater.profiles.computing.standing import decode, holds
+from headwater.profiles.computing.standing import decode
 from headwater.profiles.language import references, show
-from headwater.spec.computation import KNOWN_BY, Computation, Level
+from headwater.spec.computation import KNOWN_BY, Computation, Level, holds
 from headwater.spec.timestamps import format_moment
 from headwater.spec.typed import converter
 from headwater.store import audit, components, standing
@@ -224,7 +232,8 @@ async def check_query(desk: Desk, request: CheckQuery) -> CheckQueryAnswer:
         ok=False, canonical="", events=[], traits=[], audiences=[], computed_traits=[], error=None
     )
     try:
-        query = read_query(request.query, request.kind, request.level)
+        beyond = account_traits(workspace.computations, space)
+        query = read_query(request.query, request.kind, request.level, account_traits=beyond)
     except Refused as refused:
         (problem,) = refused.problems
         error = _as_problem({**(problem.data or {}), "message": problem.message})
@@ -281,7 +290,7 @@ async def list_audience_members(desk: Desk, request: ListAudienceMembers) -> Lis
     """List the members of an audience, or the profiles with a value of a computed trait."""
     workspace = await desk.workspace()
     space = find(workspace, request.space_id)
-    wanted = find_computation(workspace, space, request.id).id
+    wanted = find_computation(workspace, space, request.id)
 
     def read(connection: Connection) -> ListAudienceMembersAnswer:
         rows = standing.standings_after(connection, request.after, SEARCHED)
@@ -291,8 +300,8 @@ async def list_audience_members(desk: Desk, request: ListAudienceMembers) -> Lis
             if len(found) == request.count:
                 break
             searched, following = searched + 1, profile_id
-            held = decode(told).values.get(wanted)
-            if held is not None and holds(held.value):
+            held = decode(told).values.get(wanted.id)
+            if held is not None and holds(wanted.kind, held.value):
                 found.append((profile_id, held.value, held.at))
         more = searched < len(rows) or len(rows) == SEARCHED
         people = _people(connection, space.id, [one[0] for one in found])
@@ -390,7 +399,9 @@ async def clone_audience(desk: Desk, request: CloneAudience) -> AudienceAnswer:
         created_by=desk.caller.actor,
         updated_by=desk.caller.actor,
     )
-    saved = await computations.create(desk, made, read_query(made.query, "audience", made.level))
+    beyond = account_traits(workspace.computations, into)
+    query = read_query(made.query, "audience", made.level, account_traits=beyond)
+    saved = await computations.create(desk, made, query)
     return AudienceAnswer(audience=show_audience(saved, None))
 
 

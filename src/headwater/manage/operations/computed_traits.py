@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from headwater.manage import computations
 from headwater.manage.answers import Done, Name, Shape
-from headwater.manage.defining import history_of, key_of, known_by_of, read_query, status_of
+from headwater.manage.defining import account_traits, history_of, key_of, known_by_of, read_query, status_of
 from headwater.manage.desk import Desk
 from headwater.manage.operation import operation
 from headwater.manage.operations.audiences import Days, Description, Enabled
@@ -128,9 +128,11 @@ async def list_computed_traits(desk: Desk, request: ListComputedTraits) -> ListC
 @operation("POST", "/spaces/{spaceId}/computed-traits", scope="audiences:write", tag="Computed Traits")
 async def create_computed_trait(desk: Desk, request: CreateComputedTrait) -> ComputedTraitAnswer:
     """Make a computed trait; its values are found in what is known already, and change as events come."""
-    space = find(await desk.workspace(), request.space_id)
+    workspace = await desk.workspace()
+    space = find(workspace, request.space_id)
     level = _LEVELS[request.definition.type]
-    query = read_query(request.definition.query, "trait", level)
+    beyond = account_traits(workspace.computations, space)
+    query = read_query(request.definition.query, "trait", level, account_traits=beyond)
     options = request.options
     history, days = history_of(
         None if options.include_historical_data is UNSET else options.include_historical_data,
@@ -171,7 +173,8 @@ async def get_computed_trait(desk: Desk, request: OneComputedTrait) -> ComputedT
 @operation("PATCH", "/spaces/{spaceId}/computed-traits/{id}", scope="audiences:write", tag="Computed Traits")
 async def update_computed_trait_for_space(desk: Desk, request: UpdateComputedTrait) -> ComputedTraitAnswer:
     """Change a computed trait, or switch it on or off; it is locked while it is processed, and its key stays."""
-    space = find(await desk.workspace(), request.space_id)
+    workspace = await desk.workspace()
+    space = find(workspace, request.space_id)
     before, _ = await computations.with_run(desk, space, request.id, "trait")
     columns: dict[str, Any] = {
         name: value for name in ("enabled", "name", "description") if (value := getattr(request, name)) is not UNSET
@@ -180,7 +183,8 @@ async def update_computed_trait_for_space(desk: Desk, request: UpdateComputedTra
     if request.definition is not UNSET:
         if _LEVELS[request.definition.type] != before.level:
             raise invalid("definition.type", f'"definition.type" is {before.level}, and cannot be changed')
-        query = read_query(request.definition.query, "trait", before.level)
+        beyond = account_traits(workspace.computations, space)
+        query = read_query(request.definition.query, "trait", before.level, account_traits=beyond)
         columns["query"] = request.definition.query
     after, run = await computations.edit(desk, space, request.id, "trait", columns=columns, query=query)
     return ComputedTraitAnswer(computed_trait=show_trait(after, run))

@@ -12,6 +12,7 @@ from headwater.manage.changing import change
 from headwater.manage.computations import hold, told, with_run
 from headwater.manage.connecting import (
     ACTIVATED,
+    activated_as,
     calls_of,
     find_connection,
     new_id,
@@ -50,8 +51,8 @@ IdSyncList = Annotated[
 Settings = Annotated[
     dict[str, Any],
     Meta(
-        description="sendIdentify, sendTrack, enteredName, exitedName, computedName, mobileIds, traits; the rest goes "
-        "along with every call."
+        description="sendIdentify, sendTrack, accountsAs, enteredName, exitedName, computedName, mobileIds, traits; "
+        "the rest goes along with every call."
     ),
 ]
 
@@ -323,8 +324,9 @@ async def _update(
         after = msgspec.structs.replace(found, **columns)
         if read is not None and settings is not None:
             after = msgspec.structs.replace(after, settings=settings, mobile_ids=read.mobile_ids)
-            if not any(call.id.startswith(ACTIVATED) for call in after.calls):
-                after = msgspec.structs.replace(after, calls=calls_of(before, read))
+            set_up = any(call.id.startswith(ACTIVATED) for call in after.calls)
+            calls = activated_as(before, after.calls, read) if set_up else calls_of(before, read)
+            after = msgspec.structs.replace(after, calls=calls)
         return after, [_save(desk, connection, before, put(before, after))] if after != found else []
 
     after = await change(desk, work)

@@ -9,7 +9,7 @@ import msgspec
 
 from headwater.profiles.computing.hearing import Heard, alike
 from headwater.profiles.language import Compiled, QueryError, compile_query, find_cycle, parse, references
-from headwater.spec.computation import Computation
+from headwater.spec.computation import Computation, holds
 from headwater.spec.workspace import Workspace
 
 
@@ -36,6 +36,8 @@ class Rules(msgspec.Struct, frozen=True):
     by_trait: dict[str, tuple[Ready, ...]]
     accounts: tuple[Ready, ...]
     """Those of accounts, which are asked of an account and counted of its users."""
+    of_accounts: dict[str, str]
+    """The audiences of accounts that queries of people name: their keys, by id."""
     traits: frozenset[str]
     """Every trait that a query reads."""
     refused: dict[str, str]
@@ -84,15 +86,22 @@ def _compile(space_id: str, found: Iterable[Computation]) -> Rules:
         {event: tuple(those) for event, those in by_event.items()},
         {trait: tuple(those) for trait, those in by_trait.items()},
         tuple(each for each in ready if each.computation.level == "ACCOUNTS"),
+        _named_by_people(ready),
         frozenset(by_trait),
         refused,
     )
 
 
+def _named_by_people(ready: Iterable[Ready]) -> dict[str, str]:
+    named = {trait for one in ready if one.computation.level == "USERS" for trait in one.traits}
+    there = [one.computation for one in ready if one.computation.key in named]
+    return {one.id: one.key for one in there if one.level == "ACCOUNTS" and one.kind == "audience"}
+
+
 def _ready(place: int, computation: Computation, compiled: Compiled, traits: frozenset[str]) -> Ready:
     whole = compiled.of_account([], {}, 0)[0] if compiled.per_user else None
     nothing = compiled.value(compiled.new_state(), {}, 0) if whole is None else whole
-    blank = nothing not in (None, False)
+    blank = holds(computation.kind, nothing)
     heard = alike(computation.connections)
     return Ready(place, computation.id, computation.counted_as, computation, compiled, heard, traits, blank)
 

@@ -25,7 +25,8 @@ class Findings(msgspec.Struct):
 
     `due` says when profiles are due, None that they are not; those `elsewhere` are for the owner to look at, and those
     `put_off` for a time when all computations can be asked. `accounts` had something happen, and so had the accounts
-    of `users`; they are looked at `accounts_after` so many milliseconds. Others wanted those who were `looked_at`.
+    of `users`; they are looked at `accounts_after` so many milliseconds. The people of accounts in `members` are to be
+    asked again. Others wanted those who were `looked_at`.
     `begun` are runs that moved, `sizes` by how much computations grew.
     """
 
@@ -40,6 +41,7 @@ class Findings(msgspec.Struct):
     none_put_off: bool = False
     accounts: set[str] = set()
     users: set[str] = set()
+    members: set[str] = set()
     accounts_after: int = 0
 
     def __bool__(self) -> bool:
@@ -70,6 +72,8 @@ class Findings(msgspec.Struct):
         for found in accounts.accounts_of(connection, sorted(self.users)).values() if self.users else ():
             touched.update(found)
         standing.make_due(connection, to, touched, now + self.accounts_after)
+        for account_id in sorted(self.members):
+            standing.make_due(connection, standing.ANYWHERE, accounts.users_of(connection, account_id), now)
         if self.none_put_off:
             standing.nobody_is_put_off(connection)
         standing.make_due(connection, standing.PUT_OFF, self.put_off, now)

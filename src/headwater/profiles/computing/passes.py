@@ -7,19 +7,19 @@ with what they found, so that a process that ends loses a page at most.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from headwater.profiles.computing import runs
+from headwater.profiles.computing import joining, runs
 from headwater.profiles.computing.catalogue import Ready, Rules
 from headwater.profiles.computing.past import Counted, Past, Wanted
 from headwater.profiles.computing.people import Person
 from headwater.profiles.computing.stage import Stage
-from headwater.profiles.computing.standing import Change, decode, holds
+from headwater.profiles.computing.standing import Change, decode
 from headwater.profiles.holding import decode_counts
-from headwater.spec.computation import Connection, Run
+from headwater.spec.computation import Connection, Run, holds
 from headwater.spec.errors import Unavailable
 from headwater.store import accounts, computations, people, standing
 
@@ -191,7 +191,7 @@ class Passes:
             self._holding.counted.add(id)
             if not compiled.per_user:
                 value, due = compiled.evaluate(mine[name], {}, now)
-                if holds(value) or due is not None or ready.traits:
+                if holds(ready.computation.kind, value) or due is not None or ready.traits:
                     asked.append(id)
         return asked
 
@@ -258,23 +258,25 @@ class Passes:
         self._sending[key] = page[-1][0]
         stands = {id: stand for id, each in page if ready.id in (stand := decode(each)).values}
         held = {id: stand.values[ready.id] for id, stand in stands.items()}
-        members = [id for id, one in held.items() if holds(one.value)]
+        kind = ready.computation.kind
+        members = [id for id, one in held.items() if holds(kind, one.value)]
         parts = await self._stage.look(members)
         await self._holding.learn(parts, counting=True)
         for id in members:
             person = self._stage.people.of(id)
             one = None if person is None or person.id != id else person.standing.values.get(ready.id)
-            if person is not None and one is not None and holds(one.value):  # as it is now, written or not
+            if person is not None and one is not None and holds(kind, one.value):  # as it is now, written or not
                 value, changes = one.value, one.changes
                 change = Change(ready, value, value, changes, "untold", person.identifiers)
                 those = await self._people(person)
                 self._stage.tell(person, change, now, only=connection, people=those)
 
-    async def _people(self, person: Person) -> Sequence[tuple[str, tuple[str, ...]]]:
-        """The people of an account, who are told of it, each with its identifiers."""
+    async def _people(self, person: Person) -> tuple[joining.Linked, ...]:
+        """The people of an account who have been told of it; who joined since hears of it as the others did."""
         if person.collection != "accounts":
             return ()
-        return await self._store.read(lambda connection: _people_of(connection, person.id))
+        people = await self._store.read(lambda connection: _people_of(connection, person.id))
+        return joining.told(people, person.standing.people)
 
 
 def _people_of(connection: Database, account_id: str) -> tuple[tuple[str, tuple[str, ...]], ...]:

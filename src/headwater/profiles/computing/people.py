@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from headwater.profiles.computing.standing import Standing, Subject, absorb, decode, surplus
+from headwater.profiles.computing.traits import in_accounts
 from headwater.profiles.holding import Counts, decode_counts
 from headwater.profiles.known import State
 from headwater.profiles.known import decode as decode_state
@@ -28,7 +29,8 @@ class Person(msgspec.Struct):
     `told` are the identifiers that know of each value where merges brought standings together. `absorbed` are members
     whose own standing is in this one now, and `surplus` by how much sizes are too large since then. `due` is when it is
     due according to the store, `stored` whether its standing is there, and `asked` whether all was asked since it was
-    read. `elsewhere` is what other partitions know and count.
+    read. `elsewhere` is what other partitions know and count, `linked` the keys of audiences
+    that an account of theirs is in.
     """
 
     id: str
@@ -45,15 +47,16 @@ class Person(msgspec.Struct):
     stored: bool = False
     asked: bool = False
     elsewhere: tuple[tuple[State, ...], tuple[Counts, ...]] = ((), ())
+    linked: frozenset[str] = frozenset()
 
     @property
     def is_new(self) -> bool:
         """Has the profile changed, or was it never asked, since all was asked last?"""
         return self.standing.version != self.version and not self.asked
 
-    def subject(self) -> Subject:
+    def subject(self, *, joined: bool = False) -> Subject:
         """What a pass of questions is about."""
-        return Subject(self.identifiers, self.version, self.told)
+        return Subject(self.identifiers, self.version, self.told, joined)
 
 
 class People:
@@ -61,6 +64,8 @@ class People:
 
     def __init__(self, store: Store, partition: int, partitions: int) -> None:
         """With `partitions` above one, what the others know and count is read too."""
+        self.of_accounts: Mapping[str, str] = {}
+        """The audiences of accounts that queries of people name: their keys, by id."""
         self._store = store
         self._partition = partition
         self._partitions = partitions
@@ -73,12 +78,14 @@ class People:
         """Have the people of these profiles at hand. `again` reads anew what other partitions know of them."""
         wanted = set(ids)
         versions = {} if again and self._partitions > 1 else self._versions
-        self._canonical, found, elsewhere = await self._store.read(
+        self._canonical, found, elsewhere, linked = await self._store.read(
             lambda connection: self._read(connection, wanted, versions)
         )
         for id, one in found.items():
             self._kept[id] = self._person(one, elsewhere.get(id, ((), ())))
             self._versions[id] = one.version
+        for id in set(self._canonical.values()) & self._kept.keys():
+            self._kept[id].linked = linked.get(id, frozenset())
         for id, canonical in self._canonical.items():
             if id != canonical:
                 self._drop(id)
@@ -86,8 +93,14 @@ class People:
 
     def _read(
         self, connection: Connection, ids: set[str], versions: dict[str, int]
-    ) -> tuple[dict[str, str], dict[str, people.Person], dict[str, tuple[tuple[State, ...], tuple[Counts, ...]]]]:
+    ) -> tuple[
+        dict[str, str],
+        dict[str, people.Person],
+        dict[str, tuple[tuple[State, ...], tuple[Counts, ...]]],
+        dict[str, frozenset[str]],
+    ]:
         canonical, found = people.look(connection, ids, versions)
+        linked = in_accounts(connection, set(canonical.values()), self.of_accounts) if self.of_accounts else {}
         elsewhere: dict[str, tuple[tuple[State, ...], tuple[Counts, ...]]] = {}
         if self._partitions > 1:
             for id, one in found.items():
@@ -99,7 +112,7 @@ class People:
                         counted = standing.counted_of(connection, partition, one.members)
                         counts += map(decode_counts, counted.values())
                 elsewhere[id] = tuple(states), tuple(counts)
-        return canonical, found, elsewhere
+        return canonical, found, elsewhere, linked
 
     def _person(self, one: people.Person, elsewhere: tuple[tuple[State, ...], tuple[Counts, ...]]) -> Person:
         stand = {id: decode(each) for id, each in one.standings.items()}

@@ -24,18 +24,19 @@ import sqlalchemy as sa
 
 from headwater.profiles.computing.past import Counted
 from headwater.profiles.computing.rounds import MAX_USERS
-from headwater.profiles.computing.stage import read_traits
 from headwater.profiles.computing.standing import decode as decode_standing
-from headwater.profiles.computing.standing import holds, values
+from headwater.profiles.computing.standing import values
+from headwater.profiles.computing.traits import in_accounts, read_traits
 from headwater.profiles.holding import decode_counts
 from headwater.profiles.known import State
 from headwater.profiles.known import decode as decode_state
 from headwater.profiles.language import State as Count
 from headwater.profiles.language import compile_query, parse, references
 from headwater.profiles.language.values import json
-from headwater.spec.computation import Level, Value
+from headwater.spec.computation import Level, Value, holds
 from headwater.spec.errors import Unavailable
 from headwater.store import Store, accounts, known, people, standing
+from headwater.store import workspace as workspaces
 from headwater.store.graph import pages
 from headwater.store.schema import identifiers, profiles
 
@@ -225,10 +226,18 @@ class Asking:
         self._scratch = scratch
         self._compiled = compile_query(query, task.level)
         self._traits = references(query).traits
+        self._of_accounts: dict[str, str] = {}
+        if task.level == "USERS" and self._traits:
+            there = store.run(workspaces.load, write=False).computations
+            named = [one for one in there if one.space_id == task.space_id and one.key in self._traits and one.enabled]
+            self._of_accounts = {one.id: one.key for one in named if one.level == "ACCOUNTS" and one.kind == "audience"}
         self._collection = "users" if task.level == "USERS" else "accounts"
         compiled = self._compiled
-        blank = compiled.per_user or holds(compiled.value(compiled.new_state(), {}, task.now))
+        blank = compiled.per_user or self._holds(compiled.value(compiled.new_state(), {}, task.now))
         self._everybody = task.level == "ACCOUNTS" or blank or bool(self._traits)
+
+    def _holds(self, value: Value) -> bool:
+        return holds(self._compiled.kind, value)
 
     def number(self) -> int:
         """How many profiles are to be asked."""
@@ -257,11 +266,11 @@ class Asking:
         traits = self._traits_of(connection, page)
         if self._task.level == "ACCOUNTS":
             asked = ((id, self._of_account(connection, id, traits.get(id, {}))) for id in page)
-            return [(id, value) for id, value in asked if holds(value)]
+            return [(id, value) for id, value in asked if self._holds(value)]
         states = self._scratch.of(page)
         now, evaluate = self._task.now, self._compiled.evaluate
         asked = ((id, evaluate(self._state(states.get(id, ())), traits.get(id, {}), now)[0]) for id in page)
-        found = [(id, value) for id, value in asked if holds(value)]
+        found = [(id, value) for id, value in asked if self._holds(value)]
         if not self._task.known_by or self._compiled.kind == "trait":
             return found
         reached = _known_by(connection, [id for id, _ in found], self._task.known_by)
@@ -283,7 +292,11 @@ class Asking:
 
     def _traits_of(self, connection: Connection, ids: list[str]) -> dict[str, dict[str, Any]]:
         """The traits that the query reads, with the values of other computations."""
-        return _traits(connection, ids, self._traits) if self._traits else {}
+        found = _traits(connection, ids, self._traits) if self._traits else {}
+        if self._of_accounts:
+            for id, keys in in_accounts(connection, ids, self._of_accounts).items():
+                found.setdefault(id, {}).update(dict.fromkeys(keys, True))
+        return found
 
     def show(self, connection: Connection, members: list[tuple[str, Value]]) -> list[Member]:
         """Members as they are shown."""

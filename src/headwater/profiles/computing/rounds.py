@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from headwater.profiles.computing.catalogue import Ready, Rules
 from headwater.profiles.computing.findings import OWNER
 from headwater.profiles.computing.people import Person
-from headwater.profiles.computing.stage import Stage, is_of, read_traits
+from headwater.profiles.computing.stage import Stage, is_of
 from headwater.profiles.computing.standing import Ask, values
 from headwater.profiles.computing.standing import decode as decode_standing
+from headwater.profiles.computing.traits import read_traits
 from headwater.profiles.holding import Counts, decode_counts
 from headwater.profiles.known import State
 from headwater.profiles.known import decode as decode_state
@@ -78,9 +79,7 @@ def _places(person: Person, rules: Rules, now: int) -> list[int]:
 async def _account(stage: Stage, store: Store, person: Person, rules: Rules, now: int) -> None:
     """Work out the values of an account, from what is counted of its people and known of it."""
     asked = [ready for ready in rules.accounts if is_of(ready, person) and stage.is_asked(ready, person)]
-    users, identifiers = await store.read(
-        lambda connection: _users(connection, person.id, told=any(each.computation.connections for each in asked))
-    )
+    users, identifiers = await store.read(lambda connection: _users(connection, person.id))
     people_told = tuple(sorted(identifiers.items()))
     places = [each.place for each in asked]
     try:
@@ -111,7 +110,7 @@ def _answer(users: list[User], rules: Rules) -> Ask:
     return answer
 
 
-def _users(connection: Connection, account_id: str, *, told: bool) -> tuple[list[User], dict[str, tuple[str, ...]]]:
+def _users(connection: Connection, account_id: str) -> tuple[list[User], dict[str, tuple[str, ...]]]:
     ids = accounts.users_of(connection, account_id)[:MAX_USERS]
     counts = standing.counted_of_people(connection, ids)
     states = known.of_people(connection, ids)
@@ -124,8 +123,5 @@ def _users(connection: Connection, account_id: str, *, told: bool) -> tuple[list
         )
         for id in ids
     ]
-    identifiers = {}
-    if told:
-        _, found = people.look(connection, ids, {})
-        identifiers = {id: one.identifiers for id, one in found.items()}
-    return users, identifiers
+    _, found = people.look(connection, ids, {})
+    return users, {id: one.identifiers for id, one in found.items()}

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from headwater import telemetry
+from headwater.profiles.computing import joining
 from headwater.profiles.computing import runs as passes
 from headwater.profiles.computing.catalogue import Ready, Rules, compile_rules
 from headwater.profiles.computing.findings import OWNER, Findings
 from headwater.profiles.computing.items import item_of
 from headwater.profiles.computing.people import People, Person
-from headwater.profiles.computing.standing import Ask, Change, Standing, holds, settle, values
+from headwater.profiles.computing.standing import Ask, Change, Standing, settle, values
 from headwater.profiles.computing.telling import Told, messages
-from headwater.profiles.known import NULL, State
+from headwater.profiles.computing.traits import read_traits
 from headwater.profiles.known import Told as Event
 from headwater.spec import computation as spec
-from headwater.spec.computation import ENGAGE, Run, Value
+from headwater.spec.computation import ENGAGE, Run, Value, holds
 from headwater.spec.event import decode_processed
 from headwater.spec.workspace import Workspace
 from headwater.store import computations, standing
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from headwater.eventlog import Record
     from headwater.profiles.holding import Holding
     from headwater.store import Store
+
+_PARENTS: Final = frozenset({"parent_group_id", "parentGroupId"})
+"""The traits of a group call that put an account, with its people, below another one."""
 
 TRIM_AFTER: Final = 1_000
 """Moves of a computation after which its oldest are forgotten."""
@@ -102,6 +106,7 @@ class Stage:
             return
         self._workspace = workspace
         self.rules = compile_rules(workspace)
+        self.people.of_accounts = {id: key for rules in self.rules.values() for id, key in rules.of_accounts.items()}
         kept = {computation.id for computation in workspace.computations}
         self.runs = {id: run for id, run in self.runs.items() if id in kept}
         self._engage = {
@@ -162,6 +167,8 @@ class Stage:
         if person.collection == "accounts":
             if rules.accounts:
                 self.found.accounts.add(person.id)
+            if rules.of_accounts and not _PARENTS.isdisjoint(event.traits or ()):
+                self.found.members.add(person.id)
             return
         places = {each.place for key in event.traits or () for each in rules.by_trait.get(key, ())}
         wanted = rules.by_event.get(event.name)
@@ -171,6 +178,8 @@ class Stage:
             self.found.users.add(person.id)
         if rules.accounts and event.groups:
             self.found.accounts.update(event.groups)
+            self.found.users.add(person.id)
+            places |= {each.place for key in rules.of_accounts.values() for each in rules.by_trait[key]}
         self.settle(person, rules, places, now)
 
     def _count(self, id: str, event: Event, record: Record, wanted: Iterable[Ready]) -> set[int]:
@@ -211,6 +220,8 @@ class Stage:
             return
         if len(live) < len(mine):
             self._put_off(person, mine)
+        if person.is_new and rules.accounts:
+            self.found.users.add(person.id)
         if live or person.is_new:
             traits = self.traits(person, rules.traits) if rules.traits else {}
             self.ask(person, rules, live, traits, self._answer(person), now=now)
@@ -224,10 +235,10 @@ class Stage:
         answer: Ask,
         *,
         now: int,
-        people: Sequence[tuple[str, tuple[str, ...]]] = (),
+        people: joining.People = (),
     ) -> None:
         """Work out values by the answers given, and note what changes. `people` are those of an account."""
-        stand = person.standing
+        stand, known = person.standing, person.standing.people
         before = None if person.is_new or person.absorbed or person.surplus else _marks(stand)
 
         def safely(ready: Ready, traits: dict[str, Any], now: int) -> tuple[Value, int | None]:
@@ -241,15 +252,23 @@ class Stage:
         def follows(ready: Ready) -> bool:
             return self._follows(ready, person)
 
-        subject = person.subject()
+        if person.collection == "accounts" and person.is_new and rules.of_accounts:
+            self.found.members.add(person.id)
+        joined = joining.newcomers(people, known)
+        subject = person.subject(joined=bool(joined))
         changes = settle(rules, stand, subject, traits, places, ask=safely, follows=follows, now=now)
         for id, by in person.surplus.items():
             self.found.grew(id, -by)
         stand.of, person.asked, person.told, person.surplus = person.id, True, {}, {}
         for change in changes:
             self._note(person, change, now)
-            self.tell(person, change, now, people=people)
-        if before != _marks(stand) and (stand.values or person.stored):
+            those = joined if change.why == "untold" else joining.everybody(people)
+            if not holds(change.ready.computation.kind, change.value):
+                those = joining.told(people, known)
+            self.tell(person, change, now, people=those)
+        if person.collection == "accounts":
+            stand.people = joining.remember(people)
+        if (before != _marks(stand) or known != stand.people) and (stand.values or person.stored):
             self.people.change(person)
         due = stand.due()
         if due != person.due:
@@ -259,8 +278,7 @@ class Stage:
     def _follows(self, ready: Ready, person: Person) -> bool:
         """Can a computation be asked of this profile because of a value that changed? If not, it will be in time."""
         if not is_of(ready, person):
-            if person.collection == "users":
-                self.found.users.add(person.id)
+            (self.found.users if person.collection == "users" else self.found.members).add(person.id)
             return False
         asked = self.is_asked(ready, person)
         if not asked and person.collection == "users":
@@ -304,12 +322,14 @@ class Stage:
         own = [state for state in there if state is not None]
         computed = values(person.standing)
         found = read_traits((*own, *person.elsewhere[0]), names)
-        return found | {name: computed[name] for name in names if name in computed}
+        found |= {name: computed[name] for name in names if name in computed}
+        return found | {name: True for name in names if name in person.linked} if person.linked else found
 
     def _note(self, person: Person, change: Change, now: int) -> None:
         if change.why == "changed":
             computation = change.ready.computation
-            self.found.grew(computation.id, holds(change.value) - holds(change.before))
+            by = holds(computation.kind, change.value) - holds(computation.kind, change.before)
+            self.found.grew(computation.id, by)
             if computation.kind == "audience":
                 self.found.moves.append(Move(computation.id, person.id, bool(change.value), now))
 
@@ -320,7 +340,7 @@ class Stage:
         now: int,
         *,
         only: spec.Connection | None = None,
-        people: Sequence[tuple[str, tuple[str, ...]]] = (),
+        people: tuple[joining.Linked, ...] = (),
     ) -> None:
         """Leave the calls that tell of a change, or that tell one connection of a value."""
         computation = change.ready.computation
@@ -329,7 +349,7 @@ class Stage:
             return
         along = {name for each in computation.connections for call in each.calls for name in call.traits}
         traits = self.traits(person, along) if along else {}
-        told = Told(person.id, person.identifiers, traits, tuple(people))
+        told = Told(person.id, person.identifiers, traits, people)
         among = self._hearing(computation)
         try:
             found = messages(change, told, now, only=only, among=among)
@@ -384,19 +404,6 @@ class Stage:
 def is_of(ready: Ready, person: Person) -> bool:
     """Is this a computation of such profiles?"""
     return (ready.computation.level == "ACCOUNTS") == (person.collection == "accounts")
-
-
-def read_traits(states: Iterable[State], names: Iterable[str]) -> dict[str, Any]:
-    """The traits that some states have under these names, the newest of each; null takes one away."""
-    found: dict[str, Any] = {}
-    known = list(states)
-    for name in names:
-        writes = [state.traits[name][0] for state in known if name in state.traits]
-        if writes:
-            newest = max(writes, key=lambda write: (write.mark, write.value))
-            if newest.value != NULL:
-                found[name] = _read_json(newest.value)
-    return found
 
 
 def _marks(stand: Standing) -> list[tuple[str, int, int | None]]:

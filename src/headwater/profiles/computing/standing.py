@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from headwater.profiles.computing.catalogue import Ready, Rules
-from headwater.spec.computation import Value
+from headwater.spec.computation import Value, holds, kind_of
 
 Why = Literal["changed", "untold"]
 
@@ -33,7 +33,8 @@ class Standing(msgspec.Struct, array_like=True):
 
     `version` is that of the identity graph when all was asked last, `identifiers` those of the profile then, which
     have been told of every value. `values` are by computation. `of` is the profile that this was written for: where it
-    stands under another's id, it is a copy that a parting made, and sizes do not have it yet.
+    stands under another's id, it is a copy that a parting made, and sizes do not have it yet. `people` are those of an
+    account who have been told (`joining`).
     """
 
     asked: int = 0
@@ -41,6 +42,7 @@ class Standing(msgspec.Struct, array_like=True):
     identifiers: list[str] = []
     values: dict[str, Held] = {}
     of: str = ""
+    people: bytes | None = None
 
     def due(self) -> int | None:
         """When the first value may change although nothing comes."""
@@ -74,27 +76,23 @@ def is_empty(standing: Standing) -> bool:
     return not standing.values
 
 
-def holds(value: Value) -> bool:
-    """Is the profile in the audience, or has it the trait?"""
-    return value is not None and value is not False
-
-
 def absorb(own: Standing, others: Sequence[Standing]) -> tuple[Standing, dict[str, set[str]]]:
     """One standing of several that a merge made one, and who has been told what of it, by computation.
 
     Who was in an audience on either side has been told so, and must hear it if the whole is not in it.
     """
     told: dict[str, set[str]] = {}
-    whole = Standing(own.asked, own.version, list(own.identifiers), dict(own.values))
+    whole = Standing(own.asked, own.version, list(own.identifiers), dict(own.values), people=own.people)
     for one in (own, *others):
         for id, held in one.values.items():
-            if holds(held.value):
+            if holds(kind_of(id), held.value):
                 told.setdefault(id, set()).update(one.identifiers)
     for one in others:
         whole.asked = max(whole.asked, one.asked)
         for id, held in one.values.items():
             mine = whole.values.get(id)
-            newest = held if mine is None or (holds(held.value) and not holds(mine.value)) else mine
+            kind = kind_of(id)
+            newest = held if mine is None or (holds(kind, held.value) and not holds(kind, mine.value)) else mine
             # Should they be parted, none may say with the number of a change what it said with it before.
             changes = held.changes + (mine.changes if mine else 0)
             whole.values[id] = Held(newest.key, newest.value, newest.at, changes, newest.due)
@@ -103,20 +101,24 @@ def absorb(own: Standing, others: Sequence[Standing]) -> tuple[Standing, dict[st
 
 def surplus(parts: Mapping[str, Standing], whole: Standing) -> dict[str, int]:
     """By how much sizes are too large, by computation, now that these standings are one; `parts` are by profile."""
-    found = {id: -1 for id, held in whole.values.items() if holds(held.value)}
+    found = {id: -1 for id, held in whole.values.items() if holds(kind_of(id), held.value)}
     for profile_id, one in parts.items():
         for id, held in one.values.items():
-            if holds(held.value) and one.of in ("", profile_id):
+            if holds(kind_of(id), held.value) and one.of in ("", profile_id):
                 found[id] = found.get(id, 0) + 1
     return {id: by for id, by in found.items() if by}
 
 
 class Subject(msgspec.Struct):
-    """The profile that is asked about: its identifiers, and those told of a value where that is not all."""
+    """The profile that is asked about: its identifiers, and those told of a value where that is not all.
+
+    An account that people `joined` has values to be told although none of its own identifiers is new.
+    """
 
     identifiers: tuple[str, ...]
     version: int
     told: Mapping[str, set[str]] = {}
+    joined: bool = False
 
 
 def settle(
@@ -149,10 +151,10 @@ def settle(
         if computation.kind == "audience":
             value = bool(value) and (computation.level == "ACCOUNTS" or not known.isdisjoint(computation.known_by))
         held = standing.values.get(ready.id)
-        before = None if held is None else held.value
+        before = None if held is None or not held.changes else held.value
         if not _note(standing, ready, value, due, now):
             continue
-        to = subject.identifiers if holds(value) else _told(standing, subject, ready.id)
+        to = subject.identifiers if holds(computation.kind, value) else _told(standing, subject, ready.id)
         found.append(Change(ready, before, value, standing.values[ready.id].changes, "changed", to))
         _put(traits, computation.key, value)
         for other in rules.by_trait.get(computation.key, ()):
@@ -170,14 +172,14 @@ def _told(standing: Standing, subject: Subject, computation_id: str) -> tuple[st
 
 def _note(standing: Standing, ready: Ready, value: Value, due: int | None, now: int) -> bool:
     """Note the value; says whether it is another than before."""
-    held = standing.values.get(ready.id)
+    held, there = standing.values.get(ready.id), holds(ready.computation.kind, value)
     if held is None:
-        if not holds(value) and due is None:
+        if not there and due is None:
             return False
-        standing.values[ready.id] = Held(ready.computation.key, value, now, int(holds(value)), due)
-        return holds(value)
+        standing.values[ready.id] = Held(ready.computation.key, value, now, int(there), due)
+        return there
     held.due = due
-    if _same(held.value, value):
+    if _same(held.value, value) and (held.changes or not there):
         return False
     held.value, held.at, held.changes = value, now, held.changes + 1
     return True
@@ -191,14 +193,14 @@ def _untold(rules: Rules, standing: Standing, subject: Subject, changed: set[str
     """The values that some identifiers have not been told. Afterwards they have."""
     new = set(subject.identifiers) - set(standing.identifiers)
     found: list[Change] = []
-    if new or subject.told:
+    if new or subject.told or subject.joined:
         for ready in rules.ready:
             held = standing.values.get(ready.id)
-            if held is None or ready.id in changed or not holds(held.value):
+            if held is None or ready.id in changed or not holds(ready.computation.kind, held.value):
                 continue
             told = subject.told.get(ready.id)
             to = new if told is None else set(subject.identifiers) - told
-            if to:
+            if to or subject.joined:
                 mine = tuple(each for each in subject.identifiers if each in to)
                 found.append(Change(ready, held.value, held.value, held.changes, "untold", mine))
     standing.identifiers = list(subject.identifiers)

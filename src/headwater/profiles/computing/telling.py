@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any, Final
 
 import msgspec
 
 from headwater.profiles.computing.hearing import Heard, alike
-from headwater.profiles.computing.standing import Change, holds
-from headwater.spec.computation import MOBILE_IDS, Call, Computation, Connection, IdSync, Value
+from headwater.profiles.computing.joining import Linked
+from headwater.profiles.computing.standing import Change
+from headwater.spec.computation import MOBILE_IDS, Call, Computation, Connection, IdSync, Value, holds
 from headwater.spec.limits import MAX_MESSAGE_BYTES
 from headwater.spec.timestamps import format_moment
 
@@ -33,13 +34,13 @@ class Told(msgspec.Struct, frozen=True):
     """Whom a change is about.
 
     `identifiers` are all of the profile, oldest first; `traits` what connections may want along. An account has
-    `people`: the linked users' profiles, each with its identifiers.
+    `people`: those of the linked users who are told.
     """
 
     profile_id: str
     identifiers: tuple[str, ...]
     traits: Mapping[str, Any]
-    people: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    people: tuple[Linked, ...] = ()
 
 
 def messages(
@@ -62,8 +63,8 @@ def messages(
         if not _is_asked(heard.call, computation, change.value):
             continue
         salt = "" if only is None else f"{only.id} {only.resync}"
-        for ids in islice(_addressed(change, told, heard), MAX_MESSAGES[computation.level]):
-            body = _body(change, heard.call, told, ids, now)
+        for owner, ids in islice(_addressed(change, told, heard), MAX_MESSAGES[computation.level]):
+            body = _body(change, heard.call, told, (owner, ids), now)
             body["messageId"] = _message_id(change, told.profile_id, heard, ids, salt)
             body["integrations"] = _integrations(heard.by)
             if heard.by[0].settings:
@@ -75,19 +76,25 @@ def messages(
 def _is_asked(call: Call, computation: Computation, value: Value) -> bool:
     if call.type == "group" and computation.level != "ACCOUNTS":
         return False
-    return call.on == "changed" or (call.on == "entered") == holds(value)
+    return call.on == "changed" or (call.on == "entered") == holds(computation.kind, value)
 
 
-def _addressed(change: Change, told: Told, heard: Heard) -> Iterable[Ids]:
-    """The identifiers of each message."""
+def _addressed(change: Change, told: Told, heard: Heard) -> Iterable[tuple[str, Ids]]:
+    """Whose each message is, and its identifiers: the account's, or those of its people."""
+    if change.ready.computation.level == "USERS" or heard.call.type == "group":
+        return ((told.profile_id, ids) for ids in _own(change, told, heard))
+    people = told.people
+    return ((one.profile_id, ids) for one in people for ids in _one_by_one(one.to, one.identifiers, heard, change))
+
+
+def _own(change: Change, told: Told, heard: Heard) -> Iterable[Ids]:
     computation = change.ready.computation
     if computation.level == "ACCOUNTS":
-        if heard.call.type == "group":
-            return [(one,) for one in _of_types(change.to, {"group_id"})]
-        return [ids for _, identifiers in told.people for ids in _one_by_one(identifiers, identifiers, heard, change)]
-    if heard.sync and holds(change.value):
+        return [(one,) for one in _of_types(change.to, {"group_id"})]
+    if heard.sync and holds(computation.kind, change.value):
         return _in_step(change.to, told.identifiers, heard.sync)
-    return _one_by_one(change.to, told.identifiers, heard, change)
+    plain = _one_by_one(change.to, told.identifiers, heard, change)
+    return _everywhere(change.to, heard.sync, plain) if heard.sync else plain
 
 
 def _one_by_one(to: tuple[str, ...], known: tuple[str, ...], heard: Heard, change: Change) -> list[Ids]:
@@ -113,18 +120,32 @@ def _in_step(to: tuple[str, ...], known: tuple[str, ...], sync: tuple[IdSync, ..
     return product(*choices)
 
 
+def _everywhere(to: tuple[str, ...], sync: tuple[IdSync, ...], plain: list[Ids]) -> list[Ids]:
+    """Every choice of the values that can have been told, under the names that they were told under, then all alone.
+
+    Who was told of these together may know them together only. Those that the strategies choose now come first, and
+    none that is told alone gives way to a choice, however many there are.
+    """
+    every = tuple(msgspec.structs.replace(one, strategy="all") for one in sync)
+    found: dict[frozenset[tuple[str, str]], Ids] = {}
+    for ids in islice(chain(_in_step(to, to, sync), _in_step(to, to, every)), MAX_MESSAGES["USERS"]):
+        found.setdefault(frozenset(ids), ids)
+    alone = {frozenset(ids): ids for ids in plain if frozenset(ids) not in found}
+    return [*islice(found.values(), max(0, MAX_MESSAGES["USERS"] - len(alone))), *alone.values()]
+
+
 def _of_types(identifiers: Iterable[str], types: set[str]) -> list[tuple[str, str]]:
     found = [(kind, value) for kind, _, value in (each.partition(":") for each in identifiers) if kind in types]
     return found
 
 
-def _body(change: Change, call: Call, told: Told, ids: Ids, now: int) -> dict[str, Any]:
+def _body(change: Change, call: Call, told: Told, to: tuple[str, Ids], now: int) -> dict[str, Any]:
     computation = change.ready.computation
     key, value = computation.key, change.value
     along = {call.mapping.get(name, name): told.traits[name] for name in call.traits if name in told.traits}
     context: dict[str, Any] = {"personas": _personas(computation)}
     body: dict[str, Any] = {"type": call.type, "timestamp": format_moment(now), "context": context}
-    traits, others = _address(body, ids, told.profile_id)
+    traits, others = _address(body, to[1], to[0])
     if others:
         context["externalIds"] = others
     if call.type == "track":

@@ -11,7 +11,7 @@ text costs more than its length to read, and no query more than its states' boun
 clock, a disk or a store.
 """
 
-from headwater.profiles.language.check import Kind, Level, check, kind_of
+from headwater.profiles.language.check import Kind, Level, check, kind_of, refuse_traits
 from headwater.profiles.language.compiled import Compiled, compile_query, dump, load
 from headwater.profiles.language.errors import QueryError
 from headwater.profiles.language.items import Item, event_name
@@ -41,5 +41,6 @@ __all__ = [
     "load",
     "parse",
     "references",
+    "refuse_traits",
     "show",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Literal as OneOf
 from typing import NoReturn
 
@@ -35,6 +36,7 @@ from headwater.profiles.language.tree import (
     Where,
     Within,
 )
+from headwater.profiles.language.walking import parts
 from headwater.profiles.language.words import COMPARATORS
 from headwater.spec.timestamps import is_wire_form, parse_moment
 
@@ -65,6 +67,13 @@ def kind_of(query: Query) -> Kind:
 def check(query: Query, kind: Kind = "audience", level: Level = "USERS") -> None:
     """Hold a query against the rules of its kind and level. Raises QueryError at the first part that breaks one."""
     _Check(query, kind, level).whole()
+
+
+def refuse_traits(query: Query, keys: Set[str], sentence: str) -> None:
+    """Hold a query against traits that it may not name. Raises QueryError at the first one."""
+    for part in parts(query.body):
+        if isinstance(part, Trait) and split(part.name)[0] in keys:
+            raise QueryError(sentence, query.text.whole, part.place.offset)
 
 
 class _Check:

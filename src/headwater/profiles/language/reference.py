@@ -54,8 +54,8 @@ came.
 
 {reducers}
 
-They take a `property(...)` or a `context(...)`. Null, NaN and what is missing are no values. A trait of nothing is
-absent, counts too; in a condition `count()` of nothing is 0.
+They take a `property(...)` or a `context(...)`. Null, NaN and what is missing are no values; false is one. A trait of
+nothing is absent, counts too; in a condition `count()` of nothing is 0.
 
 ## Comparators
 

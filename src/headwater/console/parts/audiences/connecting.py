@@ -11,7 +11,7 @@ from nicegui import ui
 
 from headwater.console.parts.asking import outlasting
 from headwater.console.parts.audiences.asks import Kind
-from headwater.console.parts.audiences.told_rows import NAMES, STRATEGIES, settings_of, words
+from headwater.console.parts.audiences.told_rows import ACCOUNTS_AS, NAMES, STRATEGIES, settings_of, words
 from headwater.console.parts.pieces import html, link
 from headwater.console.person import Person
 from headwater.manage.operations.connections import ConnectionShape
@@ -19,7 +19,7 @@ from headwater.manage.operations.destinations import ListDestinations, list_dest
 from headwater.manage.operations.sources import ListSources, list_sources
 from headwater.manage.operations.warehouses import ListWarehouses, list_warehouses
 from headwater.manage.paging import Pagination
-from headwater.spec.computation import ENGAGE, MAX_ID_SYNC, IdSync
+from headwater.spec.computation import ENGAGE, MAX_ID_SYNC, AccountsAs, IdSync
 
 _ALL = Pagination(count=1_000)
 _WAREHOUSE = "warehouse:"
@@ -73,8 +73,11 @@ class ConnectionForm:
         targets: Targets,
         save: Callable[[ConnectionForm], Awaitable[None]],
         before: ConnectionShape | None = None,
+        *,
+        of_accounts: bool = False,
     ) -> None:
         self._kind: Kind = kind
+        self._of_accounts = of_accounts
         self._id_types = id_types
         self._before = before
         settings = (before.connection_settings if before else None) or {}
@@ -108,6 +111,7 @@ class ConnectionForm:
             mobile=bool(self._mobile.value),
             names={key: field.value or "" for key, field in self._names.items()},
             traits=words(self._traits.value or ""),
+            accounts_as=cast("AccountsAs", self._accounts_as.value) if self._of_accounts else None,
         )
 
     def id_sync(self) -> list[IdSync]:
@@ -144,7 +148,12 @@ class ConnectionForm:
                  f"{make}first, if yours is missing.</div>")  # fmt: skip
 
     def _place_calls(self, settings: Mapping[str, Any]) -> None:
-        self._identify = ui.checkbox("identify call: the value as a trait", value=settings.get("sendIdentify", True))
+        whole = "the value as a trait" if self._of_accounts else "identify call: the value as a trait"
+        self._identify = ui.checkbox(whole, value=settings.get("sendIdentify", True))
+        if self._of_accounts:
+            chosen = settings.get("accountsAs", "group")
+            self._accounts_as = ui.select(dict(ACCOUNTS_AS), value=chosen, label="The value is told by")
+            self._accounts_as.props("outlined dense options-dense").bind_visibility_from(self._identify, "value")
         self._track = ui.checkbox("track call: an event for each change", value=settings.get("sendTrack", True))
         self._names: dict[str, ui.input] = {}
         for key, (label, default) in NAMES[self._kind].items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from nicegui import ui
 
 from headwater.console.parts.asking import ask_first
@@ -102,7 +104,7 @@ class Told:
             case "on" | "off":
                 await self._update(one, enabled=verb == "on")
             case "change":
-                ConnectionForm(self._shown.kind, self._id_types, Targets(), lambda form: self._save(one, form), one)
+                self._form(Targets(), lambda form: self._save(one, form), one)
             case "remove":
                 about = "It is told no more. What it was told so far stays there."
                 ask_first(f"Remove {one.name}?", about, "Remove", lambda: self._remove(one))
@@ -111,7 +113,16 @@ class Told:
 
     async def _add(self) -> None:
         targets = await targets_of(self._person, self._space.id, {one.destination_id for one in self._found.values()})
-        ConnectionForm(self._shown.kind, self._id_types, targets, self._connect)
+        self._form(targets, self._connect)
+
+    def _form(
+        self,
+        targets: Targets,
+        save: Callable[[ConnectionForm], Awaitable[None]],
+        before: ConnectionShape | None = None,
+    ) -> None:
+        of_accounts = self._shown.level == "ACCOUNTS"
+        ConnectionForm(self._shown.kind, self._id_types, targets, save, before, of_accounts=of_accounts)
 
     async def _connect(self, form: ConnectionForm) -> None:
         target = TargetInput(id=form.target_id, type="warehouse" if form.is_warehouse else "destination")

@@ -10,6 +10,7 @@ from headwater.console.parts.patched import press
 from headwater.console.parts.pieces import Html, chip, link, safe
 from headwater.console.parts.profiles.rows import short
 from headwater.manage.operations.connections import ConnectionShape
+from headwater.spec.computation import AccountsAs
 
 NAMES: Final[dict[Kind, dict[str, tuple[str, str]]]] = {
     "audience": {
@@ -19,6 +20,12 @@ NAMES: Final[dict[Kind, dict[str, tuple[str, str]]]] = {
     "trait": {"computedName": ("Name of the event", "Trait Computed")},
 }
 """The settings that name track calls: what they are, and what holds without them."""
+
+ACCOUNTS_AS: Final[dict[AccountsAs, str]] = {
+    "group": "a group call for each account",
+    "identify": "an identify call for each of its people",
+}
+"""How the value itself is told of accounts."""
 
 STRATEGIES: Final = {"last": "the last", "first": "the first", "all": "all"}
 
@@ -76,8 +83,12 @@ def settings_of(
     mobile: bool,
     names: Mapping[str, str],
     traits: Sequence[str],
+    accounts_as: AccountsAs | None = None,
 ) -> dict[str, Any]:
-    """The settings that a form asks for; what it does not show stays, and what holds anyway is left out."""
+    """The settings that a form asks for; what it does not show stays, and what holds anyway is left out.
+
+    `accounts_as` is asked of accounts alone.
+    """
     given = {key: names[key].strip() for key in names}
     wanted: dict[str, Any] = {
         "sendIdentify": None if identify else False,
@@ -86,6 +97,8 @@ def settings_of(
         "traits": list(traits) or None,
         **{key: value or None for key, value in given.items()},
     }
+    if accounts_as is not None:
+        wanted["accountsAs"] = None if accounts_as == "group" else accounts_as
     settings = {**(before or {}), **wanted}
     return {key: value for key, value in settings.items() if value is not None}
 
