@@ -1,4 +1,4 @@
-"""The whole history of many people at once: their profiles, identifiers and merges, also those undone, and traits.
+"""The whole history of many people at once: profiles, identifiers and merges, also those undone, traits and values.
 
 A merge that was undone still tells that an identity was another one for a time; so a history reaches as far as merges
 ever did.
@@ -17,6 +17,7 @@ from headwater.spec.graph import Link, Merge
 from headwater.store.components import read_cause, read_merge
 from headwater.store.graph import pages
 from headwater.store.schema import identifiers, known_profiles, merges, profiles, removed_identifiers
+from headwater.store.standing import standings
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -30,7 +31,8 @@ class Removed(msgspec.Struct, frozen=True):
 
 
 class Histories(msgspec.Struct, frozen=True):
-    """People of one space. `profiles` are the moments at which each was made; `states` what is known of each.
+    """People of one space. `profiles` are the moments at which each was made; `states` what is known of each, and
+    `standings` what values it has by computations.
 
     A profile that a merge connects with one of these is one of these, and so are all identifiers of them, with those
     that were removed.
@@ -41,6 +43,7 @@ class Histories(msgspec.Struct, frozen=True):
     removed: list[Removed]
     merges: list[Merge]
     states: dict[str, list[bytes]]
+    standings: dict[str, bytes]
 
 
 def histories(connection: Connection, space_id: str, ids: Iterable[str]) -> Histories:
@@ -56,7 +59,14 @@ def histories(connection: Connection, space_id: str, ids: Iterable[str]) -> Hist
             joined[merge.id] = merge
             wanted |= {merge.left_id, merge.right_id} - made.keys()
     merged = [merge for merge in joined.values() if merge.left_id in made and merge.right_id in made]
-    return Histories(made, _links(connection, made), _removed(connection, made), merged, _states(connection, made))
+    return Histories(
+        made,
+        _links(connection, made),
+        _removed(connection, made),
+        merged,
+        _states(connection, made),
+        standings(connection, made),
+    )
 
 
 def _with_their_people(connection: Connection, space_id: str, ids: Iterable[str]) -> dict[str, int]:

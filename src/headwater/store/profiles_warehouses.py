@@ -27,12 +27,15 @@ class Progress(msgspec.Struct, frozen=True):
     """How far a warehouse knows the profiles that were there before it, and what was undone by hand.
 
     `scanned_to` is the last profile looked at, `scanned` whether that was the last of all; `rewired` is the space's
-    count of what was undone and removed by hand, as far as the warehouse has heard of it.
+    count of what was undone and removed by hand, as far as the warehouse has heard of it. `worked_at` and `worked_id`
+    are the moment and profile up to which it has the values of computations.
     """
 
     scanned_to: str = ""
     scanned: bool = False
     rewired: int = 0
+    worked_at: int = 0
+    worked_id: str = ""
 
 
 def create(
@@ -98,7 +101,7 @@ def progress(connection: Connection, warehouse_id: str) -> Progress:
     """How far it has come; at the beginning before it was ever loaded."""
     query = sa.select(profiles_syncs).where(profiles_syncs.c.warehouse_id == warehouse_id)
     row = connection.execute(query).mappings().first()
-    return Progress() if row is None else Progress(row["scanned_to"], row["scanned"], int(row["rewired"]))
+    return Progress() if row is None else Progress(**{name: row[name] for name in Progress.__struct_fields__})
 
 
 def set_progress(connection: Connection, warehouse_id: str, now: Progress) -> None:

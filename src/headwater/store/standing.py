@@ -14,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from headwater.store import workspace as workspaces
 from headwater.store.graph import pages
 from headwater.store.rows import of_profiles, put
 from headwater.store.schema import (
@@ -39,6 +40,7 @@ PUT_OFF: Final = -2
 """In place of a partition: these are to be looked at once a computation can be asked."""
 
 _HOUR_MS: Final = 3_600_000
+_MINUTE_MS: Final = 60_000
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -114,13 +116,34 @@ def standings_after(connection: Connection, after: str, limit: int) -> list[tupl
 
 
 def write_standings(connection: Connection, changed: Mapping[str, bytes | None]) -> None:
-    """Put how profiles stand in the place of how they stood; None takes it away."""
+    """Put how profiles stand in the place of how they stood, at this moment; None takes it away."""
     gone = [id for id, standing in changed.items() if standing is None]
     for page in pages(gone):
         table = standings_of_profiles
         connection.execute(table.delete().where(table.c.profile_id.in_(page)))
-    there = [(id, changed[id]) for id in sorted(changed) if changed[id] is not None]
+    at = _minute()
+    there = [(id, changed[id], at) for id in sorted(changed) if changed[id] is not None]
     put(connection, standings_of_profiles, there)
+
+
+def written_after(
+    connection: Connection, space_id: str, after: tuple[int, str], *, until: int, limit: int
+) -> list[tuple[int, str]]:
+    """The people of a space whose standing was written after a moment (ms) and id, in that order, none after `until`.
+
+    A moment may be seen with the others of its time some seconds late, as far as clocks and transactions are apart.
+    """
+    table = standings_of_profiles
+    query = sa.select(table.c.written_at, table.c.profile_id).join(profiles, profiles.c.id == table.c.profile_id)
+    query = query.where(profiles.c.space_id == space_id, profiles.c.collection == "users", table.c.written_at <= until)
+    query = query.where(sa.tuple_(table.c.written_at, table.c.profile_id) > sa.tuple_(*map(sa.literal, after)))
+    rows = connection.execute(query.order_by(table.c.written_at, table.c.profile_id).limit(limit))
+    return [(int(row[0]), row[1]) for row in rows]
+
+
+def _minute() -> int:
+    """The minute it is (ms). A standing that is written time and again stays where it is in the index by moments."""
+    return workspaces.now() // _MINUTE_MS * _MINUTE_MS
 
 
 def due(connection: Connection, partition: int, until: int, limit: int) -> dict[str, int]:
@@ -161,7 +184,7 @@ def part(connection: Connection, whole: str, parts: Iterable[str], at: int) -> N
     stood = connection.execute(sa.select(table.c.standing).where(table.c.profile_id == whole)).scalar()
     if stood is not None:
         there = standings(connection, ids)
-        put(connection, table, [(id, bytes(stood)) for id in sorted(ids - there.keys())])
+        put(connection, table, [(id, bytes(stood), _minute()) for id in sorted(ids - there.keys())])
     make_due(connection, ANYWHERE, ids | {whole}, at)
 
 

@@ -14,9 +14,10 @@ from headwater.manage.connecting import (
     refuse_used,
 )
 from headwater.manage.defining import cycle, history_of, key_of, known_by_of, read_query, refuse_locked, status_of
-from headwater.manage.memberships import Worked, show_memberships
+from headwater.manage.memberships import show_memberships
 from headwater.manage.operations.computations import series
 from headwater.manage.problems import Refused
+from headwater.profiles.computed import Worked
 from headwater.spec.computation import KNOWN_BY, Call, Computation, Connection, IdSync, Phase, Run
 from headwater.spec.errors import SenderError
 from headwater.spec.space import DEFAULT_TYPES, Space

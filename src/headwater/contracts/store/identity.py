@@ -18,6 +18,7 @@ from headwater.store import (
     standing,
 )
 from headwater.store import workspace as workspaces
+from headwater.store.schema import standings_of_profiles
 
 if TYPE_CHECKING:
     pass

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from headwater.manage.memberships import Worked
 from headwater.manage.profile_api.asked import Params, refused
+from headwater.profiles.computed import Worked, counts
 from headwater.profiles.known import NULL, State, Write
 from headwater.spec.graph import Component, Link, make_id
 from headwater.spec.timestamps import format_moment
@@ -69,7 +69,7 @@ def _worked(written: Mapping[str, Sequence[Write]], computed: Computed) -> dict[
     for one in computed.values:
         kind = _CLASSES[one.computation.kind] if one.computation else ""
         before = written.get(one.key)
-        if kind or before is None or before[0].value == NULL or before[0].mark.at <= one.at:
+        if counts(one, before[0] if before else None):
             found[one.key] = _Trait(one.value, computed.source_id, one.at, kind)
     return found
 

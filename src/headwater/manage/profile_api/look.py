@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from headwater.manage.memberships import engage_id, read_values
+from headwater.manage.memberships import engage_id
 from headwater.manage.profile_api.answers import NOTHING, Computed
 from headwater.manage.profile_api.asked import Asked, refused
+from headwater.profiles.computed import read_values
 from headwater.profiles.known import State, decode, unite
 from headwater.spec.errors import SenderError
 from headwater.spec.graph import Component
@@ -52,7 +53,7 @@ def computed(workspace: Workspace, space: Space, found: LookedUp) -> Computed:
     """What is worked out of a canonical profile."""
     if not found.standings:
         return NOTHING
-    return Computed(read_values(workspace, found.id, found.standings), engage_id(workspace, space.id))
+    return Computed(read_values(workspace.computations, found.id, found.standings), engage_id(workspace, space.id))
 
 
 def linked(connection: Connection, canonical_id: str, limit: int) -> list[Component]:

@@ -54,8 +54,12 @@ standings_of_profiles = sa.Table(
     metadata,
     sa.Column("profile_id", sa.Text, primary_key=True),
     sa.Column("standing", sa.LargeBinary, nullable=False),
+    sa.Column("written_at", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Index("ix_profile_standings_written_at_profile_id", "written_at", "profile_id"),
 )
-"""The values of computations that a canonical profile has, and who was told; bytes whose reading is the caller's."""
+"""The values of computations that a canonical profile has, and who was told; bytes whose reading is the caller's.
+
+`written_at` is the minute (as ms) in which that was written, 0 for what was there before this was noted."""
 
 due_profiles = sa.Table(
     "due_profiles",

@@ -60,6 +60,9 @@ profiles_syncs = sa.Table(
     sa.Column("scanned_to", sa.Text, nullable=False),
     sa.Column("scanned", sa.Boolean, nullable=False),
     sa.Column("rewired", sa.BigInteger, nullable=False),
+    sa.Column("worked_at", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("worked_id", sa.Text, nullable=False, server_default=""),
 )
 """How far a profiles warehouse knows what was there before it: the last profile scanned, whether that was all, and
-which of the space's undone merges it has heard of (`spaces.rewired`)."""
+which of the space's undone merges it has heard of (`spaces.rewired`). `worked_at` and `worked_id` are the place among
+`profile_standings`, in the order of their moments, up to which it has the values of computations."""

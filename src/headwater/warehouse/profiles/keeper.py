@@ -1,4 +1,4 @@
-"""One profiles warehouse: what came since the last sync, what was there before, and what was undone by hand.
+"""One profiles warehouse: what came since the last sync, what was there before, and what no event tells of.
 
 Events are loaded up to where the role `profiles` has folded them, and with them everyone whom they are about, as the
 store knows them at that moment. The cursor in the log moves after the load; a crash between the two repeats a load that
@@ -20,15 +20,16 @@ from headwater.eventlog import Chunk, EventLog
 from headwater.profiles.loop import GROUP as FOLD_GROUP
 from headwater.spec.errors import HeadwaterError
 from headwater.spec.event import decode_processed
-from headwater.store import Store, ledger, loads, profiles_warehouses
+from headwater.store import Store, ledger, loads, profiles_warehouses, standing
 from headwater.store.histories import histories
 from headwater.warehouse.engines import Place, usable
 from headwater.warehouse.profiles.names import group_of, names_for
 from headwater.warehouse.reading import LOOK_SECONDS, Pace, Reader, now_ms, pause
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from headwater.spec.computation import Computation
     from headwater.spec.settings import WarehouseSettings
     from headwater.spec.space import Space
     from headwater.spec.workspace import ProfilesWarehouse
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 _SCAN: Final = 2_000
 _OVERLAP_MS: Final = 3_600_000
+_LATE_MS: Final = 600_000
+"""What was written so long ago is seen by all, however far clocks and transactions are apart."""
 _BY_HAND: Final = -1
 """Where the history of loads names a partition, for loads that do not come from the log."""
 
@@ -89,9 +92,10 @@ class ProfilesKeeper:
                 await pause(stopping, min(LOOK_SECONDS, pace.due - time.monotonic()))
 
     async def sync(self, stopping: asyncio.Event) -> None:
-        """Load what is new, and then what is old and not there yet (4.4: the past comes after live events)."""
+        """Load what is new by now, and then what is old and not there yet (4.4: the past comes after live events)."""
         for partition in self._reader.partitions:
-            while (found := self._found(stopping)) is not None:
+            end = await self._reader.end(partition)
+            while (found := self._found(stopping)) is not None and await self._reader.cursor(partition) < end:
                 chunk = await self._folded(partition)
                 if not chunk.records:
                     break
@@ -101,6 +105,9 @@ class ProfilesKeeper:
         while await self._scan(stopping):
             pass
         await self._by_hand(stopping)
+        now = now_ms()
+        while await self._worked_out(stopping, now):
+            pass
 
     def _target(self) -> ProfilesWarehouse | None:
         found = (one for one in self._snapshot.current.profiles_warehouses if one.id == self._id and one.enabled)
@@ -132,7 +139,13 @@ class ProfilesKeeper:
             mine = [each for each in heard if not each.segment_id or each.segment_id in people.profiles]
             if not {each.source_id for each in mine} <= {source.id for source in self._snapshot.current.sources}:
                 await self._snapshot.refresh()
-            await self._load(target, Work(people, mine, space.filters), partition, chunk.first, chunk.next)
+            await self._load(
+                target,
+                Work(people, mine, space.filters, computations=self._computations()),
+                partition,
+                chunk.first,
+                chunk.next,
+            )
         await self._reader.commit(partition, chunk.next)
 
     async def _by_hand(self, stopping: asyncio.Event) -> None:
@@ -152,6 +165,26 @@ class ProfilesKeeper:
         await self._people(target, sorted(ids), past=False)
         await self._remember(msgspec.structs.replace(await self._progress(), rewired=space.rewired))
         self._heard_at = now
+
+    async def _worked_out(self, stopping: asyncio.Event, now: int) -> bool:
+        """Load some of the people whose values were written since the last sync, by `now`; False when it has all.
+
+        A value may change by time alone, or by a new definition, and then no event of theirs brings it.
+        """
+        progress = await self._progress()
+        found = self._found(stopping)
+        if found is None:
+            return False
+        target, space = found
+        after = (progress.worked_at, progress.worked_id)
+        places = await self._store.read(
+            lambda connection: standing.written_after(connection, space.id, after, until=now, limit=_SCAN)
+        )
+        await self._people(target, [id for _, id in places], past=False)
+        more = len(places) == _SCAN
+        at, id = places[-1] if more else (max(now - _LATE_MS, 0), "")
+        await self._remember(msgspec.structs.replace(progress, worked_at=at, worked_id=id))
+        return more
 
     async def _scan(self, stopping: asyncio.Event) -> bool:
         """Load some of the people that were there before the warehouse; False when there are no more."""
@@ -175,7 +208,12 @@ class ProfilesKeeper:
 
         people = await self._store.read(lambda connection: histories(connection, target.space_id, ids))
         if people.profiles:
-            await self._load(target, Work(people, past=past), _BY_HAND, 0, len(people.profiles))
+            await self._load(
+                target, Work(people, past=past, computations=self._computations()), _BY_HAND, 0, len(people.profiles)
+            )
+
+    def _computations(self) -> Sequence[Computation]:
+        return self._snapshot.current.computations
 
     async def _progress(self) -> profiles_warehouses.Progress:
         return await self._store.read(lambda connection: profiles_warehouses.progress(connection, self._id))

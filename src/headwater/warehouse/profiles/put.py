@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from headwater.profiles import known
+from headwater.spec.computation import Computation
 from headwater.spec.space import SpaceFilter
 from headwater.spec.workspace import ProfilesWarehouse, Source
 from headwater.store.histories import Histories
@@ -41,13 +42,14 @@ _SHAPES: Final = {**LOGS, **STANDINGS}
 class Work(msgspec.Struct, frozen=True):
     """What one load takes: everyone whom it is about, the events, and the filters that keep some of these out.
 
-    `past` is said by a scan without events.
+    `computations` are those that the workspace has; `past` is said by a scan without events.
     """
 
     people: Histories
     heard: Sequence[Heard] = ()
     filters: Sequence[SpaceFilter] = ()
     past: bool = False
+    computations: Sequence[Computation] = ()
 
 
 def put(
@@ -65,7 +67,9 @@ def put(
     told = tell(work.heard, names, notices, work.filters)
     segments = {each.message_id: each.segment_id for each in work.heard if each.segment_id}
     witness = Witness(segments, told.timestamps, sources, work.past)
-    schema = SchemaLoad(session, target.schema_name, capabilities, notices, everywhere=EVERYWHERE)
+    name = target.schema_name
+    tables = session.columns([name]).get(name, {})
+    schema = SchemaLoad(session, name, tables, capabilities, notices, everywhere=EVERYWHERE)
     load = _Load(session, target, schema, now, frozenset(target.without_tables))
     for table, columns in _SHAPES.items():
         if table not in load.without:
@@ -110,11 +114,13 @@ class _Load:
             own = {id: standing.united(theirs) for id, theirs in states.items() if len(turns[id]) > 1}
             combined = sighting.merged_trait_rows(turns, own, traits, witness, names)
             self._log(PROFILE_TRAITS_UPDATES, [*_named(told.traits, witness), *combined])
+        values = standing.values_now(turns, people.standings, work.computations)
+        self._log(PROFILE_TRAITS_UPDATES, sighting.value_rows(values, witness, names))
         self._stand(PROFILE_MERGES, turns, merged, standing.merge_rows(turns, witness))
         before = self._rows(USER_IDENTIFIERS, turns)
         self._stand(USER_IDENTIFIERS, turns, before, standing.identifier_rows(sightings, turns, witness))
         before = self._rows(USER_TRAITS, turns)
-        self._stand(USER_TRAITS, turns, before, standing.trait_rows(traits, nul=nul))
+        self._stand(USER_TRAITS, turns, before, standing.trait_rows(standing.with_values(traits, values), nul=nul))
 
     def _known(self, table: str, ids: Sequence[str]) -> set[str]:
         """The rows that a log has already; all, when it is left out."""

@@ -1,4 +1,4 @@
-"""Rows of the logs: turns, first sightings of identifiers, and traits that a merge brought together. Pure.
+"""Rows of the logs: turns, first sightings of identifiers, traits that merges brought together, and values. Pure.
 
 (Contract: profiles-governance 4.4.) Rows are told as flat events, so that they are loaded as events are: those whose
 id is known are passed over.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from headwater.profiles.computed import Worked, as_write
 from headwater.profiles.known import Write
 from headwater.spec.graph import Cause, Link, make_id
 from headwater.spec.timestamps import format_moment
@@ -28,7 +29,8 @@ CREATED: Final = "CREATED"
 REMOVED: Final = "REMOVED"
 UNMERGE: Final = "unmerge"
 """What stands in `triggering_event_type` of a row that no event led to, but a merge undone by hand."""
-
+COMPUTATION: Final = "computation"
+"""And of a row that an audience or computed trait led to."""
 
 Traits = Mapping[str, Mapping[str, Write]]
 """Traits by name, by profile."""
@@ -206,6 +208,24 @@ def past_trait_rows(traits: Traits, known_ids: set[str], names: Names) -> list[F
             id = make_id("ptu_", mark.at, canonical_id)
             cells = {"segment_id": canonical_id, "seq": seq_of(mark.at, mark.position)}
             rows.append(_whole(id, mark.received_at, written, cells, names))
+    return rows
+
+
+def value_rows(values: Mapping[str, Sequence[Worked]], witness: Witness, names: Names) -> list[Flat]:
+    """Rows for `profile_traits_updates`: one for each value of a computation."""
+    rows: list[Flat] = []
+    for canonical_id, worked in values.items():
+        for one in worked:
+            written = as_write(one)
+            id = make_id("ptu_", one.at, canonical_id, one.id, written.value.decode())
+            cells = {
+                "segment_id": canonical_id,
+                "seq": seq_of(one.at),
+                "timestamp": witness.timestamp(None, one.at),
+                "triggering_event_type": COMPUTATION,
+                "triggering_event_id": one.id,
+            }
+            rows.append(_whole(id, one.at, {one.key: written}, cells, names))
     return rows
 
 

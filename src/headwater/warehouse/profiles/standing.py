@@ -10,7 +10,9 @@ import msgspec
 import pyarrow as pa
 
 from headwater.profiles import known
+from headwater.profiles.computed import Worked, as_write, counts, read_values
 from headwater.profiles.known import Write
+from headwater.spec.computation import Computation
 from headwater.spec.timestamps import format_moment, parse_moment
 from headwater.warehouse.casting import ArrowTable, Column, as_json
 from headwater.warehouse.flatten import uuid_of
@@ -56,6 +58,29 @@ def united(states: Sequence[known.State]) -> dict[str, Write]:
     """The traits that states come to together."""
     state = known.unite(states)
     return {} if state is None else known.traits(state)
+
+
+def values_now(
+    turns: Turns, standings: Mapping[str, bytes], computations: Iterable[Computation]
+) -> dict[str, list[Worked]]:
+    """The values of computations that each canonical profile has; those that have none are left out."""
+    there = list(computations)
+    theirs: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+    for id, mine in turns.items():
+        if id in standings:
+            theirs[mine[-1].canonical_id][id] = standings[id]
+    return {canonical_id: read_values(there, canonical_id, stand) for canonical_id, stand in theirs.items()}
+
+
+def with_values(
+    traits: Mapping[str, Mapping[str, Write]], values: Mapping[str, Sequence[Worked]]
+) -> dict[str, dict[str, Write]]:
+    """Traits with the values of computations among them, as the Profile API shows them (3.1)."""
+    found = {canonical_id: dict(written) for canonical_id, written in traits.items()}
+    for canonical_id, worked in values.items():
+        mine = found.setdefault(canonical_id, {})
+        mine |= {one.key: as_write(one) for one in worked if counts(one, mine.get(one.key))}
+    return found
 
 
 def trait_rows(traits: Mapping[str, Mapping[str, Write]], *, nul: bool) -> list[Row]:
