@@ -71,12 +71,14 @@ REASONS: dict[Step, dict[str, str]] = {
     Step.MATCHED: {"REPLAY": "A replay sent the event again; without this reason it came from its source."},
     Step.FILTERED_AT_DESTINATION: {
         "FILTERED_BY_INTEGRATIONS_OBJECT": "The event's integrations object excludes this destination.",
-        "FILTERED_BY_END_USER_CONSENT": "The user refused a consent category of this destination.",
+        "FILTERED_BY_END_USER_CONSENT": (
+            "Not given yet: consent categories are kept on the event (context.consent), but hold nothing back."
+        ),
         "FILTERED_BY_RULES": "A destination filter dropped the event.",
         "MESSAGE_SENT_CLIENT_SIDE": "The event was already sent by the browser.",
         "UNSUPPORTED_EVENT_TYPE": "The destination does not take events of this type.",
         "NO_MATCHING_MAPPING": "No enabled subscription of the destination matches.",
-        "FILTERED_AT_MAPPING": "The mapping's result lacks a required field.",
+        "FILTERED_AT_MAPPING": "Segment's word; here a mapping that lacks a required field fails (`MESSAGE_REJECTED`).",
         "UNKNOWN_INTEGRATION": "The destination no longer exists or is switched off.",
     },
     Step.FAILED_DELIVERY: {

@@ -1,4 +1,8 @@
-"""Spaces: which sources' events make profiles together (contract: public-api, Spaces)."""
+"""Spaces: which sources' events make profiles together (contract: public-api, Spaces).
+
+A space knows what came after it took a source: who an event is about is decided in the pipeline, in order, and the
+archive is not resolved anew (docs/design/0013; against profiles-governance 1.1, where the last 30 days are replayed).
+"""
 
 from __future__ import annotations
 
@@ -82,7 +86,7 @@ class CreateSpace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class UpdateSpace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What to change of a space; what is absent stays. It matters to events that come afterwards."""
+    """What to change of a space; what is absent stays. It matters to events that come later, not to earlier ones."""
 
     space_id: SpaceId
     name: Name | UnsetType = UNSET
@@ -120,7 +124,7 @@ async def get_space_sources(desk: Desk, request: GetSpace) -> SpaceAnswer:
 
 @operation("POST", "/headwater/spaces", scope="spaces:write", status=201, tag="Spaces")
 async def create_space(desk: Desk, request: CreateSpace) -> SpaceAnswer:
-    """Make a space that takes all sources, or those that are named."""
+    """Make a space that takes all sources, or those that are named: their events from now on, and no earlier ones."""
     workspace = await desk.workspace()
     _check_sources(workspace, request.source_ids or [])
     rules: dict[str, Any] = {"source_ids": tuple(request.source_ids or ())}
@@ -139,7 +143,7 @@ async def create_space(desk: Desk, request: CreateSpace) -> SpaceAnswer:
 
 @operation("PATCH", "/headwater/spaces/{spaceId}", scope="spaces:write", tag="Spaces")
 async def update_space(desk: Desk, request: UpdateSpace) -> SpaceAnswer:
-    """Change a space's name, or the sources that it takes."""
+    """Change a space's name, or the sources that it takes; a source brings its events from now on, no earlier ones."""
     workspace = await desk.workspace()
     space = find(workspace, request.space_id)
     columns: dict[str, Any] = {

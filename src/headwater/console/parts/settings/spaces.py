@@ -21,6 +21,7 @@ from headwater.manage.operations.spaces import (
 
 _WORDS = {"slug": "Small letters, digits, dashes and underscores, please.", "name": "A name, please."}
 _EVERY = "Every source, also those that come later"
+_FROM_NOW_ON = "A source counts from now on: its events that came before are not brought into the space."
 
 
 def new_space(person: Person, spaces: Sequence[SpaceShape], sources: Mapping[str, str]) -> None:
@@ -50,6 +51,7 @@ def new_space(person: Person, spaces: Sequence[SpaceShape], sources: Mapping[str
         name = ui.input("Name", on_change=suggest).props("outlined dense autofocus maxlength=255")
         slug = ui.input("Short name").props("outlined dense stack-label maxlength=64")
         every, chosen = _source_fields(sources, [], all_sources=True)
+        html(f'<div class="hint">{_FROM_NOW_ON}</div>')
         rules = ui.select(
             {"": "the usual ones", **{one.id: f"those of {one.name}" for one in spaces}},
             value="",
@@ -78,7 +80,7 @@ def space_form(person: Person, space: SpaceDetail, sources: Mapping[str, str]) -
     with ui.element("section").classes("card form"):
         name = ui.input("Name", value=space.name).props("outlined dense maxlength=255")
         every, chosen = _source_fields(sources, space.source_ids, all_sources=space.all_sources)
-        html('<div class="hint">Sources count for events that come from now on; profiles stay as they are.</div>')
+        html(f'<div class="hint">{_FROM_NOW_ON} Profiles stay as they are.</div>')
         button = ui.button("Save", on_click=save).style("align-self: flex-start")
         for field in (name, every, chosen, button):
             field.set_enabled(may)
