@@ -165,3 +165,20 @@ def test_the_pages_about_people_fit_on_a_telephone(page: Page, house: RunningHou
         page.wait_for_selector(".skeleton", state="detached")
         expect(page.locator("h1")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+def test_a_file_of_people_is_uploaded_or_what_is_wrong_with_it_is_told(page: Page, house: RunningHouse) -> None:
+    page.get_by_role("button", name="Upload CSV").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("No file was uploaded")).to_be_visible()
+    field = dialog.get_by_label("CSV file")
+    bad = b"user_id,plan,plan\n" + NASTY.encode() + b",1,2\n"
+    field.set_input_files({"name": f"{NASTY}.csv", "mimeType": "text/csv", "buffer": bad})
+    expect(dialog.get_by_role("alert")).to_contain_text('Row 1, "plan": The column is there twice.')
+    good = b"user_id,plan\ncsv-1,gold\n,lost\n" + b"".join(b"csv-%d,free\n" % at for at in range(2, 10_001))
+    field.set_input_files({"name": "people.csv", "mimeType": "text/csv", "buffer": good})
+    expect(dialog.get_by_text("10,000 of 10,001 rows were taken. 1 were left out")).to_be_visible()
+    table = dialog.get_by_role("table")
+    expect(table.get_by_role("row", name="people.csv")).to_contain_text("None of its identifiers has a value")
+    expect(table.get_by_role("row", name=".csv refused")).to_be_visible()
+    until(lambda: house.ask("GET", f"{SPACE}/profiles?exact=true&search=user_id:csv-1")["profiles"])

@@ -51,6 +51,7 @@ HEARTS = [
     "profiles/identity",
     "profiles/known.py",
     "profiles/tell.py",
+    "profiles/uploads/rules.py",
     "deliver/classify.py",
     "deliver/backoff.py",
     "deliver/redact.py",

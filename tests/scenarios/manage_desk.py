@@ -22,8 +22,9 @@ from headwater.store.snapshot import Snapshot
 class ManageDesk:
     """What a house answers."""
 
-    def __init__(self, house: ManageHouse, client: httpx.AsyncClient) -> None:
+    def __init__(self, house: ManageHouse, client: httpx.AsyncClient, front: Front) -> None:
         self.house = house
+        self.front = front
         self.store = house.store
         self._client = client
 
@@ -48,10 +49,11 @@ async def at_desk(house: ManageHouse, **more: Any) -> AsyncGenerator[ManageDesk]
         stopping=house.stopping,
         **more,
     )
-    transport = httpx.ASGITransport(app=application(Front(desk), OPERATIONS))  # pyright: ignore[reportArgumentType]
+    front = Front(desk)
+    transport = httpx.ASGITransport(app=application(front, OPERATIONS))  # pyright: ignore[reportArgumentType]
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://house.test") as client:
-            yield ManageDesk(house, client)
+            yield ManageDesk(house, client, front)
     finally:
         await house.log.close()
         house.store.close()

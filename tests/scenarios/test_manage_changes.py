@@ -324,6 +324,7 @@ async def _change_space(house: ManageHouse) -> Told:
     kept_out = (await house.ask("POST", "/filters", asked)).data["filter"]["id"]
     await house.ask("PATCH", f"/filters/{kept_out}", {"integrationId": "eu", "enabled": False})
     await house.ask("DELETE", f"/filters/{kept_out}")
+    await house.ask("POST", f"{space}/csv-uploads", b"user_id\nu1\n")
     return [
         ("create_space", ["Space Created"]),
         ("update_space", ["Space Modified"]),
@@ -333,6 +334,7 @@ async def _change_space(house: ManageHouse) -> Told:
         ("create_filter_for_space", ["Filter Created"]),
         ("update_filter_by_id", ["Filter Updated"]),
         ("delete_filter_by_id", ["Filter Deleted"]),
+        ("create_csv_upload", ["Profiles Uploaded"]),
         *await _change_sql_traits(house, space),
     ]
 

@@ -32,6 +32,9 @@ SIGN_IN = "/console/sign-in"
 MAX_BODY_BYTES: Final = 65_536
 """A sign-in is the longest that the console is sent; what pages tell comes over their WebSocket."""
 
+FILES_BELOW: Final = "/console/files/"
+"""What signed-in people send below this path is no page's: a file, which is read as it comes and has its own bound."""
+
 _BODY_SECONDS: Final = 10.0
 _OPEN_BELOW: Final = ("/console/assets/", "/console/_nicegui/")
 _SOCKET: Final = "/console/_nicegui_ws"
@@ -68,7 +71,8 @@ class Guard:
                     await _send_away(scope, send)
                     return
                 scope["person"] = person
-            inner = await _held(receive) if changes else receive
+            takes_file = scope["path"].startswith(FILES_BELOW)
+            inner = await _held(receive) if changes and not takes_file else receive
         except HeadwaterError as error:
             status, problems, _ = explain(error)
             await _refuse(scope, send, status, problems[0].message)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import msgspec
 
 from headwater.manage.desk import Desk
 from headwater.manage.front import Front
-from headwater.manage.operation import Operation
+from headwater.manage.operation import Chunks, Operation
 from headwater.manage.operations import OPERATIONS
 from headwater.manage.reading import read
 from headwater.manage.scopes import allows
@@ -46,6 +47,13 @@ class Person:
         operation = _declared(run)
         desk, _ = await self._front.admit(operation, self._headers)
         return await run(desk, _checked(operation, request))
+
+    async def send(self, run: Callable[[Desk, R, Chunks], Awaitable[A]], request: R, pieces: AsyncIterator[bytes]) -> A:
+        """Ask an operation that takes text, which is sent as it comes. Raises as `ask` does."""
+        operation = _declared(run)
+        desk, _ = await self._front.admit(operation, self._headers)
+        async with aclosing(self._front.arriving(operation, self._headers, pieces)) as text:
+            return await run(desk, _checked(operation, request), text)
 
     async def listen(self, run: Callable[[Desk, R], AsyncGenerator[A, None]], request: R) -> AsyncGenerator[A, None]:
         """The answers of a stream operation, while this person may hear them; close it when nobody looks any more."""

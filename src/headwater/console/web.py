@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from headwater.console import authorized, pages, sign_in
+from headwater.console import authorized, files, pages, sign_in
 from headwater.console.door import Application
-from headwater.console.guard import SIGN_IN, Guard
+from headwater.console.guard import FILES_BELOW, SIGN_IN, Guard
 from headwater.manage.front import Front
 from headwater.spec.oauth import CALLBACK
 
@@ -50,6 +50,14 @@ async def console(front: Front) -> AsyncGenerator[Application]:
     @web.get(CALLBACK)
     async def come_back(request: Request) -> Response:
         return await authorized.come_back(request)
+
+    @web.post(f"{FILES_BELOW}profiles/{{space_id}}")
+    async def take_profiles(request: Request) -> Response:
+        return await files.take_profiles(request)
+
+    @web.get(f"{FILES_BELOW}members/{{space_id}}/{{id}}")
+    async def give_members(request: Request) -> Response:
+        return await files.give_members(request)
 
     web.mount("/console/assets", StaticFiles(directory=ASSETS))
     ui.run_with(

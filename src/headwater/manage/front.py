@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, TypeVar, cast
 
@@ -23,6 +24,10 @@ from headwater.store import tokens
 A = TypeVar("A")
 LOOK_SECONDS = 5.0
 """So often is asked whether whoever listens to a stream still may."""
+
+PIECE_SECONDS = 30.0
+TEXT_SECONDS = 900.0
+"""A long body may take this long, and be silent for so long."""
 
 _VENDOR = "application/vnd.segment."
 _VERSIONS = {"v1", "v1beta", "v1alpha", "stable", "beta", "alpha"}
@@ -61,10 +66,34 @@ class Front:
             async for answer in answers:
                 if time.monotonic() - looked >= LOOK_SECONDS:
                     with suppress(Unavailable):  # nobody takes anything back while the store is away
-                        caller = await self._caller(headers.get("authorization", ""), time.time_ns() // 1_000_000)
-                        scopes.check(caller, operation)
+                        await self.still(operation, headers)
                     looked = time.monotonic()
                 yield answer
+
+    async def arriving(
+        self, operation: Operation, headers: Mapping[str, str], pieces: AsyncIterator[bytes]
+    ) -> AsyncGenerator[bytes]:
+        """A long body as it comes, which ends only if whoever was admitted may still do this.
+
+        Raises SenderError 408 for one that takes too long, and 401.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + TEXT_SECONDS
+        while True:
+            try:
+                async with asyncio.timeout_at(min(until, loop.time() + PIECE_SECONDS)):
+                    piece = await anext(pieces, None)
+            except TimeoutError:
+                raise SenderError("The body did not arrive in time.", code="request_timeout", status=408) from None
+            if piece is None:
+                await self.still(operation, headers)
+                return
+            yield piece
+
+    async def still(self, operation: Operation, headers: Mapping[str, str]) -> None:
+        """Raises SenderError 401 when whoever was admitted may not do this any more: a long body takes its time."""
+        caller = await self._caller(headers.get("authorization", ""), time.time_ns() // 1_000_000)
+        scopes.check(caller, operation)
 
     async def _caller(self, authorization: str, now: int) -> Caller:
         text = _bearer(authorization)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from contextlib import aclosing
 from functools import cache
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote
@@ -24,7 +25,7 @@ from headwater.manage.limits import Allowance
 from headwater.manage.openapi import document
 from headwater.manage.operation import Operation
 from headwater.manage.problems import Problem, Refused, explain, word
-from headwater.manage.streaming import Answers, begun, frames, listen
+from headwater.manage.streaming import Answers, Parts, begun, frames, listen, whole
 from headwater.spec.errors import SenderError
 from headwater.spec.wire import encode
 
@@ -114,7 +115,13 @@ def _route(front: Front, operation: Operation, path: str) -> HTTPRouteHandler:
         finally:
             telemetry.MANAGE_REQUESTS.labels(operation.name, str(status)).inc()
 
-    return route(path, http_method=[operation.method], name=operation.name, status_code=operation.status)(answer)
+    return route(
+        path,
+        http_method=[operation.method],
+        name=operation.name,
+        status_code=operation.status,
+        request_max_body_size=operation.most_bytes or MAX_BODY_BYTES,
+    )(answer)
 
 
 async def _answer(
@@ -132,6 +139,23 @@ async def _answer(
             media_type="text/event-stream",
             headers=headers,
         )
+    if operation.gives:
+        asked = request_of(operation, path, query)
+        parts = front.listening(operation, request.headers, cast("Parts", operation.run(desk, asked)))
+        return Stream(
+            whole(await anext(parts), parts),
+            status_code=operation.status,
+            media_type=operation.gives,
+            headers=headers,
+        )
+    if operation.takes:
+        asked = request_of(operation, path, query)
+        pieces = _pieces(operation, request)
+        async with aclosing(pieces), aclosing(front.arriving(operation, request.headers, pieces)) as text:
+            answer = await cast("Awaitable[Any]", operation.run(desk, asked, text))
+        return Response(
+            encode({"data": answer}), status_code=operation.status, media_type=MediaType.JSON, headers=headers
+        )
     body = await _body(request) if operation.reads_body else b""
     answer = await cast("Awaitable[Any]", operation.run(desk, request_of(operation, path, query, body)))
     content = encode({"data": answer})
@@ -144,6 +168,17 @@ async def _body(request: AnyRequest) -> bytes:
             return await request.body()
     except TimeoutError:
         raise SenderError("The body did not arrive in time.", code="request_timeout", status=408) from None
+
+
+async def _pieces(operation: Operation, request: AnyRequest) -> AsyncGenerator[bytes]:
+    try:
+        async for piece in request.stream():
+            yield piece
+    except HTTPException as error:
+        if error.status_code != 413:
+            raise SenderError("The request was broken off.") from None
+        said = f"The body is longer than {operation.most_bytes:,} bytes."
+        raise SenderError(said, code="payload_too_large", status=413) from None
 
 
 def _socket(front: Front, operation: Operation) -> Any:

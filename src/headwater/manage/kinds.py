@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headwater.manage.answers import SourceMetadata
 from headwater.spec.computation import ENGAGE
+from headwater.spec.csv_upload import CSV_UPLOADS
 from headwater.spec.errors import SenderError
 from headwater.spec.sql_trait import SQL_TRAITS
 from headwater.spec.workspace import Source
@@ -38,6 +39,7 @@ _OWN = {
     for slug, name, description in (
         (ENGAGE, "Engage", "What changes in the audiences and computed traits of a space. Headwater writes it itself."),
         (SQL_TRAITS, "SQL traits", "What the SQL traits of a space find. Headwater writes it itself."),
+        (CSV_UPLOADS, "CSV uploads", "The rows of files that were uploaded to a space. Headwater writes it itself."),
     )
 }
 """The kinds of sources that the house writes to. They are in no catalogue: nobody makes one."""

@@ -54,6 +54,8 @@ def _described(operation: Operation, schemas: Mapping[Any, Any], components: Map
     media = "text/event-stream" if operation.stream else _MEDIA
     answer = schemas[operation.answer]
     content = answer if operation.stream else {"type": "object", "required": ["data"], "properties": {"data": answer}}
+    if operation.gives:
+        media, content = operation.gives, {"type": "string"}
     refused = {"description": "Refused", "content": {_MEDIA: {"schema": schemas[Errors]}}}
     described: dict[str, Any] = {
         "operationId": operation.wire_name,
@@ -72,6 +74,9 @@ def _described(operation: Operation, schemas: Mapping[Any, Any], components: Map
     if operation.reads_body and body:
         schema = {"type": "object", "properties": body, "required": sorted(needed & set(body))}
         described["requestBody"] = {"required": bool(needed & set(body)), "content": {_MEDIA: {"schema": schema}}}
+    if operation.takes:
+        text = {"schema": {"type": "string", "maxLength": operation.most_bytes}}
+        described["requestBody"] = {"required": True, "content": {operation.takes: text}}
     return described
 
 

@@ -9,6 +9,9 @@ A module of `manage/operations` declares one so:
 Fields of the request that the path names come from the path; the rest come from the query for GET and DELETE, and from
 the JSON body otherwise. The answer is the content of `data`. A stream operation is an async generator of answers.
 
+An operation that `takes` a kind of text, such as `text/csv`, gets the body as it comes as its third argument, and all
+other fields from the query. One that `gives` a kind of text is an async generator of its parts.
+
 A scope of `ANY_CALLER` asks for a valid token or session and nothing more. What is declared `open=True` needs not even
 that: it is how one gets a session.
 """
@@ -17,7 +20,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
@@ -25,6 +28,9 @@ import msgspec
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Run = Callable[..., Awaitable[Any]] | Callable[..., AsyncGenerator[Any, None]]
+Chunks = AsyncIterable[bytes]
+"""A body as it comes, piece by piece."""
+
 F = TypeVar("F", bound=Run)
 ANY_CALLER = ""
 """The scope of what everybody may do who may do anything."""
@@ -34,7 +40,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that can be asked. `name` is in snake case; `path` holds its parameters as `{sourceId}`.
 
     `status` is that of success. `changes` says that it changes something and is therefore audited; `stream` that its
-    answers come one by one for as long as the caller listens; `open` that it needs no token.
+    answers come one by one for as long as the caller listens; `open` that it needs no token; `takes` what kind of text
+    its body is, if that is no JSON, and `most_bytes` how long it may be then; `gives` what kind of text its answer
+    is, of which every part has `lines`.
     """
 
     name: str
@@ -50,6 +58,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     changes: bool
     stream: bool
     open: bool = False
+    takes: str = ""
+    most_bytes: int = 0
+    gives: str = ""
 
     @property
     def needs(self) -> str:
@@ -72,7 +83,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def reads_body(self) -> bool:
         """Do the fields outside the path come from the body (and not from the query)?"""
-        return self.method not in {"GET", "DELETE"}
+        return self.method not in {"GET", "DELETE"} and not self.takes
 
 
 _registry: dict[str, Operation] = {}
@@ -89,12 +100,15 @@ def operation(
     status: int = 200,
     changes: bool | None = None,
     open: bool = False,
+    takes: str = "",
+    most_bytes: int = 0,
+    gives: str = "",
 ) -> Callable[[F], F]:
     """Declare a function as an operation. Unless told otherwise, what is not a GET changes something."""
 
     def declare(run: F) -> F:
         hints = get_type_hints(run)
-        stream = inspect.isasyncgenfunction(run)
+        parts = inspect.isasyncgenfunction(run)
         declared = Operation(
             name=run.__name__,
             method=method,
@@ -104,11 +118,14 @@ def operation(
             tag=tag,
             sentence=inspect.cleandoc(run.__doc__ or ""),
             request=hints["request"],
-            answer=get_args(hints["return"])[0] if stream else hints["return"],
+            answer=get_args(hints["return"])[0] if parts else hints["return"],
             run=run,
             changes=method != "GET" if changes is None else changes,
-            stream=stream,
+            stream=parts and not gives,
             open=open,
+            takes=takes,
+            most_bytes=most_bytes,
+            gives=gives,
         )
         if declared.name in _registry:
             raise ValueError(f"There are two operations named {declared.name}.")

@@ -30,7 +30,15 @@ class Tailed(Protocol):
     def id(self) -> str | None: ...
 
 
+class Part(Protocol):
+    """A part of a text that an operation gives: whole lines."""
+
+    @property
+    def lines(self) -> str: ...
+
+
 Answers = AsyncGenerator[Tailed, None]
+Parts = AsyncGenerator[Part, None]
 
 
 async def begun(answers: Answers) -> Tailed:
@@ -61,6 +69,14 @@ async def frames(first: Tailed, answers: Answers) -> AsyncGenerator[bytes]:
                     held, size = [], 0
     if held:
         yield b"".join(held)
+
+
+async def whole(first: Part, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[bytes]:
+    """A text as its parts come. When one fails the connection breaks off, so that nobody takes a part for the whole."""
+    yield first.lines.encode()
+    async with aclosing(parts):
+        async for part in parts:
+            yield part.lines.encode()
 
 
 def _frame(answer: Tailed) -> bytes:

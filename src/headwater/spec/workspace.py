@@ -7,13 +7,20 @@ milliseconds since 1970 (UTC).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from headwater.spec.computation import ENGAGE, Computation
+from headwater.spec.csv_upload import CSV_UPLOADS
 from headwater.spec.space import Space
 from headwater.spec.sql_trait import SQL_TRAITS
+
+TOLD_KINDS: Final = (SQL_TRAITS, CSV_UPLOADS)
+"""Kinds of sources by which the house tells a space something new. That space takes their events, and no other does."""
+
+OWN_KINDS: Final = (ENGAGE, *TOLD_KINDS)
+"""Kinds of sources that the house itself writes to. None belongs to more than one space."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -157,8 +164,8 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """Whether the space takes the events of a source, asked by the source's id.
 
         What the house itself says of another space is never taken; nor is what it says of this one, but for its SQL
-        traits, which are (profiles-governance 3.5, 3.10).
+        traits and uploaded files, which are (profiles-governance 3.5, 3.10, 4.8).
         """
-        theirs = {source.id for source in self.sources if source.kind in (ENGAGE, SQL_TRAITS)}
-        own = {one.id for one in self.sources if one.kind == SQL_TRAITS and one.settings.get("spaceId") == space.id}
+        theirs = {source.id for source in self.sources if source.kind in OWN_KINDS}
+        own = {one.id for one in self.sources if one.kind in TOLD_KINDS and one.settings.get("spaceId") == space.id}
         return lambda source_id: source_id in own or (source_id not in theirs and space.takes(source_id))

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from headwater.app.cli import app
 from headwater.app.commands.client import (
     Client,
     Kept,
     Sent,
+    Text,
     find_house,
     keep,
     kept_in,
@@ -196,3 +201,62 @@ def test_what_is_kept_but_damaged_is_told(folder):
     (folder / "cli.json").write_text("{")
     with pytest.raises(SetupError, match="Remove it"):
         find_house()
+
+
+def test_a_file_is_sent_as_it_is_read(answering, tmp_path, monkeypatch):
+    content = b"user_id,n\n" + b"u1,1\n" * 100_000
+    (tmp_path / "people.csv").write_bytes(content)
+    answering.body = json.dumps({"data": {"csvUpload": {"id": "csv_1", "taken": 7}}}).encode()
+    words = ["create-csv-upload", "default", "--url", answering.url, "--token", "t", "--file"]
+    ran = CliRunner().invoke(app, [*words, str(tmp_path / "people.csv")])
+    assert ran.exit_code == 0, ran.output
+    assert "csv_1" in ran.stdout
+    [(method, path, headers, body)] = answering.asked
+    assert (method, path) == ("POST", "/headwater/spaces/default/csv-uploads?name=people.csv")
+    assert (headers["Content-Type"], body == content) == ("text/csv", True)
+    answering.asked.clear()
+    CliRunner().invoke(app, [*words, str(tmp_path / "people.csv"), "--name", "other.csv"])
+    assert answering.asked[0][1].endswith("?name=other.csv")
+    ran = CliRunner().invoke(app, [*words, str(tmp_path / "nothing.csv")])
+    assert (ran.exit_code, "cannot be read" in ran.output) == (1, True)
+
+
+def test_a_file_that_is_refused_before_it_was_read_tells_why(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse_at_once() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1_000)
+                body = b'{"errors":[{"type":"unauthorized","message":"The token is unknown."}]}'
+                connection.sendall(b"HTTP/1.1 401 No\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                connection.shutdown(socket.SHUT_WR)
+                connection.settimeout(10)
+                with suppress(OSError):
+                    while connection.recv(65_536):
+                        pass
+
+        answering = Thread(target=refuse_at_once)
+        answering.start()
+        (tmp_path / "people.csv").write_bytes(b"x" * 8_000_000)
+        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", {})
+        with (tmp_path / "people.csv").open("rb") as file, pytest.raises(SenderError, match="The token is unknown"):
+            client.ask("POST", "/x", text=Text(file, "text/csv", 8_000_000))
+        answering.join()
+
+
+def test_a_text_that_breaks_off_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def break_off() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1_000)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\na,b\n\r\n")
+
+        answering = Thread(target=break_off)
+        answering.start()
+        pieces = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", {}).fetch("/x")
+        with pytest.raises(Unavailable, match="not the whole"):
+            list(pieces)
+        answering.join()

@@ -76,6 +76,12 @@ def test_a_long_body_is_refused_before_anything_reads_it() -> None:
     assert (sent[0]["status"], seen) == (413, [])
 
 
+def test_a_stranger_sends_no_file() -> None:
+    for headers in ((), [(b"origin", b"http://evil.example"), (b"cookie", b"headwater_session=a")]):
+        sent, seen = _ask("POST", "/console/files/profiles/default", headers=headers, body=[b"x" * 100_000])
+        assert (sent[0]["status"] in (401, 403), seen) == (True, [])
+
+
 def test_a_short_body_arrives_whole() -> None:
     _, seen = _ask("POST", "/console/sign-in", body=[b"token=", b"a"])
     assert seen[0]["body"] == b"token=a"

@@ -20,6 +20,7 @@ FACTS: list[dict[str, Any]] = json.loads(
 )
 VERBS = {"list", "get", "create", "update", "replace", "add", "remove", "delete", "force"}
 OWN_VERBS = VERBS | {
+    "batch",
     "cancel",
     "echo",
     "pause",

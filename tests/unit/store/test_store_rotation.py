@@ -18,6 +18,8 @@ from headwater.store.secrets import Secrets, read_keys, sealed_by
 WITHOUT_SECRETS = {
     "computations.known_by",
     "computations.connections",
+    "csv_uploads.discarded",
+    "csv_uploads.flaws",
     "destination_filters.actions",
     "event_samples.paths",
     "loads.notices",

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -23,6 +23,13 @@ from headwater.spec.settings import Settings
 Query = Sequence[tuple[str, str]]
 KEPT = "cli.json"
 _SECONDS = 60.0
+_PIECE_BYTES = 65_536
+
+
+class SupportsRead(Protocol):
+    """What can be read from."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +46,14 @@ class Sent(msgspec.Struct, frozen=True):
     name: str
     id: str
     data: bytes
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A body that is sent as it is read, of this media type; `size` in bytes, if that is known."""
+
+    file: SupportsRead
+    media: str
+    size: int | None = None
 
 
 class _Problem(msgspec.Struct):
@@ -124,9 +139,9 @@ class Client:
         """A client of the management API."""
         return cls(house.url, {"Authorization": f"Bearer {house.token}"} if house.token else {}, seconds=seconds)
 
-    def ask(self, method: str, path: str, *, query: Query = (), body: Any = None) -> Any:
+    def ask(self, method: str, path: str, *, query: Query = (), body: Any = None, text: Text | None = None) -> Any:
         """Ask for an operation and return the content of `data`. Raises a HeadwaterError that says what to do."""
-        with self.request(method, path, query=query, body=body) as answer:
+        with self.request(method, path, query=query, body=body, text=text) as answer:
             content = _content(answer)
         if answer.status >= 400:
             raise _refusal(answer.status, content)
@@ -135,6 +150,14 @@ class Client:
         except msgspec.DecodeError as error:
             raise Unavailable(f"What answers at {self.url} is not Headwater: its answer is no JSON.") from error
         return decoded.get("data", decoded) if isinstance(decoded, dict) else decoded
+
+    def fetch(self, path: str, *, query: Query = ()) -> Iterator[bytes]:
+        """Ask for a text and return its pieces as they come. Raises as `ask` does; the iterator raises Unavailable."""
+        answer = self.request("GET", path, query=query, accept="*/*")
+        if answer.status >= 400:
+            with answer:
+                raise _refusal(answer.status, _content(answer))
+        return _pieces_of(answer)
 
     def listen(self, path: str, *, query: Query = ()) -> Iterator[Sent]:
         """Connect to a stream operation; what it sends is read from the iterator, until the connection ends.
@@ -148,17 +171,31 @@ class Client:
         return _sent_by(answer)
 
     def request(
-        self, method: str, path: str, *, query: Query = (), body: Any = None, accept: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        body: Any = None,
+        text: Text | None = None,
+        accept: str = "application/json",
     ) -> http.client.HTTPResponse:
         """Send one request and return its answer as soon as the head is there. Raises Unavailable."""
         headers = self._headers | {"Accept": accept}
-        content = None if body is None else msgspec.json.encode(body)
+        content = text.file if text else None if body is None else msgspec.json.encode(body)
         if content is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = text.media if text else "application/json"
+        if text and text.size is not None:
+            headers["Content-Length"] = str(text.size)
         target = self._prefix + path + (f"?{urlencode(query)}" if query else "")
         connection = self._kind(*self._address, timeout=self._seconds)
         try:
-            connection.request(method, target, content, headers)
+            try:
+                connection.request(method, target, content, headers)
+            except (BrokenPipeError, ConnectionResetError):
+                if text is None:
+                    raise
+                # It may have refused the text before it was all there, and said why.
             return connection.getresponse()
         except TimeoutError as error:
             raise Unavailable(f"{self.url} did not answer in time. Is it busy? Try again.") from error
@@ -222,6 +259,15 @@ def _sent_by(answer: http.client.HTTPResponse) -> Iterator[Sent]:
             yield from sent_events(answer)
         except (OSError, http.client.HTTPException) as error:
             raise Unavailable("The stream broke off.") from error
+
+
+def _pieces_of(answer: http.client.HTTPResponse) -> Iterator[bytes]:
+    with answer:
+        try:
+            while piece := answer.read(_PIECE_BYTES):
+                yield piece
+        except (OSError, http.client.HTTPException) as error:
+            raise Unavailable("The answer broke off; what came of it is not the whole.") from error
 
 
 def _content(answer: http.client.HTTPResponse) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -11,14 +12,16 @@ import typer.main
 from rich.markup import escape
 
 from headwater.app.commands import flags, output
-from headwater.app.commands.client import Client, find_house, path_to
+from headwater.app.commands.client import Client, Kept, Text, find_house, path_to
 from headwater.app.commands.fields import Field, fields, parameter, query, read_object, values
 from headwater.app.commands.secrets import with_secrets
+from headwater.app.commands.sending import sending
 
 if TYPE_CHECKING:
     from headwater.manage.operation import Operation
 
 _OWN = inspect.Parameter.KEYWORD_ONLY
+_SENDING_SECONDS = 900.0
 _SAMPLES = {bool: "", int: " 10", float: " 0.5"}
 
 
@@ -78,6 +81,11 @@ def _shared(operation: Operation) -> Iterator[inspect.Parameter]:
             "--body", metavar="JSON|@FILE", help="The body, or the part of it that no option gives; null included."
         )
         yield inspect.Parameter("body_", _OWN, default=None, annotation=Annotated[list[str] | None, body])
+    if operation.takes:
+        file = typer.Option(
+            "--file", metavar="FILE|-", help=f"The file with the {operation.takes}; - is standard input."
+        )
+        yield inspect.Parameter("file_", _OWN, annotation=Annotated[str, file])
     for name, kind, default in (
         ("json_", flags.Json, False),
         ("url_", flags.Url, ""),
@@ -91,6 +99,8 @@ def _shared(operation: Operation) -> Iterator[inspect.Parameter]:
 
 def _run(operation: Operation, made: Sequence[Field], typed: Mapping[str, Any]) -> None:
     given = values(made, with_secrets(made, typed))
+    if operation.takes and any(field.wire == "name" for field in made):
+        given.setdefault("name", Path(typed["file_"]).name)
     path = path_to(operation.path, {name: str(given.pop(name)) for name in operation.path_fields if name in given})
     house = find_house(url=typed["url_"], token=typed.get("token_", ""), data=typed["data_"])
     client = Client.of_house(house)
@@ -98,12 +108,30 @@ def _run(operation: Operation, made: Sequence[Field], typed: Mapping[str, Any]) 
         for sent in client.listen(path, query=query(given)):
             output.print_raw(sent.data)
         return
+    if operation.gives:
+        output.print_pieces(client.fetch(path, query=query(given)))
+        return
+    if operation.takes:
+        data = _send(operation, path, given, typed, house)
+        output.print_json(data) if typed["json_"] else show(data)
+        return
     body = _nested(given) | read_object(typed["body_"] or [], "--body") if operation.reads_body else None
     data = client.ask(operation.method, path, query=() if operation.reads_body else query(given), body=body)
     if typed["json_"]:
         output.print_json(data)
     else:
         show(data)
+
+
+def _send(
+    operation: Operation, path: str, given: Mapping[str, Any], typed: Mapping[str, Any], house: Kept
+) -> dict[str, Any]:
+    """Send a file as it is read, with a bar that shows how far it is."""
+    file = str(typed["file_"])
+    client = Client.of_house(house, seconds=_SENDING_SECONDS)
+    with sending(file, quiet=typed["json_"]) as (read, size):
+        text = Text(read, operation.takes, size)
+        return client.ask(operation.method, path, query=query(given), text=text)
 
 
 def _nested(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,6 +156,7 @@ def _help(name: str, operation: Operation, made: Sequence[Field]) -> str:
         f"headwater {name}",
         *(field.name.upper() for field in made if field.in_path),
         *(_sample(field) for field in made if field.required and not (field.in_path or field.secret)),
+        *(["--file FILE"] if operation.takes else []),
     ]
     called = f"{operation.method} {operation.path}; {operation.needs}"
     return escape(f"{operation.sentence}\n\n\b\nExample:\n  {' '.join(words)}\n\n\b\n{called}")

@@ -52,6 +52,13 @@ def print_raw(line: bytes) -> None:
     sys.stdout.flush()
 
 
+def print_pieces(pieces: Iterable[bytes]) -> None:
+    """Print a text as its pieces come."""
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+    sys.stdout.flush()
+
+
 def cell(value: Any) -> Text:
     """A value as a table shows it."""
     match value:

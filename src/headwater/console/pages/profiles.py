@@ -14,6 +14,7 @@ from headwater.console.parts.patched import Patched
 from headwater.console.parts.pieces import Html, attempt, safe
 from headwater.console.parts.profiles.rows import profiles_html
 from headwater.console.parts.profiles.spaces import chosen, no_space, source_names, space_field, spaces_of
+from headwater.console.parts.profiles.uploads import open_uploads
 from headwater.console.parts.stylesheet import use_styles
 from headwater.console.person import Person
 from headwater.manage.operations.profiles import ListProfiles, ListProfilesAnswer, list_profiles
@@ -38,6 +39,9 @@ async def profiles(person: Person, space: str = "", search: str = "", collection
     with ui.element("div").classes("row-line"):
         view.place_fields(search[:200])
         space_field(spaces, here, "/profiles", collection=collection)
+        word = "Upload CSV" if person.may("profiles:write") else "CSV uploads"
+        files = ui.button(word, icon="upload_file", on_click=attempt(lambda: open_uploads(person, here)))
+        files.props("outline dense")
     view.place_list()
     await view.look()
 

@@ -21,10 +21,8 @@ from headwater.manage.operation import operation
 from headwater.manage.paging import Page, Pagination, page
 from headwater.manage.problems import Problem, Refused, invalid, missing
 from headwater.manage.showing import show_destination
-from headwater.spec.computation import ENGAGE
 from headwater.spec.errors import SenderError, SetupError
-from headwater.spec.sql_trait import SQL_TRAITS
-from headwater.spec.workspace import Destination, Workspace
+from headwater.spec.workspace import OWN_KINDS, Destination, Workspace
 from headwater.store import audit, subscriptions
 from headwater.store import workspace as workspaces
 
@@ -37,9 +35,6 @@ MOST_ALIKE = 25
 """Destinations of one kind at one source (connections 6.1)."""
 
 _KIND = "DESTINATION"
-_OWN_KINDS = (ENGAGE, SQL_TRAITS)
-"""Sources of spaces, for which no subscriptions are made: who is told what is chosen for each audience."""
-
 DestinationId = Annotated[str, Meta(min_length=1, max_length=255, description="The destination's id.")]
 
 
@@ -108,7 +103,7 @@ async def create_destination(desk: Desk, request: CreateDestination) -> Destinat
             enabled=request.enabled,
             settings=settings_after(desk, request.metadata_id, {}, request.settings),
         )
-        if source.kind not in _OWN_KINDS:
+        if source.kind not in OWN_KINDS:  # of sources of spaces, who is told what is chosen for each audience
             for one in subscribing.automatic(definition)[: subscribing.MOST]:
                 subscriptions.create(
                     connection,

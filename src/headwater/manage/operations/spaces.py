@@ -17,10 +17,8 @@ from headwater.manage.desk import Desk
 from headwater.manage.operation import operation
 from headwater.manage.paging import Page, Pagination, page
 from headwater.manage.problems import invalid, missing
-from headwater.spec.computation import ENGAGE
 from headwater.spec.space import Space
-from headwater.spec.sql_trait import SQL_TRAITS
-from headwater.spec.workspace import Workspace
+from headwater.spec.workspace import OWN_KINDS, Workspace
 from headwater.store import audit
 from headwater.store import workspace as workspaces
 
@@ -170,7 +168,7 @@ def find(workspace: Workspace, name: str) -> Space:
 
 
 def _check_sources(workspace: Workspace, source_ids: list[str]) -> None:
-    unknown = set(source_ids) - {source.id for source in workspace.sources if source.kind not in (ENGAGE, SQL_TRAITS)}
+    unknown = set(source_ids) - {source.id for source in workspace.sources if source.kind not in OWN_KINDS}
     if unknown:
         raise invalid("sourceIds", f'"sourceIds" names a source that does not exist: {sorted(unknown)[0][:100]}')
 

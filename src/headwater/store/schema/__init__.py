@@ -38,6 +38,7 @@ from headwater.store.schema.leases import leases
 from headwater.store.schema.metadata import metadata
 from headwater.store.schema.profiles import (
     account_parents,
+    csv_uploads,
     group_links,
     identifiers,
     kept_apart,
@@ -72,6 +73,7 @@ __all__ = [
     "authorizations",
     "computations",
     "counted",
+    "csv_uploads",
     "cursors",
     "destination_filters",
     "destinations",

@@ -140,3 +140,23 @@ known_profiles = sa.Table(
     sa.Column("state", sa.LargeBinary, nullable=False),
 )
 """What each partition's events say of a profile, as bytes whose reading is the caller's; a profile is all of them."""
+
+csv_uploads = sa.Table(
+    "csv_uploads",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("space_id", sa.Text, sa.ForeignKey("spaces.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("taken", sa.BigInteger, nullable=False),
+    sa.Column("discarded", sa.JSON, nullable=False),
+    sa.Column("flaws", sa.JSON, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("ended_at", sa.BigInteger, nullable=False),
+    sa.Index("ix_csv_uploads_space", "space_id", "created_at"),
+)
+"""Files of people that were uploaded in the last 30 days, as spec.csv_upload.CsvUpload has them."""

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
 
-from headwater.eventlog import EventLog, Record
+from headwater.eventlog import EventLog
 from headwater.eventlog.streams import COLLECTED
+from headwater.profiles.batches import batches
 from headwater.spec.errors import SenderError
-from headwater.spec.event import CollectedHeader, encode_header
-from headwater.spec.keys import collected_key, partition_of
-from headwater.spec.limits import MAX_BATCH_ITEMS
 from headwater.spec.sql_trait import Cell, SqlTrait
 from headwater.warehouse.pages import Page
-from headwater.warehouse.reading import now_ms
 from headwater.warehouse.sql_traits.memory import Memory
 from headwater.warehouse.sql_traits.rules import Columns, Row, call, context, read_columns, read_row
 
 _TOLD_AT_ONCE: Final = 2_000
-_BATCH_BYTES: Final = 400_000
 
 Tell = Callable[[Sequence[dict[str, Any]]], Awaitable[None]]
 """Appends calls; returns when they are durable."""
@@ -94,40 +90,10 @@ def teller(log: EventLog, source_id: str, trait: SqlTrait) -> Tell:
     partitions = len(log.partitions(COLLECTED))
 
     async def tell(calls: Sequence[dict[str, Any]]) -> None:
-        header = encode_header(CollectedHeader("batch", source_id, "", now_ms()))
-        records = await asyncio.to_thread(_records, calls, header, trait, source_id, partitions)
-        for partition, batches in records.items():
-            await log.append(COLLECTED, partition, batches)
+        records = await asyncio.to_thread(
+            batches, calls, source_id=source_id, context=context(trait), partitions=partitions
+        )
+        for partition, found in records.items():
+            await log.append(COLLECTED, partition, found)
 
     return tell
-
-
-def _records(
-    calls: Sequence[dict[str, Any]], header: bytes, trait: SqlTrait, source_id: str, partitions: int
-) -> dict[int, list[Record]]:
-    parts: defaultdict[int, list[bytes]] = defaultdict(list)
-    keys: dict[int, bytes] = {}
-    for each in calls:
-        key = collected_key(source_id, each.get("userId"), each.get("anonymousId")) if partitions > 1 else b""
-        partition = partition_of(key, partitions)
-        keys.setdefault(partition, key)
-        parts[partition].append(msgspec.json.encode(each))
-    shared = context(trait)
-    return {
-        partition: [Record(keys[partition], header, batch) for batch in _batches(items, shared)]
-        for partition, items in parts.items()
-    }
-
-
-def _batches(items: Sequence[bytes], shared: dict[str, Any]) -> Iterator[bytes]:
-    """Envelopes of a size that collect would take, with all items in their order."""
-    batch: list[msgspec.Raw] = []
-    size = 0
-    for item in items:
-        if batch and (size + len(item) > _BATCH_BYTES or len(batch) == MAX_BATCH_ITEMS):
-            yield msgspec.json.encode({"context": shared, "batch": batch})
-            batch, size = [], 0
-        batch.append(msgspec.Raw(item))
-        size += len(item) + 1
-    if batch:
-        yield msgspec.json.encode({"context": shared, "batch": batch})

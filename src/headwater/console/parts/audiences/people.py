@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from typing import Any, Literal
+from urllib.parse import quote
 
 from nicegui import ui
 
@@ -134,7 +135,10 @@ class Members:
         self._afters = [""]
         self._next = ""
         with ui.element("section").classes("card"):
-            html(f"<h2>{'Members' if kind == 'audience' else 'Values'}</h2>")
+            with ui.element("div").classes("row-line"):
+                html(f"<h2>{'Members' if kind == 'audience' else 'Values'}</h2>").classes("grow")
+                path = f"/console/files/members/{quote(space, safe='')}/{quote(id, safe='')}"
+                html(f'<a class="action" href="{path}" title="Once in five minutes">Download CSV</a>')
             self._said = ui.label().classes("soft")
             self._table = Patched()
             with ui.element("div").classes("row-line") as self._turning:
