@@ -15,6 +15,7 @@ from headwater.store import (
     graph,
     known,
     lookups,
+    messaging,
     standing,
 )
 from headwater.store import workspace as workspaces
@@ -251,6 +252,46 @@ def what_is_known_of_a_profile_is_found_through_whom_merges_made_it(store: Store
     store.run(lambda connection: graph.write(connection, space_id, _one_person(cause)))
     one = store.run(lambda connection: known.of_people(connection, asked))
     assert one == {"use_a": [b"4", b"\0\xff", b"3"]}
+
+
+@_promise
+def what_people_want_to_be_sent_is_kept_by_place(store: Store) -> None:
+    """A state is put in the place of the one before; others of the address, the channel and the space stay."""
+    space_id, _ = _graph(store)
+    mail, group = messaging.State("EMAIL", "Ä@x", "", "SUBSCRIBED", 1), messaging.State("EMAIL", "Ä@x", "News", "NO", 1)
+    store.run(lambda connection: messaging.put(connection, space_id, [group, mail]))
+    store.run(lambda connection: messaging.put(connection, space_id, []))
+    later = msgspec.structs.replace(mail, status="UNSUBSCRIBED", at=2)
+    store.run(lambda connection: messaging.put(connection, space_id, [mail, later]))
+    places = [("EMAIL", "Ä@x"), ("SMS", "Ä@x"), ("EMAIL", "none")]
+    found = store.run(lambda connection: messaging.find(connection, space_id, places), write=False)
+    assert found == {("EMAIL", "Ä@x"): [later, group]}
+    assert store.run(lambda connection: messaging.find(connection, "spa_other", places), write=False) == {}
+
+
+@_promise
+def who_stands_otherwise_is_found_in_the_order_of_moments(store: Store) -> None:
+    """Those of a space whose standing was written, by pages, none later than asked, and found again when it changes."""
+    space_id, cause = _graph(store)
+    store.run(lambda connection: graph.write(connection, space_id, _two_people(cause)))
+    store.run(lambda connection: standing.write_standings(connection, {"use_b": b"1", "use_a": b"2", "use_none": b"3"}))
+    soon = workspaces.now() + 60_000
+
+    def found(after: tuple[int, str], *, space: str = space_id, until: int = soon, limit: int = 9) -> list[str]:
+        places = store.run(
+            lambda connection: standing.written_after(connection, space, after, until=until, limit=limit), write=False
+        )
+        return [id for _, id in places]
+
+    assert sorted(found((0, ""))) == ["use_a", "use_b"]
+    store.run(lambda connection: connection.execute(standings_of_profiles.update().values(written_at=7)))
+    assert found((0, "")) == ["use_a", "use_b"]
+    assert (found((0, ""), limit=1), found((7, "use_a")), found((7, "use_b"))) == (["use_a"], ["use_b"], [])
+    assert (found((0, ""), until=6), found((0, ""), space="spa_other")) == ([], [])
+    store.run(lambda connection: standing.write_standings(connection, {"use_a": b"4"}))
+    assert found((7, "use_b")) == ["use_a"]
+    store.run(lambda connection: standing.part(connection, "use_a", ["use_b"], 0))
+    assert found((7, "use_b")) == ["use_a"], "who stood already stands as before"
 
 
 @_promise

@@ -35,6 +35,7 @@ from headwater.store.schema.destinations import (
     subscriptions,
 )
 from headwater.store.schema.leases import leases
+from headwater.store.schema.messaging import messaging_subscriptions
 from headwater.store.schema.metadata import metadata
 from headwater.store.schema.profiles import (
     account_parents,
@@ -90,6 +91,7 @@ __all__ = [
     "ledger_spans",
     "loads",
     "merges",
+    "messaging_subscriptions",
     "metadata",
     "moves",
     "oauth_apps",
