@@ -110,6 +110,22 @@ def test_a_try_shows_each_decision_and_the_request_and_sends_on_demand(
     assert receiver.bodies[before:][0]["event"] == NASTY
 
 
+def test_a_try_leaves_filters_out_on_demand(page: Page, house: RunningHouse, receiver: Receiver) -> None:
+    made = house.connect("webhook", {"url": receiver.url}, name="Unfiltered")
+    rule = {"title": "Nothing", "if": "all", "actions": [{"type": "DROP"}], "enabled": True}
+    house.ask("POST", f"/destination/{made}/filters", rule | {"sourceId": house.source_id(), "destinationId": made})
+    page.goto(f"{house.manage_url}/console/destinations/{made}/test")
+    page.get_by_role("button", name="Preview").click()
+    step = page.get_by_role("listitem").filter(has_text="Filter")
+    expect(step).to_contain_text("stopped")
+    before = len(receiver.bodies)
+    page.get_by_role("checkbox", name="Ignore filters").click()
+    page.get_by_role("button", name="Send it").click()
+    expect(page.get_by_text("HTTP 200")).to_be_visible()
+    expect(step).to_have_count(0)
+    assert len(receiver.bodies) == before + 1
+
+
 @pytest.mark.skipif(bool(catalogue.missing()), reason=f"the catalogue is not built: {catalogue.missing()}")
 def test_a_mapping_is_made_tried_and_saved_and_its_events_arrive(
     page: Page, house: RunningHouse, receiver: Receiver
@@ -213,6 +229,12 @@ def test_failed_deliveries_are_looked_at_and_sent_again(page: Page, house: Runni
         expect(page.get_by_text("Of 1 sent again: 1 delivered, 0 failed, 0 waiting.")).to_be_visible()
         expect(page.get_by_role("link", name=f"track · {NASTY}")).to_have_count(4)
         page.get_by_role("button", name="Send all again").click()
+        expect(page.get_by_text("Send 4 deliveries that failed again?")).to_be_visible()
+        page.get_by_label("until").fill("2001-01-01T00:00")
+        expect(page.get_by_text("Send 0 deliveries that failed again?")).to_be_visible()
+        expect(page.get_by_role("button", name="Send again", exact=True)).to_be_disabled()
+        page.get_by_label("until").fill("")
+        page.get_by_label("Parked from").fill("2001-01-01T00:00")
         expect(page.get_by_text("Send 4 deliveries that failed again?")).to_be_visible()
         page.get_by_role("button", name="Send again", exact=True).click()
         expect(page.get_by_text("Nothing here")).to_be_visible()

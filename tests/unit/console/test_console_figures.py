@@ -56,3 +56,16 @@ def test_a_zone_that_is_not_known_reads_as_utc() -> None:
 def test_how_long_ago_is_said_in_the_largest_unit() -> None:
     assert ">3 h ago<" in figures.ago_html(NOON - 3 * 3_600_000, NOON, "UTC")
     assert figures.ago_html(None, NOON, "UTC") == "never"
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        (None, None),
+        ("", None),
+        ("2026-01-31T12:30", "2026-01-31T12:30:00Z"),
+        ("2026-01-31T12:30:15", "2026-01-31T12:30:15Z"),
+    ],
+)
+def test_what_is_typed_as_date_and_time_is_a_moment_in_utc(text: str | None, moment: str | None) -> None:
+    assert figures.typed_moment(text) == moment

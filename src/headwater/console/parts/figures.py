@@ -105,3 +105,10 @@ def _hovered(milliseconds: int, zone: str, text: str) -> str:
     local = instant.astimezone(zone_of(zone)).strftime("%Y-%m-%d %H:%M:%S")
     title = escape(f"{local} ({instant.strftime('%H:%M:%S')} UTC)")
     return f'<time datetime="{instant.isoformat()}" title="{title}">{text}</time>'
+
+
+def typed_moment(text: str | None) -> str | None:
+    """What was typed as a date and a time, in UTC, as operations take it; None for nothing."""
+    if not text:
+        return None
+    return f"{text}{':00' if len(text) == len('2026-01-31T12:00') else ''}Z"

@@ -176,7 +176,8 @@ async def redrive_deliveries(desk: Desk, request: RedriveDeliveries) -> RedriveD
 async def _redrive(desk: Desk, destination: Destination, chosen: redriving.Filter) -> tuple[int, bool]:
     """Redrive page by page, for as long as a request may take; between two, others have their turn at the store.
 
-    Returns how many, and whether these are all. Each page stands for itself, so nothing is lost when this is cut short.
+    Returns how many, and whether these are all. Each page stands for itself, so nothing is lost when this is cut short;
+    there is always one, so whoever asks again and again comes to an end.
     """
     hours = destination.settings.get("horizon_hours") or desk.settings.deliver.horizon_hours
     page = partial(redriving.redrive_page, chosen=chosen, horizon_ms=int(float(hours) * _HOUR), limit=_REDRIVEN_AT_ONCE)
@@ -186,8 +187,6 @@ async def _redrive(desk: Desk, destination: Destination, chosen: redriving.Filte
     after: redriving.Place | None = (-1, "")
     while after is not None:
         before = time.monotonic()
-        if before - started > _REDRIVING_SECONDS:
-            return moved, False
 
         def work(connection: Connection, after: redriving.Place = after, first: bool = not moved) -> Any:
             done = page(connection, now=desk.now, after=after)
@@ -198,6 +197,8 @@ async def _redrive(desk: Desk, destination: Destination, chosen: redriving.Filte
         more, after = await desk.store.write(work)
         moved += more
         if after is not None:
+            if time.monotonic() - started > _REDRIVING_SECONDS:
+                return moved, False
             await asyncio.sleep(time.monotonic() - before)
     return moved, True
 

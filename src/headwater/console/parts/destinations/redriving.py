@@ -6,10 +6,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
+import msgspec
 from nicegui import ui
 
 from headwater.console.parts.destinations.funnel import sums
-from headwater.console.parts.figures import count
+from headwater.console.parts.figures import count, typed_moment
 from headwater.console.parts.pieces import attempt
 from headwater.console.person import Person
 from headwater.manage.operations.ledger import GetLedger, get_ledger
@@ -32,32 +33,78 @@ async def redrive_some(
 
 async def redrive_all(person: Person, destination_id: str, reason: str, *, place: ui.element, after: After) -> None:
     """Ask whether all that failed (for a reason, unless empty) are meant, with their number, and send them again."""
-    wanted = RedriveDeliveries(destination_id=destination_id, reason=reason, dry_run=True)
-    found = (await person.ask(redrive_deliveries, wanted)).deliveries
-    with ui.dialog(value=True) as dialog, ui.card():
-        dialog.on("hide", dialog.delete)
-        about = f" that failed with {reason}" if reason else " that failed"
-        ui.label(f"Send {count(found)} deliveries{about} again?")
-        ui.label("They are tried at once, at the destination's pace.").classes("soft")
-        with ui.element("div").classes("row-line"):
-            ui.button("Send again", on_click=lambda: dialog.submit(True)).set_enabled(found > 0)
-            ui.button("Cancel", on_click=lambda: dialog.submit(False)).props("flat")
-    if await dialog:
-        await _redrive(person, RedriveDeliveries(destination_id=destination_id, reason=reason), place, after)
+    question = _Question(person, RedriveDeliveries(destination_id=destination_id, reason=reason, dry_run=True))
+    await question.count()
+    if await question.dialog:
+        wanted = msgspec.structs.replace(question.wanted, dry_run=False)
+        await _redrive(person, wanted, place, after)
+
+
+class _Question:
+    """How many are sent again, of all or of those parked in a range of time, and whether that is meant."""
+
+    def __init__(self, person: Person, wanted: RedriveDeliveries) -> None:
+        self._person = person
+        self.wanted = wanted
+        with ui.dialog(value=True) as self.dialog, ui.card():
+            self.dialog.on("hide", self.dialog.delete)
+            self._asked = ui.label().props("role=status")
+            with ui.element("div").classes("row-line"):
+                self._from = ui.input("Parked from").props("outlined dense type=datetime-local stack-label")
+                self._to = ui.input("until").props("outlined dense type=datetime-local stack-label")
+            ui.label("They are tried at once, at the destination's pace. Times are UTC.").classes("soft")
+            with ui.element("div").classes("row-line"):
+                self._send = ui.button("Send again", on_click=lambda: self.dialog.submit(True))
+                ui.button("Cancel", on_click=lambda: self.dialog.submit(False)).props("flat")
+        for one in (self._from, self._to):
+            one.on_value_change(attempt(self.count))
+
+    async def count(self, _: object = None) -> None:
+        """Show how many are meant as the range stands."""
+        self._send.disable()
+        start, end = typed_moment(self._from.value), typed_moment(self._to.value)
+        wanted = self.wanted = msgspec.structs.replace(self.wanted, from_=start, to=end)
+        found = (await self._person.ask(redrive_deliveries, wanted)).deliveries
+        if wanted is not self.wanted:
+            return
+        about = f" that failed with {wanted.reason}" if wanted.reason else " that failed"
+        self._asked.set_text(f"Send {count(found)} deliveries{about} again?")
+        self._send.set_enabled(found > 0)
+
+
+async def redrive_whole(person: Person, wanted: RedriveDeliveries, told: Callable[[int, int], None]) -> int:
+    """Have all of them tried again, with as many requests as that takes. Returns how many.
+
+    `told` hears between two requests how many are tried again, and how many are left.
+    """
+    moved, until = 0, wanted.failed_until
+    while True:
+        answer = await person.ask(redrive_deliveries, msgspec.structs.replace(wanted, failed_until=until))
+        moved, until = moved + answer.deliveries, answer.failed_until
+        if not answer.remaining:
+            return moved
+        told(moved, answer.remaining)
 
 
 async def _redrive(person: Person, wanted: RedriveDeliveries, place: ui.element, after: After) -> None:
     since = format_moment(int(time.time() * 1000) // _MINUTE * _MINUTE)
     before = await _books(person, wanted.destination_id, since)
-    moved = (await person.ask(redrive_deliveries, wanted)).deliveries
+    place.clear()
+    with place:
+        said = ui.label("They are taken up…").props("role=status")
+        bar = ui.linear_progress(value=0, show_value=False).props("instant-feedback rounded")
+
+    def told(moved: int, left: int) -> None:
+        bar.set_value(moved / (moved + left))
+        said.set_text(f"{count(moved)} are sent again, {count(left)} are left to take up.")
+
+    moved = await redrive_whole(person, wanted, told)
     ui.notify(f"{count(moved)} deliveries are sent again.", type="positive")
     await after()
     if not moved:
+        place.clear()
         return
-    place.clear()
-    with place:
-        said = ui.label().props("role=status")
-        bar = ui.linear_progress(value=0, show_value=False).props("instant-feedback rounded")
+    bar.set_value(0)
     looks = 0
 
     async def look() -> None:

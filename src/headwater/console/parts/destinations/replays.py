@@ -8,7 +8,7 @@ from typing import Final
 from nicegui import ui
 
 from headwater.console.parts.destinations.exchanges import request_html
-from headwater.console.parts.figures import count, moment_html
+from headwater.console.parts.figures import count, moment_html, typed_moment
 from headwater.console.parts.mappings.trigger_form import trigger_html
 from headwater.console.parts.pieces import Tone, attempt, chip, empty, heading, html, notice, safe
 from headwater.console.parts.polling import poll
@@ -77,8 +77,8 @@ class Replays:
         return ReplayForm(
             source_id=self._destination.source_id,
             destination_ids=[self._destination.id],
-            from_=_moment(self._from.value),
-            to=_moment(self._to.value),
+            from_=typed_moment(self._from.value),
+            to=typed_moment(self._to.value),
             types=list(self._types.value or []),
             names=names,
             user=(self._user.value or "").strip(),
@@ -134,10 +134,6 @@ class Replays:
             await self._show()
 
         ui.button(text, icon=icon, on_click=attempt(act)).props("outline dense no-caps")
-
-
-def _moment(text: str | None) -> str | None:
-    return f"{text}:00Z" if text else None
 
 
 def _counted(answer: PreviewReplayAnswer) -> None:

@@ -32,6 +32,7 @@ class DeliveryTest:
                 with ui.element("div").classes("row-line"):
                     ui.button("Preview", icon="visibility", on_click=attempt(self._preview))
                     ui.button("Send it", icon="send", on_click=attempt(self._send)).props("outline")
+                    self._unfiltered = ui.checkbox("Ignore filters").props("dense")
                 html('<p class="soft">A preview sends nothing. “Send it” sends a real request and counts nowhere.</p>')
             with ui.element("div").classes("stack"):
                 self._result = ui.element("div").classes("stack")
@@ -57,7 +58,12 @@ class DeliveryTest:
             with self._result:
                 notice(str(error), tone="error")
             return
-        wanted = PreviewDelivery(destination_id=self._destination_id, event=event, send=send)
+        wanted = PreviewDelivery(
+            destination_id=self._destination_id,
+            event=event,
+            send=send,
+            ignore_filters=bool(self._unfiltered.value),
+        )
         answer = await self._person.ask(preview_delivery, wanted)
         self._result.clear()
         with self._result:
