@@ -11,10 +11,11 @@ from typing import Any
 
 
 class Receiver:
-    """What came, as JSON, and the status of the next answers."""
+    """What came, as JSON, and the status of the next answers; to GET, `answer` is what they say."""
 
     def __init__(self) -> None:
         self.status = 200
+        self.answer = b"{}"
         self.bodies: list[Any] = []
         self.headers: list[dict[str, str]] = []
         receiver = self
@@ -24,7 +25,12 @@ class Receiver:
                 length = int(self.headers.get("content-length") or 0)
                 receiver.bodies.append(json.loads(self.rfile.read(length) or b"null"))
                 receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
-                content = b'{"said": "<b>hello</b>"}'
+                self._say(b'{"said": "<b>hello</b>"}')
+
+            def do_GET(self) -> None:
+                self._say(receiver.answer)
+
+            def _say(self, content: bytes) -> None:
                 self.send_response(receiver.status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(content)))

@@ -146,6 +146,7 @@ def test_a_mapping_is_made_tried_and_saved_and_its_events_arrive(
     choose(page, "What URL gets", "Fixed value")
     page.get_by_label("URL", exact=True).fill(receiver.url)
     choose(page, "What Data gets", "Mapping (JSON)")
+    expect(page.get_by_label("Data", exact=True)).to_have_value("")  # the box of the kind before is gone
     page.get_by_label("Data", exact=True).fill('{"who": {"@path": "$.userId"}, "what": {"@template": "a {{event}}"}}')
     expect(page.get_by_text("The trigger holds for this event.")).to_be_visible()
     expect(page.get_by_text('"what": "a Order Completed"').first).to_be_visible()

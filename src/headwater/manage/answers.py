@@ -49,6 +49,7 @@ class Option(Shape, frozen=True, kw_only=True):
     label: str
     choices: list[str] = []
     choice_labels: list[str] = []
+    required_when: dict[str, Any] = {}
     depends_on: dict[str, Any] = {}
     placeholder: str = ""
     hidden: bool = False
@@ -170,8 +171,17 @@ class ActionField(Shape, frozen=True, kw_only=True):
     depends_on: dict[str, Any] = {}
 
 
+class HookShape(Shape, frozen=True, kw_only=True):
+    """What is done on demand for a saved subscription, such as making a list, and the fields that it asks for."""
+
+    slug: str
+    label: str
+    description: str
+    fields: list[ActionField]
+
+
 class ActionShape(Shape, frozen=True, kw_only=True):
-    """One thing a destination can do. `batches`, `syncMode` and `hooks` are Headwater's own."""
+    """One thing a destination can do. `batches`, `syncMode`, `hooks` and what these ask for are Headwater's own."""
 
     id: str
     slug: str
@@ -184,6 +194,7 @@ class ActionShape(Shape, frozen=True, kw_only=True):
     batches: bool = False
     sync_mode: dict[str, Any] = {}
     hooks: list[str] = []
+    hook_forms: list[HookShape] = []
 
 
 class PresetShape(Shape, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from headwater import destinations as catalogue
+from headwater.catalogue import Hook
+from headwater.catalogue import hooks as hooks_of
 from headwater.manage.answers import (
     ActionField,
     ActionShape,
@@ -16,6 +18,7 @@ from headwater.manage.answers import (
     Component,
     DestinationMetadata,
     Features,
+    HookShape,
     Logos,
     Methods,
     Option,
@@ -39,6 +42,7 @@ def show_options(fields: Sequence[Field]) -> list[Option]:
             label=field.label,
             choices=list(field.choices),
             choice_labels=list(field.choice_labels),
+            required_when=field.required_when,
             depends_on=field.depends_on,
             placeholder=field.placeholder,
             hidden=field.hidden,
@@ -118,13 +122,14 @@ def _metadata(slug: str, definition: DestinationDefinition | None, description: 
 
 def _actions(slug: str, definition: DestinationDefinition) -> list[ActionShape]:
     if definition.action is None:
-        return [_action(slug, one, one.trigger) for one in definition.actions]
+        return [_action(slug, one, one.trigger, hooks=definition.worker) for one in definition.actions]
     every = " or ".join(f'type = "{type}"' for type in sorted(definition.event_types))
     return [_action(slug, definition.action, every)]
 
 
-def _action(slug: str, action: Action, trigger: str) -> ActionShape:
+def _action(slug: str, action: Action, trigger: str, *, hooks: bool = False) -> ActionShape:
     id = action_id(slug, action.slug)
+    asked = hooks_of(slug, action.slug) if hooks and action.hooks else ()
     return ActionShape(
         id=id,
         slug=action.slug,
@@ -137,7 +142,13 @@ def _action(slug: str, action: Action, trigger: str) -> ActionShape:
         batches=action.batches,
         sync_mode=action.sync_mode,
         hooks=list(action.hooks),
+        hook_forms=[_hook(id, one) for one in asked],
     )
+
+
+def _hook(above: str, hook: Hook) -> HookShape:
+    fields = _fields(f"{above}.{hook.slug}", hook.fields)
+    return HookShape(slug=hook.slug, label=hook.label, description=hook.description, fields=fields)
 
 
 def _fields(above: str, fields: Sequence[Field]) -> list[ActionField]:

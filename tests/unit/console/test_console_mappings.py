@@ -1,5 +1,6 @@
 """Triggers, mapped values and filters as forms have them, and back."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,8 +8,10 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from headwater.console.parts.destinations.filter_rules import Rule, action_of, fields_of, rule_of, said
+from headwater.console.parts.mappings.hooks import inputs_of, offered
 from headwater.console.parts.mappings.triggers import SIGNS, Built, Row, problem_of, rows_of, text_of
-from headwater.console.parts.mappings.values import given, shown
+from headwater.console.parts.mappings.values import given, literals, shown, with_key
+from headwater.manage.answers import ActionField, HookShape
 from headwater.spec.fql import compile_trigger, parse
 
 ROWS = st.builds(
@@ -118,3 +121,65 @@ def test_the_event_itself_is_the_empty_path() -> None:
 def test_fields_that_name_nothing_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         fields_of(text)
+
+
+def test_what_is_the_same_for_every_event_is_kept_of_a_mapping() -> None:
+    mapping: dict[str, Any] = {
+        "list": "l1",
+        "email": {"@path": "$.properties.email"},
+        "details": {"type": "contact", "id": {"@template": "{{userId}}"}},
+        "tags": ["a", {"@path": "$.event"}],
+    }
+    assert literals(mapping) == {"list": "l1", "details": {"type": "contact"}, "tags": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("", {"size": {"@path": "$.properties.size"}}),
+        ('{"a": 1}', {"a": 1, "size": {"@path": "$.properties.size"}}),
+        ('{"size": "L"}', {"size": "L"}),
+    ],
+)
+def test_a_key_is_added_to_an_object_and_takes_nothing_away(text: str, after: dict[str, Any]) -> None:
+    assert json.loads(with_key(text, "size")) == after
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"@path": "$.properties"}', "{"])
+def test_a_key_is_added_to_nothing_but_an_object(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        with_key(text, "size")
+
+
+def test_the_hook_for_reverse_etl_is_offered_only_where_there_is_no_other() -> None:
+    plain, reverse = (
+        HookShape(slug=slug, label="Make a list", description="", fields=[])
+        for slug in ("onMappingSave", "retlOnMappingSave")
+    )
+    assert offered([reverse, plain]) == [plain]
+    assert offered([reverse]) == [reverse]
+
+
+def test_a_hook_gets_several_values_where_it_takes_them() -> None:
+    one, several = (
+        ActionField(
+            id=key,
+            sort_order=0,
+            field_key=key,
+            label=key,
+            type="STRING",
+            description="",
+            placeholder="",
+            default_value=None,
+            required=False,
+            multiple=key == "several",
+            choices=None,
+            dynamic=False,
+            allow_null=False,
+            hidden=False,
+        )
+        for key in ("one", "several")
+    )
+    given = {"one": "a, b", "several": "a, b,"}
+    assert inputs_of([one, several], given) == {"one": "a, b", "several": ["a", "b"]}
+    assert inputs_of([several], {"several": ["a"]}) == {"several": ["a"]}

@@ -64,7 +64,7 @@ def _one_of_several(asked: dict[str, Any]) -> Test:
         return _in_object(parent, rest.partition(".")[0], wanted, positive=positive)
     if wanted is UNDEFINED:
         return lambda found: (key not in found) is positive
-    return lambda found: key in found and _same(found[key], wanted) is positive
+    return lambda found: key in found and same(found[key], wanted) is positive
 
 
 def _in_object(parent: str, child: str, wanted: Any, *, positive: bool) -> Test:
@@ -77,7 +77,7 @@ def _in_object(parent: str, child: str, wanted: Any, *, positive: bool) -> Test:
         if not isinstance(inner, dict):
             return True
         fields = cast("Object", inner)
-        return child in fields and (wanted is UNDEFINED or _same(fields[child], wanted)) is positive
+        return child in fields and (wanted is UNDEFINED or same(fields[child], wanted)) is positive
 
     return test
 
@@ -92,14 +92,14 @@ def _null(found: Object, key: str) -> bool:
     return null
 
 
-def _same(left: Any, right: Any) -> bool:
+def same(left: Any, right: Any) -> bool:
     """Are they of one type and value, at every level?"""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, list) and isinstance(right, list):
         mine, yours = cast("list[Any]", left), cast("list[Any]", right)
-        return len(mine) == len(yours) and all(map(_same, mine, yours))
+        return len(mine) == len(yours) and all(map(same, mine, yours))
     if isinstance(left, dict) and isinstance(right, dict):
         one, other = cast("Object", left), cast("Object", right)
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     return left == right

@@ -12,9 +12,10 @@ except SenderError as error:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+import msgspec
 from nicegui import ui
 from nicegui.elements.mixins.validation_element import ValidationElement
 
@@ -22,25 +23,36 @@ from headwater.console.parts.forms.rows import Rows
 from headwater.console.parts.forms.values import REMOVE, changes, kind_of
 from headwater.manage.answers import Option
 from headwater.manage.problems import explain
+from headwater.spec.payload.showing import is_needed, is_shown
 
 
 class SettingsForm:
-    """The inputs of some options. `before` are the settings as they stand, with their secrets masked."""
+    """The inputs of some options. `before` are the settings as they stand, with their secrets masked.
+
+    An option is shown as the values of the others ask for it; what is hidden keeps its value.
+    """
 
     def __init__(self, options: Sequence[Option], before: Mapping[str, Any] | None = None) -> None:
         self._options = options
         self._before: Mapping[str, Any] = before or {}
         self._inputs: dict[str, _Input] = {}
+        self._places: dict[str, ui.element] = {}
         with ui.element("div").classes("form settings"):
             for option in options:
-                self._inputs[option.name] = _build(option, self._before.get(option.name))
+                with ui.element("div") as self._places[option.name]:
+                    self._inputs[option.name] = _build(option, self._before.get(option.name))
             self._alert = ui.label().classes("notice error").props("role=alert")
             self._alert.set_visibility(False)
+        if any(option.depends_on for option in options):
+            for one in self._inputs.values():
+                one.follow(self._show_some)
+            self._show_some()
 
     def changes(self) -> dict[str, Any] | None:
         """What to ask for so that the settings become what the form shows; None when something is wrong with it."""
         given = {name: one.given() for name, one in self._inputs.items()}
-        wanted, wrong = changes(self._options, given, self._before)
+        wanted, wrong = changes([self._as_asked(option, given) for option in self._options], given, self._before)
+        wrong = {name: why for name, why in wrong.items() if self._places[name].visible}
         self._show(wrong)
         return None if wrong else wanted
 
@@ -58,6 +70,16 @@ class SettingsForm:
                 others.append(problem.message)
         self._show(wrong, " ".join(others))
 
+    def _as_asked(self, option: Option, given: Mapping[str, Any]) -> Option:
+        """The option, required as long as it is to be given now."""
+        needed = option.required or is_needed(option.required_when, given)
+        return msgspec.structs.replace(option, required=needed and self._places[option.name].visible)
+
+    def _show_some(self) -> None:
+        given = {name: one.given() for name, one in self._inputs.items()}
+        for option in self._options:
+            self._places[option.name].set_visibility(is_shown(option.depends_on, given))
+
     def _show(self, wrong: Mapping[str, str], alert: str = "") -> None:
         for name, one in self._inputs.items():
             one.show(wrong.get(name, ""))
@@ -74,6 +96,10 @@ class _Input:
     def given(self) -> Any:
         return self._element.value
 
+    def follow(self, told: Callable[[], None]) -> None:
+        """Tell of each change."""
+        self._element.on_value_change(told)
+
     def show(self, problem: str) -> None:
         self._element.error = problem or None
 
@@ -86,6 +112,9 @@ class _Switch(_Input):
 
     def given(self) -> Any:
         return self._switch.value
+
+    def follow(self, told: Callable[[], None]) -> None:
+        self._switch.on_value_change(told)
 
     def show(self, problem: str) -> None:
         del problem
@@ -113,6 +142,10 @@ class _Table(_Input):
 
     def given(self) -> Any:
         return self._rows.given()
+
+    def follow(self, told: Callable[[], None]) -> None:
+        """Nothing depends on a map."""
+        del told
 
     def show(self, problem: str) -> None:
         self._rows.show(problem)
@@ -150,7 +183,7 @@ def _build(option: Option, value: Any) -> _Input:
 
 
 def _label(option: Option) -> str:
-    return f"{option.label or option.name}{' *' if option.required else ''}"
+    return f"{option.label or option.name}{' *' if option.required or option.required_when else ''}"
 
 
 def _choice(option: Option, value: Any) -> str | None:

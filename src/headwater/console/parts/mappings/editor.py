@@ -7,12 +7,19 @@ from typing import Any
 from nicegui import ui
 
 from headwater.console.parts.confirm import confirm
-from headwater.console.parts.mappings.fields import FieldsForm
+from headwater.console.parts.mappings.fields import SYNC_MODE, FieldsForm
+from headwater.console.parts.mappings.hooks import HookForm, offered
 from headwater.console.parts.mappings.trial import Trial
 from headwater.console.parts.mappings.trigger_form import TriggerForm
+from headwater.console.parts.mappings.values import literals
 from headwater.console.parts.pieces import attempt, heading, html, notice, safe
 from headwater.console.person import Person
 from headwater.manage.answers import ActionShape, DestinationShape
+from headwater.manage.operations.destination_questions import (
+    ListFieldChoices,
+    ListFieldChoicesAnswer,
+    list_field_choices,
+)
 from headwater.manage.operations.preview import DraftSubscription
 from headwater.manage.operations.subscriptions import (
     CreateDestinationSubscription,
@@ -26,8 +33,6 @@ from headwater.manage.operations.subscriptions import (
 )
 from headwater.manage.problems import explain
 from headwater.spec.errors import SenderError
-
-_SYNC = "__segment_internal_sync_mode"
 
 
 class MappingEditor:
@@ -57,9 +62,13 @@ class MappingEditor:
                 self._trigger = TriggerForm(trigger, self._changed)
                 heading("What is sent")
                 self._mode = self._sync_mode(fields)
-                self._fields = FieldsForm(action.fields, fields, self._changed)
+                ask = self._ask if person.may("destinations:write") else None
+                self._fields = FieldsForm(action.fields, fields, self._changed, ask, self._synced)
                 self._alert = html("")
                 self._foot()
+                if before is not None and person.may("destinations:write"):
+                    for hook in offered(action.hook_forms):
+                        HookForm(person, before, hook)
             with ui.element("div").classes("stack beside"):
                 if person.may("destinations:write"):
                     self._trial = Trial(person, destination.id, destination.source_id, self._draft)
@@ -73,10 +82,13 @@ class MappingEditor:
         choices = {str(one["value"]): str(one["label"]) for one in self._action.sync_mode.get("choices", [])}
         if not choices:
             return None
-        value = fields.get(_SYNC) or self._action.sync_mode.get("default")
+        value = fields.get(SYNC_MODE) or self._action.sync_mode.get("default")
         mode = ui.select(choices, value=value if value in choices else None, label="How records are synced *")
-        mode.props("outlined dense options-dense hide-bottom-space").on_value_change(lambda _: self._changed())
+        mode.props("outlined dense options-dense hide-bottom-space").on_value_change(lambda _: self._fields.changed())
         return mode
+
+    def _synced(self) -> str | None:
+        return str(self._mode.value) if self._mode is not None and self._mode.value else None
 
     def _foot(self) -> None:
         if not self._person.may("destinations:write"):
@@ -99,10 +111,20 @@ class MappingEditor:
         if self._trial is not None:
             self._trial.again()
 
+    async def _ask(self, path: str, page: str | None) -> ListFieldChoicesAnswer:
+        wanted = ListFieldChoices(
+            destination_id=self._destination.id,
+            action_id=self._action.id,
+            field=path,
+            payload=literals(self._fields.as_it_stands()),
+            page=page,
+        )
+        return await self._person.ask(list_field_choices, wanted)
+
     def _mapping(self) -> dict[str, Any] | None:
         mapping = self._fields.mapping()
-        if mapping is not None and self._mode is not None and self._mode.value:
-            mapping[_SYNC] = str(self._mode.value)
+        if mapping is not None and (mode := self._synced()) is not None:
+            mapping[SYNC_MODE] = mode
         return mapping
 
     def _draft(self) -> DraftSubscription | None:
@@ -123,14 +145,16 @@ class MappingEditor:
             return
         self._alert.set_content("")
         try:
-            await self._store(called, mapping)
+            made = await self._store(called, mapping)
         except SenderError as error:
             self._refuse(error)
             return
         ui.notify("Saved.", type="positive")
-        ui.navigate.to(f"/destinations/{self._destination.id}/mappings")
+        one = f"/{made}" if made and self._action.hook_forms else ""
+        ui.navigate.to(f"/destinations/{self._destination.id}/mappings{one}")
 
-    async def _store(self, called: str, mapping: dict[str, Any]) -> None:
+    async def _store(self, called: str, mapping: dict[str, Any]) -> str | None:
+        """Save the mapping. Returns the id of one that is new: what its hooks do is done for a saved one."""
         enabled = bool(self._enabled.value)
         if self._before is None:
             wanted = CreateDestinationSubscription(
@@ -141,11 +165,11 @@ class MappingEditor:
                 enabled=enabled,
                 settings=mapping,
             )
-            await self._person.ask(create_destination_subscription, wanted)
-            return
+            return (await self._person.ask(create_destination_subscription, wanted)).destination_subscription.id
         given = SubscriptionInput(name=called, trigger=self._trigger.text, enabled=enabled, settings=mapping)
         change = UpdateSubscription(destination_id=self._destination.id, id=self._before.id, input=given)
         await self._person.ask(update_subscription_for_destination, change)
+        return None
 
     def _refuse(self, error: Exception) -> None:
         """Show what the operation refused beside what it is about, and the rest at the foot."""

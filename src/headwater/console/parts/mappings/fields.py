@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from nicegui import ui
 
-from headwater.console.parts.mappings.values import HINTS, KINDS, given, shown
+from headwater.console.parts.mappings.choices import Ask, Choices
+from headwater.console.parts.mappings.values import HINTS, KINDS, PLAIN_KINDS, given, is_directive, shown, with_key
 from headwater.console.parts.pieces import html, safe
 from headwater.manage.answers import ActionField
+from headwater.spec.payload.showing import is_needed, is_shown
 
-_CHOICE = {**KINDS, "text": "One of these"}
+SYNC_MODE = "__segment_internal_sync_mode"
+"""The key of a mapping under which it stands how records are synced."""
 
 
 class FieldsForm:
-    """`told` is called after each change. What the form has no field for stays in the mapping as it is."""
+    """`told` is called after each change. What the form has no field for stays in the mapping as it is.
 
-    def __init__(self, fields: Sequence[ActionField], mapping: Mapping[str, Any], told: Callable[[], None]) -> None:
+    With `ask`, the choices that the destination itself knows are offered. Fields are shown as the values of the others,
+    and `mode` (how records are synced), ask for it; what is hidden keeps its value. With `plain` fields get values, and
+    nothing of events.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[ActionField],
+        mapping: Mapping[str, Any],
+        told: Callable[[], None],
+        ask: Ask | None = None,
+        mode: Callable[[], str | None] = lambda: None,
+        *,
+        plain: bool = False,
+    ) -> None:
         self._rest = dict(mapping)
+        self._told = told
+        self._mode = mode
+        form = _Form(self.changed, ask, PLAIN_KINDS if plain else KINDS)
         self._lines: dict[str, _Line | _Group] = {}
         with ui.element("div").classes("fields"):
             seen = [one for one in fields if not one.hidden]
             for field in sorted(seen, key=lambda one: (not one.required, one.sort_order)):
                 value = self._rest.pop(field.field_key, None)
-                self._lines[field.field_key] = _line(field, value, told)
+                self._lines[field.field_key] = _line(field, value, form)
+        self._show()
 
     def mapping(self) -> dict[str, Any] | None:
         """The mapping that the form shows; None when something is wrong with it, and the form says what."""
@@ -40,6 +62,23 @@ class FieldsForm:
                 found[key] = value
         return found if whole else None
 
+    def changed(self) -> None:
+        """Show what is to be shown now, and tell of the change."""
+        self._show()
+        self._told()
+
+    def _show(self) -> None:
+        values, mode = self.as_it_stands(), self._mode()
+        if mode is not None:
+            values[SYNC_MODE] = mode
+        for line in self._lines.values():
+            line.show(values, mode)
+
+    def as_it_stands(self) -> dict[str, Any]:
+        """The mapping without what is wrong in it."""
+        found = {key: line.as_it_stands() for key, line in self._lines.items()}
+        return {**self._rest, **{key: value for key, value in found.items() if value is not None}}
+
     def refuse(self, path: str, why: str) -> bool:
         """Show what an operation said of a field. Returns whether there is such a field."""
         line = self._lines.get(path.split(".")[0].split("[")[0])
@@ -49,39 +88,55 @@ class FieldsForm:
         return True
 
 
-def _line(field: ActionField, value: Any, told: Callable[[], None]) -> _Line | _Group:
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What the lines of a form have in common."""
+
+    told: Callable[[], None]
+    ask: Ask | None
+    kinds: dict[str, str]
+
+
+def _line(field: ActionField, value: Any, form: _Form) -> _Line | _Group:
     """An object whose keys are known is shown key by key, as long as its value is one."""
     if field.type.lower() == "object" and field.properties and not field.multiple and _is_plain(value):
-        return _Group(field, cast("dict[str, Any]", value or {}), told)
-    return _Line(field, value, told)
+        return _Group(field, cast("dict[str, Any]", value or {}), form)
+    return _Line(field, value, form)
 
 
 def _is_plain(value: Any) -> bool:
-    if value is None:
-        return True
-    return isinstance(value, dict) and not any(str(key).startswith("@") for key in cast("dict[Any, Any]", value))
+    return value is None or (isinstance(value, dict) and not is_directive(cast("Any", value)))
 
 
 class _Line:
-    """One field: what kind of value it gets, and which."""
+    """One field: what kind of value it gets, and which. `path` is that of the keys down to it."""
 
-    def __init__(self, field: ActionField, value: Any, told: Callable[[], None]) -> None:
+    def __init__(self, field: ActionField, value: Any, form: _Form, path: str = "") -> None:
         self._field = field
+        self._type = field.type.lower()
         kind, text = shown(value)
         if kind == "nothing" and field.required:
-            kind = "field"
+            kind = "text" if field.dynamic and self._type != "object" else "field"
+        self._plain = form.kinds is PLAIN_KINDS
+        if self._plain and value is None:
+            kind = "nothing" if self._type == "object" else "text"
         choices = {str(one.value): one.label or str(one.value) for one in field.choices or []}
-        if field.type.lower() == "boolean":
+        if self._type == "boolean":
             choices = {"true": "Yes", "false": "No"}
-        self._choices = choices if kind != "text" or not text or text in choices else {**choices, text: text}
-        self._told = told
-        with ui.element("div").classes("field-line"):
-            html(_label(field))
+        if choices and kind == "text" and text:
+            choices.setdefault(text, text)
+        self._choices = choices
+        self._told = form.told
+        self._before = value
+        with ui.element("div").classes("field-line") as self._shown:
+            self._name = html("")
             with ui.element("div").classes("field-value"):
-                self._kind = ui.select(_CHOICE if choices else KINDS, value=kind)
+                self._kind = ui.select({**form.kinds, "text": "One of these"} if choices else form.kinds, value=kind)
                 self._kind.props("outlined dense options-dense")
                 self._kind.props["aria-label"] = f"What {field.label} gets"
-                self._place = ui.element("div")
+                with ui.element("div"):
+                    self._place = ui.element("div")
+                    self._known = self._ask_for_choices(path or field.field_key, form.ask)
             if field.description:
                 html(f'<p class="below soft">{safe(field.description)}</p>')
         self._input: Any = None
@@ -90,18 +145,62 @@ class _Line:
 
     def given(self) -> Any:
         """The value. Raises ValueError, and says beside the field what is wrong."""
-        text = "" if self._input is None else str(self._input.value or "")
         try:
-            value = given(str(self._kind.value), text, self._field.type.lower())
+            value = self._value()
         except ValueError as error:
+            if not self._shown.visible:
+                return self._before
             self.refuse(str(error))
             raise
         self.refuse("")
         return value
 
+    def as_it_stands(self) -> Any:
+        """The value, or None when something is wrong with it."""
+        try:
+            return self._value()
+        except ValueError:
+            return None
+
+    def _value(self) -> Any:
+        text = "" if self._input is None else str(self._input.value or "")
+        if self._plain and not text:
+            return None
+        return given(str(self._kind.value), text, self._type)
+
+    def show(self, values: Mapping[str, Any], mode: str | None) -> None:
+        """Be shown, and be marked as needed, as the values at hand ask for it."""
+        field = self._field
+        self._shown.set_visibility(is_shown(field.depends_on, values, mode=mode, unknown=is_directive))
+        self._name.set_content(_label(field, needed=field.required or is_needed(field.required_when, values)))
+
     def refuse(self, why: str) -> None:
         if self._input is not None:
             self._input.error = why or None
+
+    def _ask_for_choices(self, path: str, ask: Ask | None) -> Choices | None:
+        """Of an object's own fields, when there are no others to show, the keys are asked for."""
+        if ask is None or not self._field.dynamic or self._field.choices:
+            return None
+        if self._type == "object":
+            return Choices(self._field.label, f"{path}.__keys__", ask, self._add_key)
+        return Choices(self._field.label, path, ask, self._choose)
+
+    def _choose(self, value: str) -> None:
+        if self._kind.value != "text":
+            self._kind.set_value("text")
+        self._input.set_value(value)
+
+    def _add_key(self, key: str) -> None:
+        if self._kind.value != "json":
+            self._kind.set_value("json")
+        try:
+            self._input.set_value(with_key(str(self._input.value or ""), key))
+            self.refuse("")
+        except ValueError as error:
+            self.refuse(str(error))
+        if self._known is not None:
+            self._known.follow("")
 
     def _turned(self) -> None:
         self._build("" if self._kind.value != "field" else "$.")
@@ -110,6 +209,8 @@ class _Line:
     def _build(self, text: str) -> None:
         self._place.clear()
         kind = str(self._kind.value)
+        if self._known is not None:
+            self._known.show(self._type != "object" or kind in ("nothing", "json"))
         with self._place:
             if kind == "nothing":
                 self._input = None
@@ -125,23 +226,29 @@ class _Line:
             if not self._choices or kind != "text":
                 self._input.props["hint"] = HINTS[kind]
             self._input.without_auto_validation()
-            self._input.on_value_change(self._told)
+            self._input.on_value_change(self._typed)
+
+    def _typed(self) -> None:
+        if self._known is not None and self._type != "object":
+            self._known.follow(str(self._input.value or ""))
+        self._told()
 
 
 class _Group:
     """A field that is an object, with a line for each key that is known. Other keys stay as they are."""
 
-    def __init__(self, field: ActionField, value: dict[str, Any], told: Callable[[], None]) -> None:
+    def __init__(self, field: ActionField, value: dict[str, Any], form: _Form) -> None:
         self._rest = dict(value)
         self._lines: dict[str, _Line] = {}
         self._field = field
-        with ui.element("div").classes("field-line"):
-            html(_label(field))
+        with ui.element("div").classes("field-line") as self._shown:
+            self._name = html("")
             if field.description:
                 html(f'<p class="below soft">{safe(field.description)}</p>')
             with ui.element("div").classes("fields inner"):
                 for one in field.properties:
-                    self._lines[one.field_key] = _Line(one, self._rest.pop(one.field_key, None), told)
+                    path = f"{field.field_key}.{one.field_key}"
+                    self._lines[one.field_key] = _Line(one, self._rest.pop(one.field_key, None), form, path)
             self._said = html("")
 
     def given(self) -> Any:
@@ -149,12 +256,26 @@ class _Group:
         found = {**self._rest, **{key: line.given() for key, line in self._lines.items()}}
         return {key: value for key, value in found.items() if value is not None} or None
 
+    def as_it_stands(self) -> Any:
+        """The object without what is wrong in it."""
+        found = {**self._rest, **{key: line.as_it_stands() for key, line in self._lines.items()}}
+        return {key: value for key, value in found.items() if value is not None} or None
+
+    def show(self, values: Mapping[str, Any], mode: str | None) -> None:
+        """Be shown, with those of its keys that are; their conditions name other keys, or fields beside the object."""
+        field = self._field
+        self._shown.set_visibility(is_shown(field.depends_on, values, mode=mode, unknown=is_directive))
+        self._name.set_content(_label(field, needed=field.required or is_needed(field.required_when, values)))
+        within = {**values, **(self.as_it_stands() or {})}
+        for line in self._lines.values():
+            line.show(within, mode)
+
     def refuse(self, why: str) -> None:
         self._said.set_content(f'<p class="notice error" role="alert">{safe(why)}</p>' if why else "")
 
 
-def _label(field: ActionField) -> str:
-    needed = ' <span class="needed" title="Needed">*</span>' if field.required else ""
+def _label(field: ActionField, *, needed: bool) -> str:
+    mark = ' <span class="needed" title="Needed">*</span>' if needed else ""
     kind = f"{safe(field.type.lower())}{' (a list)' if field.multiple else ''}"
     about = f'<code>{safe(field.field_key)}</code> <span class="soft">{kind}</span>'
-    return f'<p class="field-name"><b>{safe(field.label)}</b>{needed} {about}</p>'
+    return f'<p class="field-name"><b>{safe(field.label)}</b>{mark} {about}</p>'

@@ -15,6 +15,9 @@ KINDS: Final[dict[str, str]] = {
 }
 """Each kind as people read it."""
 
+PLAIN_KINDS: Final = {"nothing": "Not set", "text": "Value", "json": "JSON"}
+"""The kinds of what is a value, and no mapping from events."""
+
 HINTS: Final[dict[str, str]] = {
     "nothing": "",
     "field": "Where it stands in the event, such as $.properties.email.",
@@ -76,3 +79,30 @@ def _fixed(text: str, type: str) -> Any:
         except ValueError:
             raise ValueError("It is a number.") from None
     return text
+
+
+def literals(mapping: Any) -> Any:
+    """What of a mapping is the same for every event: its values, without directives and what holds one."""
+    if isinstance(mapping, dict):
+        held = cast("dict[str, Any]", mapping)
+        return {key: literals(value) for key, value in held.items() if not is_directive(value)}
+    if isinstance(mapping, list):
+        return [literals(value) for value in cast("list[Any]", mapping) if not is_directive(value)]
+    return mapping
+
+
+def is_directive(value: Any) -> bool:
+    """Does this say where a value comes from, instead of being one?"""
+    return isinstance(value, dict) and any(str(key).startswith("@") for key in cast("dict[Any, Any]", value))
+
+
+def with_key(text: str, key: str) -> str:
+    """The JSON of an object with one key more, which gets the event's property of that name.
+
+    Raises ValueError if the text is JSON of anything else, or none.
+    """
+    held: Any = json.loads(text) if text.strip() else {}
+    if not isinstance(held, dict) or is_directive(cast("Any", held)):
+        raise ValueError("Keys are added to a JSON object only.")
+    found = {key: {"@path": f"$.properties.{key}"}, **cast("dict[str, Any]", held)}
+    return json.dumps(found, indent=2, ensure_ascii=False)
