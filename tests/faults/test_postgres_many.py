@@ -65,7 +65,10 @@ def test_deliveries_and_leases_outlive_a_server_that_is_away(server: PostgresSer
         async def job(leaving: asyncio.Event) -> None:
             worked.append("begins")
             begun.set()
-            await leaving.wait()
+            try:
+                await leaving.wait()
+            finally:
+                worked.append("ends")
 
         leased = asyncio.create_task(leases.while_held(bench.store, "x", job, stopping, seconds=0.9, look=0.1))
         async with Recorder() as tool:
@@ -85,7 +88,9 @@ def test_deliveries_and_leases_outlive_a_server_that_is_away(server: PostgresSer
             stopping.set()
             await leased
             assert (await bench.books())[hook] == {("matched", ""): 7, ("delivered", ""): 7}
-            assert worked == ["begins", "begins"]
+            # On a busy machine so short a lease may be lost once more; never is the job done twice at a time.
+            assert len(worked) >= 4
+            assert worked == ["begins", "ends"] * (len(worked) // 2)
 
     asyncio.run(scenario())
 

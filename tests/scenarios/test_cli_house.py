@@ -35,6 +35,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=_hear_interrupts,
         )
         self.seen: list[str] = []
         self._lines: Queue[str] = Queue()
@@ -60,6 +61,11 @@ class Program:
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(SECONDS)
+
+
+def _hear_interrupts() -> None:
+    """Whatever a shell runs in its background is born deaf to Ctrl-C, and so would its children be."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture
