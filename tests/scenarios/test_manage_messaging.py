@@ -62,7 +62,10 @@ def test_who_may_not_change_people_changes_nothing_and_what_is_no_channel_is_ref
             body = {"subscriptions": [{"key": "a", "type": "EMAIL", "status": "SUBSCRIBED"}]}
             assert (await house.ask("PUT", PATH, body, token=house.token("spaces", "spaces:write"))).status == 401
             assert (await house.ask("PUT", PATH.replace("people", "none"), body)).status == 404
-            for wrong in ({"type": "FAX"}, {"status": "MAYBE"}, {"key": ""}, {"key": "a\0"}):
+            long = "\N{SNOWMAN}" * 500
+            whole = [{"key": long, "type": "EMAIL", "groups": [{"name": long[:100], "status": "SUBSCRIBED"}]}]
+            assert (await house.ask("PUT", PATH, {"subscriptions": whole})).data["successes"][0]["key"] == long
+            for wrong in ({"type": "FAX"}, {"status": "MAYBE"}, {"key": ""}, {"key": "a\0"}, {"key": long + "a"}):
                 one = body["subscriptions"][0] | wrong
                 assert (await house.ask("PUT", PATH, {"subscriptions": [one]})).status == 422
             reader = house.token("reader", "profiles:read")

@@ -45,13 +45,16 @@ def put(connection: Connection, space_id: str, states: Iterable[State]) -> None:
 
 def find(connection: Connection, space_id: str, places: Iterable[Place]) -> dict[Place, list[State]]:
     """The states of these places, the channel's own first, then by group; places without any are left out."""
-    wanted = set(places)
+    keys: defaultdict[str, set[str]] = defaultdict(set)
+    for type, key in places:
+        keys[type].add(key)
     table = messaging_subscriptions.c
+    columns = (table.type, table.key, table.group_name, table.status, table.updated_at)
     found: defaultdict[Place, list[State]] = defaultdict(list)
-    for page in pages(sorted({key for _, key in wanted})):
-        query = sa.select(table.type, table.key, table.group_name, table.status, table.updated_at)
-        query = query.where(table.space_id == space_id, table.key.in_(page))
-        for row in connection.execute(query.order_by(table.type, table.key, table.group_name)):
-            if (row[0], row[1]) in wanted:
+    # By channel, as the primary key begins with it: without it all addresses of the space would be gone through.
+    for type in sorted(keys):
+        for page in pages(sorted(keys[type])):
+            query = sa.select(*columns).where(table.space_id == space_id, table.type == type, table.key.in_(page))
+            for row in connection.execute(query.order_by(table.key, table.group_name)):
                 found[row[0], row[1]].append(State(*row))
     return dict(found)

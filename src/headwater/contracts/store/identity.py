@@ -267,6 +267,14 @@ def what_people_want_to_be_sent_is_kept_by_place(store: Store) -> None:
     found = store.run(lambda connection: messaging.find(connection, space_id, places), write=False)
     assert found == {("EMAIL", "Ä@x"): [later, group]}
     assert store.run(lambda connection: messaging.find(connection, "spa_other", places), write=False) == {}
+    # Letters of four bytes, with nothing in them that repeats and that an index could make shorter.
+    letters = "".join(chr(0x20000 + number) for number in range(500))
+    longest = messaging.State("ANDROID_PUSH", letters, letters[::-5], "SUBSCRIBED", 3)
+    store.run(lambda connection: messaging.put(connection, space_id, [longest]))
+    places = [("ANDROID_PUSH", letters)]
+    assert store.run(lambda connection: messaging.find(connection, space_id, places), write=False) == {
+        places[0]: [longest]
+    }
 
 
 @_promise
