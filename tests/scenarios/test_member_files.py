@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from manage_desk import at_desk
 from manage_house import ManageHouse, running
 
 from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
@@ -123,5 +124,28 @@ def test_a_file_that_breaks_off_is_not_taken_for_the_whole(tmp_path: Path, monke
             monkeypatch.setattr(member_files, "_page", away)
             with pytest.raises(aiohttp.ClientPayloadError):
                 await house.ask("GET", f"{OWN}/computations/{id}/members.csv")
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_the_stop_of_the_house_cuts_short_is_not_taken_for_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with at_desk(ManageHouse(tmp_path)) as desk:
+
+            def stops(*_: object) -> tuple[list[str], str, bool]:
+                desk.house.stopping.set()
+                return ["use_1,{}\r\n"], "use_1", True
+
+            await desk.ask("POST", "/headwater/spaces", {"slug": "default", "name": "D"})
+            body = {"name": "A", "definition": {"query": "trait('plan') = 1"}, "audienceType": "USERS"}
+            id = (await desk.ask("POST", "/spaces/default/audiences", body)).data["audience"]["id"]
+            monkeypatch.setattr(member_files, "_page", stops)
+            asked = member_files.GetMembersCsv(space_id="default", id=id)
+            parts = member_files.get_members_csv(desk.front.desk, asked)
+            assert [(await anext(parts)).lines for _ in range(2)] == ["key,external_ids\r\n", "use_1,{}\r\n"]
+            with pytest.raises(Unavailable):
+                await anext(parts)
 
     asyncio.run(scenario())

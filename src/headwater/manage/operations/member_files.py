@@ -19,6 +19,7 @@ from headwater.manage.problems import Problem, Refused
 from headwater.manage.tabulating import line
 from headwater.profiles.computing.standing import decode
 from headwater.spec.computation import Computation, holds
+from headwater.spec.errors import Unavailable
 from headwater.store import audit, components, leases, standing
 from headwater.store.workspace import new_id
 
@@ -66,8 +67,10 @@ async def get_members_csv(desk: Desk, request: GetMembersCsv) -> AsyncGenerator[
         )
         if lines:
             yield MembersCsv(lines="".join(lines))
-        if not more or desk.stopping.is_set():
+        if not more:
             return
+        if desk.stopping.is_set():
+            raise Unavailable("The house stops.")
 
 
 async def _begin(desk: Desk, found: Computation) -> None:
