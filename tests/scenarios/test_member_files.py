@@ -14,12 +14,16 @@ from typing import Any
 
 import aiohttp
 import pytest
+import sqlalchemy as sa
 from manage_desk import at_desk
 from manage_house import ManageHouse, running
 
 from headwater.contracts.house import IN_ONE_PROCESS, RunningHouse, running_house, until
 from headwater.manage.operations import member_files
+from headwater.profiles.computing.standing import Held, Standing, encode
 from headwater.spec.errors import Unavailable
+from headwater.spec.graph import Cause, Changes, Link, NewProfile
+from headwater.store import graph, standing
 
 OWN = "/headwater/spaces/default"
 
@@ -147,5 +151,42 @@ def test_a_file_that_the_stop_of_the_house_cuts_short_is_not_taken_for_the_whole
             assert [(await anext(parts)).lines for _ in range(2)] == ["key,external_ids\r\n", "use_1,{}\r\n"]
             with pytest.raises(Unavailable):
                 await anext(parts)
+
+    asyncio.run(scenario())
+
+
+def test_members_are_looked_up_together(tmp_path: Path) -> None:
+    """What each is asked for by itself costs a large audience an hour."""
+    users = [f"use_{number:03}" for number in range(200)]
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    async def scenario() -> None:
+        async with at_desk(ManageHouse(tmp_path)) as desk:
+            space = (await desk.ask("POST", "/headwater/spaces", {"slug": "default", "name": "D"})).data["space"]["id"]
+            body = {"name": "A", "definition": {"query": "trait('plan') = 1"}, "audienceType": "USERS"}
+            id = (await desk.ask("POST", "/spaces/default/audiences", body)).data["audience"]["id"]
+            cause = Cause("m1", "track", "Ordered", "s", 1_000, "user_id:u")
+            people = Changes(
+                profiles=[NewProfile(user, "users", 1) for user in users],
+                links=[Link(f"{kind}:{user}", user, cause) for user in users for kind in ("user_id", "email")],
+            )
+            stands = {
+                user: encode(Standing(values={id: Held("a", number % 2 == 0, 1)})) for number, user in enumerate(users)
+            }
+            desk.store.run(lambda connection: graph.write(connection, space, people))
+            desk.store.run(lambda connection: standing.write_standings(connection, stands))
+            parts = member_files.get_members_csv(desk.front.desk, member_files.GetMembersCsv(space_id=space, id=id))
+            await anext(parts)
+            sa.event.listen(sa.Engine, "before_cursor_execute", note)
+            try:
+                rows = list(csv.reader((await anext(parts)).lines.splitlines()))
+            finally:
+                sa.event.remove(sa.Engine, "before_cursor_execute", note)
+            assert [key for key, _ in rows] == users[::2]
+            assert rows[1][1] == '{"email":["use_002"],"user_id":["use_002"]}'
+            assert 0 < len(statements) < 10
 
     asyncio.run(scenario())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import AsyncGenerator, Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
@@ -20,7 +20,7 @@ from headwater.manage.tabulating import line
 from headwater.profiles.computing.standing import decode
 from headwater.spec.computation import Computation, holds
 from headwater.spec.errors import Unavailable
-from headwater.store import audit, components, leases, standing
+from headwater.store import audit, leases, people, standing
 from headwater.store.workspace import new_id
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ async def get_members_csv(desk: Desk, request: GetMembersCsv) -> AsyncGenerator[
     yield MembersCsv(lines=line(columns))
     after = ""
     while True:
-        lines, after, more = await desk.store.read(
-            lambda connection, last=after: _page(connection, space.id, found, last)
-        )
+        lines, after, more = await desk.store.read(lambda connection, last=after: _page(connection, found, last))
         if lines:
             yield MembersCsv(lines="".join(lines))
         if not more:
@@ -87,23 +85,26 @@ async def _begin(desk: Desk, found: Computation) -> None:
     await change(desk, work)
 
 
-def _page(connection: Connection, space_id: str, found: Computation, after: str) -> tuple[list[str], str, bool]:
+def _page(connection: Connection, found: Computation, after: str) -> tuple[list[str], str, bool]:
     """The lines of those among the next profiles who are in it, where to go on, and whether there is more."""
     rows = standing.standings_after(connection, after, _AT_ONCE)
+    members = [
+        (profile_id, value.value)
+        for profile_id, held in rows
+        if (value := decode(held).values.get(found.id)) is not None and holds(found.kind, value.value)
+    ]
+    canonical, known = people.look(connection, [profile_id for profile_id, _ in members], {})
     lines: list[str] = []
-    for profile_id, held in rows:
-        value = decode(held).values.get(found.id)
-        if value is None or not holds(found.kind, value.value):
-            continue
-        canonical = components.canonical(connection, space_id, profile_id) or profile_id
-        ids = msgspec.json.encode(_external_ids(connection, canonical)).decode()
-        lines.append(line([canonical, ids] if found.kind == "audience" else [canonical, value.value, ids]))
+    for profile_id, value in members:
+        key = canonical.get(profile_id, profile_id)
+        ids = msgspec.json.encode(_by_type(known[key].identifiers if key in known else ())).decode()
+        lines.append(line([key, ids] if found.kind == "audience" else [key, value, ids]))
     return lines, rows[-1][0] if rows else after, len(rows) == _AT_ONCE
 
 
-def _external_ids(connection: Connection, canonical_id: str) -> dict[str, Any]:
+def _by_type(identifiers: Iterable[str]) -> dict[str, list[str]]:
     ids: dict[str, list[str]] = {}
-    for link in components.component(connection, canonical_id).links:
-        kind, _, value = link.identifier.partition(":")
+    for identifier in identifiers:
+        kind, _, value = identifier.partition(":")
         ids.setdefault(kind, []).append(value)
     return {kind: ids[kind] for kind in sorted(ids)}
