@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from typer.testing import CliRunner
@@ -40,7 +41,8 @@ class Answering:
 
         class Receiver(BaseHTTPRequestHandler):
             def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                chunked = self.headers.get("transfer-encoding") == "chunked"
+                body = _chunks(self.rfile) if chunked else self.rfile.read(int(self.headers.get("content-length") or 0))
                 outer.asked.append((self.command, self.path, dict(self.headers.items()), body))
                 self.send_response(outer.status)
                 self.send_header("Content-Length", str(len(outer.body)))
@@ -55,6 +57,15 @@ class Answering:
         self.server = HTTPServer(("127.0.0.1", 0), Receiver)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+
+def _chunks(file: IO[bytes]) -> bytes:
+    body = b""
+    while size := int(file.readline(), 16):
+        body += file.read(size)
+        file.readline()
+    file.readline()
+    return body
 
 
 @pytest.fixture
@@ -219,6 +230,20 @@ def test_a_file_is_sent_as_it_is_read(answering, tmp_path, monkeypatch):
     assert answering.asked[0][1].endswith("?name=other.csv")
     ran = CliRunner().invoke(app, [*words, str(tmp_path / "nothing.csv")])
     assert (ran.exit_code, "cannot be read" in ran.output) == (1, True)
+
+
+def test_what_comes_through_a_pipe_is_sent_whole(answering, tmp_path):
+    words = ["create-csv-upload", "default", "--url", answering.url, "--token", "t", "--file"]
+    ran = CliRunner().invoke(app, [*words, "-"], input=b"user_id\nu1\n")
+    assert ran.exit_code == 0, ran.output
+    os.mkfifo(tmp_path / "people.csv")
+    writing = Thread(target=(tmp_path / "people.csv").write_bytes, args=(b"user_id\nu2\n",))
+    writing.start()
+    ran = CliRunner().invoke(app, [*words, str(tmp_path / "people.csv")])
+    writing.join()
+    assert ran.exit_code == 0, ran.output
+    asked = [(path.partition("?")[2], body) for _, path, _, body in answering.asked]
+    assert asked == [("", b"user_id\nu1\n"), ("name=people.csv", b"user_id\nu2\n")]
 
 
 def test_a_file_that_is_refused_before_it_was_read_tells_why(tmp_path):

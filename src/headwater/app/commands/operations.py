@@ -99,7 +99,7 @@ def _shared(operation: Operation) -> Iterator[inspect.Parameter]:
 
 def _run(operation: Operation, made: Sequence[Field], typed: Mapping[str, Any]) -> None:
     given = values(made, with_secrets(made, typed))
-    if operation.takes and any(field.wire == "name" for field in made):
+    if operation.takes and typed["file_"] != "-" and any(field.wire == "name" for field in made):
         given.setdefault("name", Path(typed["file_"]).name)
     path = path_to(operation.path, {name: str(given.pop(name)) for name in operation.path_fields if name in given})
     house = find_house(url=typed["url_"], token=typed.get("token_", ""), data=typed["data_"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
@@ -39,7 +40,7 @@ def sending(file: str, *, quiet: bool) -> Generator[tuple[Counted, int | None]]:
             opened = sys.stdin.buffer if file == "-" else stack.enter_context(Path(file).open("rb"))
         except OSError as error:
             raise SetupError(f"{file} cannot be read: {error.strerror}.") from error
-        size = None if file == "-" else os.fstat(opened.fileno()).st_size
+        size = _size(opened) if file != "-" else None
         quiet = quiet or not console.is_terminal
         bar = stack.enter_context(Progress(*columns, console=console, disable=quiet))
         task = bar.add_task("sending", total=size)
@@ -50,3 +51,9 @@ def sending(file: str, *, quiet: bool) -> Generator[tuple[Counted, int | None]]:
                 bar.update(task, description="the house takes it")
 
         yield Counted(opened, tell), size
+
+
+def _size(file: IO[bytes]) -> int | None:
+    """In bytes; None for what has none, such as a pipe that has a name."""
+    found = os.fstat(file.fileno())
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
