@@ -175,6 +175,9 @@ def test_a_file_of_people_is_uploaded_or_what_is_wrong_with_it_is_told(page: Pag
     bad = b"user_id,plan,plan\n" + NASTY.encode() + b",1,2\n"
     field.set_input_files({"name": f"{NASTY}.csv", "mimeType": "text/csv", "buffer": bad})
     expect(dialog.get_by_role("alert")).to_contain_text('Row 1, "plan": The column is there twice.')
+    other = b"user_id,n\n" + b"u1,1\n" * 4_000_000
+    field.set_input_files({"name": "people.xlsx", "mimeType": "text/csv", "buffer": other})
+    expect(dialog.get_by_role("alert")).to_contain_text('Nothing was taken."people.xlsx" is no .csv file.')
     good = b"user_id,plan\ncsv-1,gold\n,lost\n" + b"".join(b"csv-%d,free\n" % at for at in range(2, 10_001))
     field.set_input_files({"name": "people.csv", "mimeType": "text/csv", "buffer": good})
     expect(dialog.get_by_text("10,000 of 10,001 rows were taken. 1 were left out")).to_be_visible()

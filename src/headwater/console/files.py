@@ -5,8 +5,10 @@ The guard lets nobody here who is not signed in, or comes from another site's pa
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from typing import Final
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -19,19 +21,21 @@ from headwater.manage.problems import explain
 from headwater.manage.streaming import whole
 from headwater.spec.errors import HeadwaterError, SenderError
 
+_REST_SECONDS: Final = 120.0
+
 
 async def take_profiles(request: Request) -> Response:
     """Upload a CSV file of people; answers what came of it, or what is wrong with it as sentences."""
     person: Person = request.scope["person"]
     asked = CreateCsvUpload(space_id=request.path_params["space_id"], name=request.query_params.get("name", ""))
-    try:
-        async with aclosing(_pieces(request)) as pieces:
-            answer = await person.send(create_csv_upload, asked, pieces)
-    except HeadwaterError as error:
-        _, problems, _ = explain(error)
-        # To the page it is an answer like any other; a browser would log a failure.
-        return _json({"problems": [one.message for one in problems]})
-    return _json(answer)
+    async with aclosing(_pieces(request)) as pieces:
+        try:
+            return _json(await person.send(create_csv_upload, asked, pieces))
+        except HeadwaterError as error:
+            await _pass_over(pieces)
+            status, problems, _ = explain(error)
+            # To the page it is an answer like any other; a browser would log a failure.
+            return _json({"problems": [one.message for one in problems], "begun": status >= 500})
 
 
 async def give_members(request: Request) -> Response:
@@ -46,6 +50,14 @@ async def give_members(request: Request) -> Response:
         return PlainTextResponse(problems[0].message, status_code=status)
     named = {"Content-Disposition": 'attachment; filename="members.csv"', "Cache-Control": "no-store"}
     return StreamingResponse(whole(first, parts), media_type="text/csv", headers=named)
+
+
+async def _pass_over(pieces: AsyncGenerator[bytes]) -> None:
+    """The rest of a file that is refused: a browser that cannot send it to its end does not read why."""
+    with suppress(SenderError, TimeoutError):
+        async with asyncio.timeout(_REST_SECONDS):
+            async for _ in pieces:
+                pass
 
 
 async def _pieces(request: Request) -> AsyncGenerator[bytes]:

@@ -35,6 +35,7 @@ def upload(**more: Any) -> CsvUploadShape:
         ({"began": NASTY}, "is sent and checked"),
         ({"problems": [NASTY, "Row 2"]}, "<li>Row 2</li>"),
         ({"problems": None}, "Nothing was taken"),
+        ({"problems": ["The disk is full."], "begun": True}, "It was not taken to its end.<ul><li>The disk is full."),
         ({}, "Nothing was taken"),
         ({"csvUpload": {"rows": 3, "taken": 2}}, "2 of 3 rows were taken. 1 were left out"),
         ({"csvUpload": {"rows": 3, "taken": 3}}, "3 of 3 rows were taken. They show"),

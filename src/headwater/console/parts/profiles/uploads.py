@@ -27,9 +27,13 @@ _SEND: Final = """async (event) => {
     const address = %s + "?name=" + encodeURIComponent(file.name);
     const answer = await fetch(address, { method: "POST", body: file });
     const text = await answer.text();
-    try { emit(JSON.parse(text)); } catch { emit({ problems: [text.slice(0, 300)] }); }
+    try {
+      emit(JSON.parse(text));
+    } catch {
+      emit({ problems: [text.slice(0, 300)], begun: answer.status >= 500 });
+    }
   } catch {
-    emit({ problems: ["The upload was broken off. Choose the same file again; no row is told twice."] });
+    emit({ problems: ["The upload was broken off. Choose the same file again; no row is told twice."], begun: true });
   }
   field.value = "";
 }"""
@@ -88,7 +92,9 @@ def answer_html(told: dict[str, Any]) -> Html:
     if not isinstance(made, dict):
         listed = cast("list[Any]", told["problems"]) if isinstance(told.get("problems"), list) else []
         items = "".join(f"<li>{safe(str(one)[:500])}</li>" for one in listed[:20])
-        return Html(f'<div class="notice error" role="alert">Nothing was taken.<ul>{items}</ul></div>')
+        # What broke off may have told some rows before.
+        head = "It was not taken to its end." if told.get("begun") else "Nothing was taken."
+        return Html(f'<div class="notice error" role="alert">{head}<ul>{items}</ul></div>')
     made = cast("dict[str, Any]", made)
     taken, rows = int(made.get("taken") or 0), int(made.get("rows") or 0)
     out = f" {count(rows - taken)} were left out; the list says why." if rows > taken else ""
