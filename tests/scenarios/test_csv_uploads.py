@@ -114,6 +114,30 @@ def test_a_file_that_broke_off_is_uploaded_again_under_the_same_message_ids(tmp_
     asyncio.run(scenario())
 
 
+def test_a_file_is_refused_for_as_long_as_its_message_ids_are_known(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        house = ManageHouse(tmp_path)
+        longer = msgspec.structs.replace(house.settings.pipeline, dedup_window_hours=72)
+        house.settings = msgspec.structs.replace(house.settings, pipeline=longer)
+        async with running(house):
+            space = make_space(house)
+            await upload(house)
+
+            def long_ago(connection: Any) -> None:
+                [one] = csv_uploads.of_space(connection, space, 0)
+                before = one.ended_at - hours * 3_600_000
+                csv_uploads.keep(connection, msgspec.structs.replace(one, ended_at=before))
+
+            hours = 71
+            house.store.run(long_ago)
+            assert (await upload(house)).status == 409
+            hours = 2
+            house.store.run(long_ago)
+            assert (await upload(house)).status == 201
+
+    asyncio.run(scenario())
+
+
 def test_a_log_that_is_away_in_the_middle_is_told_and_what_is_missing_comes_with_the_next_try(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(ManageHouse(tmp_path)) as house:

@@ -114,12 +114,14 @@ async def _take(desk: Desk, space: Space, file: BinaryIO, upload: CsvUpload, tur
 
 async def _refuse_twice(desk: Desk, upload: CsvUpload) -> None:
     """Its calls would be taken for repetitions, so that nothing would come of it."""
+    known = desk.settings.pipeline.dedup_window_hours * 3_600_000
     before = await desk.store.read(
-        lambda connection: csv_uploads.taken_before(connection, upload.space_id, upload.digest, desk.now)
+        lambda connection: csv_uploads.taken_before(connection, upload.space_id, upload.digest, desk.now - known)
     )
     if before is not None:
         said = f'The same file was taken at {format_moment(before.ended_at)} as "{before.name}".'
-        raise SenderError(f"{said} It can be taken again a day later.", code="conflict", status=409)
+        again = f"It can be taken again from {format_moment(before.ended_at + known)} on."
+        raise SenderError(f"{said} {again}", code="conflict", status=409)
 
 
 async def _begin(desk: Desk, upload: CsvUpload) -> str:

@@ -22,6 +22,3 @@ MAX_MESSAGE_ID_CHARS = 100
 
 MAX_DEPTH = 100
 """Levels of nesting in a message (1.5)."""
-
-DEDUP_WINDOW_SECONDS = 24 * 3600
-"""A message id seen again within this time is a duplicate (1.10)."""

@@ -8,7 +8,6 @@ import msgspec
 import sqlalchemy as sa
 
 from headwater.spec.csv_upload import CSV_UPLOADS, KEPT_DAYS, CsvUpload
-from headwater.spec.limits import DEDUP_WINDOW_SECONDS
 from headwater.spec.typed import converter
 from headwater.spec.workspace import Source
 from headwater.store import leases
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _KEPT_MS: Final = KEPT_DAYS * 86_400_000
-_KNOWN_MS: Final = DEDUP_WINDOW_SECONDS * 1_000
 
 
 def lease(space_id: str) -> str:
@@ -52,13 +50,13 @@ def keep(connection: Connection, upload: CsvUpload) -> None:
     connection.execute(csv_uploads.insert().values(**_columns(upload)))
 
 
-def taken_before(connection: Connection, space_id: str, digest: str, now: int) -> CsvUpload | None:
-    """The upload by which the space was told the same file, so lately that its messageIds are still known."""
+def taken_before(connection: Connection, space_id: str, digest: str, since: int) -> CsvUpload | None:
+    """The upload by which the space was told the same file to its end later than a moment (ms)."""
     query = sa.select(csv_uploads).where(
         csv_uploads.c.space_id == space_id,
         csv_uploads.c.digest == digest,
         csv_uploads.c.state == "taken",
-        csv_uploads.c.ended_at > now - _KNOWN_MS,
+        csv_uploads.c.ended_at > since,
     )
     row = connection.execute(query.order_by(csv_uploads.c.ended_at.desc()).limit(1)).mappings().first()
     return None if row is None else _read(row)

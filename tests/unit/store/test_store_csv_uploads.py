@@ -64,14 +64,14 @@ def test_an_upload_that_nobody_goes_on_with_was_interrupted(store: Store) -> Non
     assert listed(store, taking.space_id)[0].state == "taking"
 
 
-def test_a_file_that_was_taken_is_known_for_a_day(store: Store) -> None:
+def test_a_file_that_was_taken_since_a_moment_is_known(store: Store) -> None:
     first = made(store)
 
-    def before(digest: str, now: int) -> CsvUpload | None:
-        return store.run(lambda connection: csv_uploads.taken_before(connection, first.space_id, digest, now))
+    def before(digest: str, since: int) -> CsvUpload | None:
+        return store.run(lambda connection: csv_uploads.taken_before(connection, first.space_id, digest, since))
 
-    assert before("d", NOW + DAY) == first
-    assert before("d", NOW + DAY + 5) is None
+    assert before("d", NOW + 4) == first
+    assert before("d", NOW + 5) is None
     assert before("other", NOW) is None
     failed = msgspec.structs.replace(first, state="failed")
     store.run(lambda connection: csv_uploads.keep(connection, failed))
