@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -161,6 +162,24 @@ def test_a_log_that_is_away_in_the_middle_is_told_and_what_is_missing_comes_with
             assert (await upload(house, content)).data["csvUpload"]["taken"] == 1_200
             ids = [item["messageId"] for item in await told(house)]
             assert (len(ids), len(set(ids))) == (1_700, 1_200)
+
+    asyncio.run(scenario())
+
+
+def test_a_file_does_not_take_the_disk_that_is_left_for_events(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        house = ManageHouse(tmp_path)
+        free = shutil.disk_usage(tmp_path).free
+        log = msgspec.structs.replace(house.settings.log, min_free_bytes=2 * free)
+        house.settings = msgspec.structs.replace(house.settings, log=log)
+        async with running(house):
+            make_space(house)
+            refused = await upload(house)
+            assert (refused.status, refused.errors[0]["message"]) == (
+                503,
+                "There is too little disk free for the file.",
+            )
+            assert await told(house) == []
 
     asyncio.run(scenario())
 

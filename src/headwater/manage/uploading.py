@@ -7,6 +7,7 @@ process ends. What was told of it before that is told again when it is uploaded 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -63,16 +64,19 @@ async def upload(desk: Desk, space: Space, name: str, body: Chunks) -> CsvUpload
     async with _Turn(desk, wanted) as turn:
         try:
             with tempfile.TemporaryFile(dir=desk.folder) as file:
-                begun = await _spool(file, body, wanted, turn)
+                begun = await _spool(desk, file, body, wanted, turn)
                 return await _take(desk, space, file, begun, turn)
         except OSError as error:
             raise Unavailable(f"The file cannot be kept while it is read: {error.strerror}.") from error
 
 
-async def _spool(file: BinaryIO, body: Chunks, wanted: CsvUpload, turn: _Turn) -> CsvUpload:
+async def _spool(desk: Desk, file: BinaryIO, body: Chunks, wanted: CsvUpload, turn: _Turn) -> CsvUpload:
     digest, held, size = sha256(), bytearray(), 0
 
     def write(some: bytes) -> None:
+        # What is left of the disk below that is for events.
+        if shutil.disk_usage(desk.folder).free < desk.settings.log.min_free_bytes + len(some):
+            raise Unavailable("There is too little disk free for the file.")
         digest.update(some)
         file.write(some)
 
