@@ -26,6 +26,9 @@ MAX_FLAWS: Final = 20
 KEPT_DAYS: Final = 30
 """How long an upload is remembered."""
 
+MAX_LISTED: Final = 200
+"""So many of them are shown, the newest: whoever uploads by a script may do so every minute."""
+
 Discard = Literal["no_identifier", "identifier_too_long", "too_large"]
 State = Literal["taking", "taken", "refused", "failed", "interrupted"]
 

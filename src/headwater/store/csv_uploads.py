@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from headwater.spec.csv_upload import CSV_UPLOADS, KEPT_DAYS, CsvUpload
+from headwater.spec.csv_upload import CSV_UPLOADS, KEPT_DAYS, MAX_LISTED, CsvUpload
 from headwater.spec.typed import converter
 from headwater.spec.workspace import Source
 from headwater.store import leases
@@ -27,10 +27,10 @@ def lease(space_id: str) -> str:
 
 
 def of_space(connection: Connection, space_id: str, now: int) -> list[CsvUpload]:
-    """The uploads of the last 30 days, newest first. One that nobody goes on with is shown as interrupted."""
+    """The newest uploads of the last 30 days, newest first. One that nobody goes on with is shown as interrupted."""
     mine = sa.select(csv_uploads).where(csv_uploads.c.space_id == space_id, csv_uploads.c.created_at > now - _KEPT_MS)
-    rows = connection.execute(mine.order_by(csv_uploads.c.created_at.desc(), csv_uploads.c.id)).mappings()
-    found = [_read(row) for row in rows]
+    newest = mine.order_by(csv_uploads.c.created_at.desc(), csv_uploads.c.id).limit(MAX_LISTED)
+    found = [_read(row) for row in connection.execute(newest).mappings()]
     if all(one.state != "taking" for one in found):
         return found
     at = leases.clock(connection)

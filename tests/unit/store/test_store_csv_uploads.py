@@ -2,7 +2,7 @@
 
 import msgspec
 
-from headwater.spec.csv_upload import CSV_UPLOADS, CsvUpload, Flaw
+from headwater.spec.csv_upload import CSV_UPLOADS, MAX_LISTED, CsvUpload, Flaw
 from headwater.store import Store, csv_uploads, leases
 from headwater.store import workspace as workspaces
 
@@ -43,6 +43,15 @@ def test_an_upload_is_kept_for_thirty_days(store: Store) -> None:
     later = msgspec.structs.replace(first, id="csv_2", created_at=NOW + 30 * DAY)
     store.run(lambda connection: csv_uploads.keep(connection, later))
     assert listed(store, first.space_id) == [later]
+
+
+def test_no_more_than_the_newest_are_shown(store: Store) -> None:
+    first = made(store)
+    for number in range(MAX_LISTED):
+        one = msgspec.structs.replace(first, id=f"csv_n{number}", created_at=NOW + 1 + number)
+        store.run(lambda connection, one=one: csv_uploads.keep(connection, one))
+    found = listed(store, first.space_id)
+    assert [one.id for one in found] == [f"csv_n{number}" for number in reversed(range(MAX_LISTED))]
 
 
 def test_an_upload_that_changes_stays_one(store: Store) -> None:

@@ -81,7 +81,7 @@ class ListCsvUploads(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ListCsvUploadsAnswer(Shape, frozen=True, kw_only=True):
-    """The files of the last 30 days, newest first."""
+    """The files of the last 30 days, newest first, 200 of them at most."""
 
     csv_uploads: list[CsvUploadShape]
 
