@@ -101,6 +101,15 @@ def test_one_row_too_many_refuses_the_file(monkeypatch: pytest.MonkeyPatch) -> N
     assert flaw.message == "There are more than 2 rows. Split the file."
 
 
+def test_empty_lines_without_end_are_not_read_to_the_end_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headwater.profiles.uploads.reading.MAX_ROWS", 1_000)
+    assert not checked(io.BytesIO(b"user_id\n" + b"\n" * 1_000 + b"u1\n")).flaws
+    file = io.BytesIO(b"user_id\n" + b"\n" * 1_000_000 + b"u1\n")
+    (flaw,) = checked(file).flaws
+    assert flaw.message == "There are more than 1,000 empty lines. Remove them."
+    assert file.tell() < 100_000
+
+
 def test_what_is_not_utf_8_is_told_with_what_to_do() -> None:
     for raw in ("user_id,name\nu1,Zoë\n".encode("latin-1"), "user_id,name\nu1,x\n".encode("utf-16")):
         (flaw,) = checked(io.BytesIO(raw)).flaws

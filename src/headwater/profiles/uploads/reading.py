@@ -7,7 +7,7 @@ import io
 from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
-from headwater.spec.csv_upload import MAX_ROW_CHARS, Flaw
+from headwater.spec.csv_upload import MAX_ROW_CHARS, MAX_ROWS, Flaw
 
 
 class Broken(Exception):
@@ -26,13 +26,17 @@ def rows(file: BinaryIO) -> Generator[tuple[int, list[str]]]:
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     lines = _Lines(text)
     reader = csv.reader(lines, strict=True)
-    number = 0
+    number = empty = 0
     try:
         for cells in reader:
             number += 1
             lines.chars = 0
             if cells:
                 yield number, cells
+                continue
+            empty += 1
+            if empty > MAX_ROWS:
+                raise Broken(Flaw(f"There are more than {MAX_ROWS:,} empty lines. Remove them."))
     except csv.Error as error:
         said = "a quote is not closed" if "unexpected end" in str(error) else str(error)
         raise Broken(
