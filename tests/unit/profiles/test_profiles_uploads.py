@@ -116,6 +116,12 @@ def test_what_is_not_utf_8_is_told_with_what_to_do() -> None:
         assert "UTF-8" in flaw.message
 
 
+def test_what_is_not_utf_8_is_told_with_its_row() -> None:
+    raw = b"user_id,name\n" + b"u1,x\n" * 5_000 + "u2,Zoë\n".encode("latin-1") + b"u3,x\n" * 5_000
+    (flaw,) = checked(io.BytesIO(raw)).flaws
+    assert (flaw.row, flaw.message[:24]) == (5_002, "The file is not in UTF-8")
+
+
 def test_so_much_is_told_of_a_file_in_which_everything_is_wrong() -> None:
     check = checked(io.BytesIO(b"user_id,a,b\n" + b"u1,\xf0\x9f\x8e\x89,\xf0\x9f\x8e\x89\n" * 1_000), at_once=100)
     assert len(check.flaws) == MAX_FLAWS

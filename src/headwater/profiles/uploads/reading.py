@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Generator, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from headwater.spec.csv_upload import MAX_ROW_CHARS, MAX_ROWS, Flaw
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Broken(Exception):
@@ -23,7 +26,8 @@ def rows(file: BinaryIO) -> Generator[tuple[int, list[str]]]:
 
     Close it before the file."""
     file.seek(0)
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    # Bytes that are no UTF-8 become surrogates, which no UTF-8 holds: the decoder itself is far ahead of the row.
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
     lines = _Lines(text)
     reader = csv.reader(lines, strict=True)
     number = empty = 0
@@ -42,7 +46,7 @@ def rows(file: BinaryIO) -> Generator[tuple[int, list[str]]]:
         raise Broken(
             Flaw(f"This is no CSV: {said}. Mind quotes inside cells, which are doubled.", number + 1)
         ) from None
-    except UnicodeDecodeError:
+    except _NoUtf8Error:
         raise Broken(Flaw('The file is not in UTF-8. Save it as "CSV UTF-8".', number + 1)) from None
     except _LongRowError:
         said = f"The row is longer than {MAX_ROW_CHARS:,} characters. Was a quote left open?"
@@ -52,6 +56,10 @@ def rows(file: BinaryIO) -> Generator[tuple[int, list[str]]]:
 
 
 class _LongRowError(Exception):
+    pass
+
+
+class _NoUtf8Error(Exception):
     pass
 
 
@@ -72,4 +80,6 @@ class _Lines:
             raise _LongRowError
         if not line:
             raise StopIteration
+        if not line.isascii() and _SURROGATE.search(line):
+            raise _NoUtf8Error
         return line
