@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import wraps
 from html import escape
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from nicegui import ui
 
@@ -17,6 +18,12 @@ from headwater.spec.errors import HeadwaterError
 from headwater.spec.wire import JSON
 
 log = logging.getLogger("headwater.console")
+_MARKED: Final = (
+    (re.compile(r"\[([^\[\]]+)\]\((https?://[^\s()]+)\)"), r'<a href="\2" target="_blank" rel="noopener">\1</a>'),
+    (re.compile(r"\*\*([^*]+)\*\*"), r"<b>\1</b>"),
+    (re.compile(r"`([^`]+)`"), r"<code>\1</code>"),
+)
+"""What descriptions in catalogues mark in Markdown: links, what is strong, and code."""
 Tone = Literal["", "good", "warn", "bad", "accent"]
 
 
@@ -37,6 +44,14 @@ def chip(text: str, tone: Tone = "") -> Html:
 def link(text: str, path: str) -> Html:
     """A link to a page of the console; `path` begins with a slash."""
     return Html(f'<a href="/console{escape(path)}">{escape(text)}</a>')
+
+
+def described(text: str) -> Html:
+    """What a destination says of itself or of a field, with the little of Markdown that is used there."""
+    shown = escape(text)
+    for marked, becomes in _MARKED:
+        shown = marked.sub(becomes, shown)
+    return Html(shown)
 
 
 def html(content: str) -> ui.html:

@@ -21,6 +21,7 @@ from nicegui.elements.mixins.validation_element import ValidationElement
 
 from headwater.console.parts.forms.rows import Rows
 from headwater.console.parts.forms.values import REMOVE, changes, kind_of
+from headwater.console.parts.pieces import described, html
 from headwater.manage.answers import Option
 from headwater.manage.problems import explain
 from headwater.spec.payload.showing import is_needed, is_shown
@@ -165,11 +166,11 @@ def _build(option: Option, value: Any) -> _Input:
         case "number":
             element: ValidationElement[Any] = ui.number(_label(option), value=shown)
         case "select":
-            element = ui.select(list(option.choices), label=_label(option), value=_choice(option, shown))
+            element = ui.select(_choices(option), label=_label(option), value=_choice(option, shown))
             element.props("" if option.required else "clearable")
         case "list" if option.choices:
             known = [item for item in cast("list[str]", shown or []) if item in option.choices]
-            element = ui.select(list(option.choices), label=_label(option), value=known, multiple=True)
+            element = ui.select(_choices(option), label=_label(option), value=known, multiple=True)
             element.props("use-chips")
         case "list":
             element = _area(f"{_label(option)}, one a line", "\n".join(cast("list[str]", shown or [])))
@@ -186,6 +187,10 @@ def _label(option: Option) -> str:
     return f"{option.label or option.name}{' *' if option.required or option.required_when else ''}"
 
 
+def _choices(option: Option) -> dict[str, str]:
+    return dict(zip(option.choices, option.choice_labels or option.choices, strict=True))
+
+
 def _choice(option: Option, value: Any) -> str | None:
     return value if value in option.choices else None
 
@@ -198,7 +203,7 @@ def _switch(option: Option, value: Any) -> ui.switch:
     with ui.element("div"):
         element = ui.switch(_label(option), value=bool(value)).props("dense")
         if option.description:
-            ui.label(option.description).classes("below soft")
+            html(described(option.description)).classes("below soft")
     return element
 
 
@@ -214,5 +219,7 @@ def _password(option: Option, *, known: bool) -> _Input:
 
 def _dress(element: ValidationElement[Any], description: str) -> ValidationElement[Any]:
     element.props("outlined dense hide-bottom-space")
-    element.props["hint"] = description
+    if description:
+        with element.props("bottom-slots").add_slot("hint"):
+            html(described(description))
     return element

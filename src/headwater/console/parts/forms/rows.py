@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from nicegui import ui
 
 from headwater.console.parts.forms.values import Row
+from headwater.console.parts.pieces import described, html
 
 
 class Rows:
@@ -18,7 +19,7 @@ class Rows:
         with ui.element("fieldset").classes("rows"):
             ui.label(label).classes("legend")
             if description:
-                ui.label(description).classes("soft")
+                html(described(description)).classes("soft")
             self._place = ui.element("div").classes("lines")
             self._problem = ui.label().classes("bad").props("role=alert")
             self._problem.set_visibility(False)

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from headwater.console.parts.leaving import leave_if_ended
 from headwater.console.parts.mappings.fields import FieldsForm
-from headwater.console.parts.pieces import heading, html, notice, pretty, safe
+from headwater.console.parts.pieces import described, heading, html, notice, pretty
 from headwater.console.person import Person
 from headwater.manage.answers import ActionField, HookShape
 from headwater.manage.operations.destination_questions import (
@@ -50,7 +50,7 @@ class HookForm:
         self._hook = hook
         heading(hook.label)
         with ui.element("div").classes("card stack"):
-            html(f'<p class="soft">{safe(hook.description)}</p>')
+            html(f'<p class="soft">{described(hook.description)}</p>')
             self._fields = FieldsForm(hook.fields, {}, lambda: None, self._ask, plain=True)
             with ui.element("div").classes("row-line"):
                 self._button = ui.button(hook.label, icon="play_arrow", on_click=self._run).props("outline no-caps")
