@@ -21,6 +21,7 @@ if said := catalogue.missing():
 OPTIMIZELY = "actions-optimizely-feature-experimentation-cloud"
 TWILIO = {"username": "AC1", "password": "secret"}
 BRAZE = {"app_id": "a", "api_key": "k", "endpoint": "https://rest.iad-01.braze.com"}
+SFTP = {"auth_type": "password", "sftp_host": "127.0.0.1", "sftp_username": "u", "sftp_password": "p"}
 EVENTS = {"events": [{"id": "1", "key": "purchase"}, {"id": "2", "key": "signed <b>up"}]}
 
 
@@ -71,6 +72,8 @@ def test_choices_that_the_destination_knows_are_offered_and_another_value_can_be
     saved = house.ask("GET", f"/destinations/{made}/subscriptions")["subscriptions"][-1]["id"]
     page.goto(f"{house.manage_url}/console/destinations/{made}/mappings/{saved}")
     expect(value).to_have_value("signed <b>up")
+    line.get_by_role("button", name="Load choices").click()
+    expect(line.get_by_label("Choices of Event Key")).to_have_value("signed <b>up")
     value.fill("of my own")
     save_mapping(page, house, made)
     until(lambda: mapping(house, made).get("eventKey") == "of my own", what="for the typed value")
@@ -146,6 +149,34 @@ def test_a_hook_of_a_saved_mapping_is_run_and_shows_what_came_back(page: Page, h
     assert saved["hooks"] == {"onMappingSave": answer}
     page.reload()
     expect(page.locator("pre.json").filter(has_text="catalog_name")).to_contain_text("shop <b>")
+
+
+def test_an_object_takes_other_keys_and_what_is_wrong_with_them_is_told(page: Page, house: RunningHouse) -> None:
+    made = house.connect("actions-sftp", SFTP)
+    page.goto(f"{house.manage_url}/console/destinations/{made}/mappings/new?action=syncEvents")
+    page.get_by_label("Filename prefix", exact=True).fill("$.event")
+    others = field(page, "columns\\.\\*")
+    others.get_by_role("combobox", name="What Other keys gets").click()
+    page.get_by_role("option", name="JSON").click()
+    others.get_by_role("textbox").fill("[1]")
+    expect(page.get_by_text("It cannot be tried yet")).to_be_visible()
+    expect(others.get_by_role("alert")).to_contain_text("This is a JSON object")
+    others.get_by_role("textbox").fill('{"shop": {"@path": "$.properties.shop"}, "brand": "acme"}')
+    expect(page.get_by_text("It cannot be tried yet")).to_have_count(0)
+    save_mapping(page, house, made)
+    columns = mapping(house, made)["columns"]
+    assert isinstance(columns, dict)
+    assert (columns["shop"], columns["brand"]) == ({"@path": "$.properties.shop"}, "acme")
+    assert columns["event_name"] == {"@path": "$.event"}
+
+
+def test_an_object_that_is_not_needed_asks_for_none_of_its_fields(page: Page, house: RunningHouse) -> None:
+    made = house.connect("actions-braze-cloud", BRAZE)
+    body = {"name": "M", "actionId": "ecommerce", "trigger": 'type = "track"', "enabled": True}
+    saved = house.ask("POST", f"/destinations/{made}/subscriptions", body | {"settings": {"external_id": "e"}})
+    path = f"{house.manage_url}/console/destinations/{made}/mappings/{saved['destinationSubscription']['id']}"
+    page.goto(path)
+    expect(field(page, "alias_name").get_by_role("combobox", name="What Alias Name gets")).to_have_value("Not set")
 
 
 def field(page: Page, key: str) -> Locator:

@@ -19,12 +19,18 @@ Ask = Callable[[str, str | None], Awaitable[ListFieldChoicesAnswer]]
 
 
 class Choices:
-    """A button that asks, and then a list to choose from: `chosen` gets the value. Nothing keeps one from typing it."""
+    """A button that asks, and then a list to choose from: `chosen` gets the value. Nothing keeps one from typing it.
 
-    def __init__(self, label: str, path: str, ask: Ask, chosen: Callable[[str], None]) -> None:
+    `present` is the value of now, whose label the list shows.
+    """
+
+    def __init__(
+        self, label: str, path: str, ask: Ask, chosen: Callable[[str], None], present: Callable[[], str]
+    ) -> None:
         self._path = path
         self._ask = ask
         self._chosen = chosen
+        self._present = present
         self._known: dict[str, str] = {}
         self._next: str | None = None
         self._silent = False
@@ -42,8 +48,9 @@ class Choices:
         """Offer this, or not."""
         self._place.set_visibility(shown)
 
-    def follow(self, value: str) -> None:
-        """Show the label of a value, if it is one of the choices."""
+    def follow(self) -> None:
+        """Show the label of the value of now, if it is one of the choices."""
+        value = self._present()
         wanted = value if value in self._known else None
         if self._list.value != wanted:
             self._silent = True
@@ -75,6 +82,7 @@ class Choices:
         self._known = {**self._known, **found} if self._next else found
         self._next = answer.next_page
         self._list.set_options(dict(self._known), value=self._list.value if self._list.value in self._known else None)
+        self.follow()
         self._list.set_visibility(bool(self._known))
         self._list.props["label"] = f"Choose of {count(len(self._known))}"
         self._button.set_text("Load more" if self._next else "Load again")

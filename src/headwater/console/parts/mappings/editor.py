@@ -12,7 +12,7 @@ from headwater.console.parts.mappings.hooks import HookForm, offered
 from headwater.console.parts.mappings.trial import Trial
 from headwater.console.parts.mappings.trigger_form import TriggerForm
 from headwater.console.parts.mappings.values import literals
-from headwater.console.parts.pieces import attempt, heading, html, notice, safe
+from headwater.console.parts.pieces import attempt, described, heading, html, notice, safe
 from headwater.console.person import Person
 from headwater.manage.answers import ActionShape, DestinationShape
 from headwater.manage.operations.destination_questions import (
@@ -56,7 +56,7 @@ class MappingEditor:
         self._trial: Trial | None = None
         with ui.element("div").classes("two wide-left"):
             with ui.element("div").classes("stack"):
-                html(f'<p class="soft">{safe(action.description)}</p>')
+                html(f'<p class="soft">{described(action.description)}</p>')
                 self._name = ui.input("Name *", value=name).props("outlined dense hide-bottom-space maxlength=255")
                 heading("Which events")
                 self._trigger = TriggerForm(trigger, self._changed)
@@ -69,7 +69,7 @@ class MappingEditor:
                 if before is not None and person.may("destinations:write"):
                     for hook in offered(action.hook_forms):
                         HookForm(person, before, hook)
-            with ui.element("div").classes("stack beside"):
+            with ui.element("div").classes("stack trial"):
                 if person.may("destinations:write"):
                     self._trial = Trial(person, destination.id, destination.source_id, self._draft)
 

@@ -63,6 +63,8 @@ class Trial:
             return
         draft = self._draft()
         if draft is None:
+            with self._client:
+                self._say("It cannot be tried yet: the trigger or a field is missing or wrong.")
             return
         with self._client:
             try:

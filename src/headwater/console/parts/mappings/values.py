@@ -18,6 +18,9 @@ KINDS: Final[dict[str, str]] = {
 PLAIN_KINDS: Final = {"nothing": "Not set", "text": "Value", "json": "JSON"}
 """The kinds of what is a value, and no mapping from events."""
 
+OBJECT_KINDS: Final = {"nothing": "Not set", "json": "JSON"}
+"""The kinds of what is an object, key by key."""
+
 HINTS: Final[dict[str, str]] = {
     "nothing": "",
     "field": "Where it stands in the event, such as $.properties.email.",
