@@ -151,6 +151,33 @@ def test_a_hook_of_a_saved_mapping_is_run_and_shows_what_came_back(page: Page, h
     expect(page.locator("pre.json").filter(has_text="catalog_name")).to_contain_text("shop <b>")
 
 
+def test_rows_of_a_trigger_are_edited_by_keyboard_alone(page: Page, house: RunningHouse) -> None:
+    made = house.connect("actions-sftp", SFTP)
+    page.goto(f"{house.manage_url}/console/destinations/{made}/mappings/new?action=syncEvents")
+    expect(page.get_by_text("It cannot be tried yet")).to_be_visible()
+    query = page.get_by_label("Trigger, as a query")
+    query.fill('type = "track"')
+    first = page.get_by_label("Field", exact=True)
+    expect(first).to_have_count(1)
+    first.focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("event")
+    page.keyboard.press("Tab")
+    expect(query).to_have_value('event = "track"')
+    expect(page.get_by_role("combobox", name="Comparison")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("Signed Up")
+    page.keyboard.press("Enter")
+    expect(query).to_have_value('event = "Signed Up"')
+    expect(page.get_by_label("Value", exact=True)).to_be_focused()
+    page.get_by_role("button", name="Add a condition").press("Enter")
+    expect(page.get_by_label("Field", exact=True).last).to_be_focused()
+    query.fill('event = "Signed Up" and properties.plan != null')
+    expect(page.get_by_label("Field", exact=True).last).to_have_value("properties.plan")
+    expect(page.get_by_label("Value", exact=True).last).to_be_hidden()
+
+
 def test_an_object_takes_other_keys_and_what_is_wrong_with_them_is_told(page: Page, house: RunningHouse) -> None:
     made = house.connect("actions-sftp", SFTP)
     page.goto(f"{house.manage_url}/console/destinations/{made}/mappings/new?action=syncEvents")

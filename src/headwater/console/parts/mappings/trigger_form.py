@@ -22,6 +22,8 @@ class TriggerForm:
     def __init__(self, text: str, told: Callable[[], None]) -> None:
         self._told = told
         self._built = Built()
+        self._lines: list[_Line] = []
+        self._joined: ui.toggle | None = None
         with ui.element("div").classes("stack"):
             self._rows = ui.element("div").classes("stack")
             self._text = ui.input("Trigger, as a query", value=text).without_auto_validation()
@@ -55,37 +57,37 @@ class TriggerForm:
             built = rows_of(self.text) if self.text else Built(())
         except FqlError:
             return
+        if built is not None:
+            self._built = built
+        if built is not None and self._lines and len(self._lines) == len(built.rows):
+            self._follow(built)
+            return
+        self._lines.clear()
         self._rows.clear()
         with self._rows:
             if built is None:
                 html('<p class="soft">This trigger says more than rows can; it is edited as a query.</p>')
-                return
-            self._built = built
-            self._show()
+            else:
+                self._show(built)
 
-    def _show(self) -> None:
-        if len(self._built.rows) > 1:
-            joined = ui.toggle({"and": "All of these", "or": "Any of these"}, value=self._built.joined)
-            joined.props("dense no-caps unelevated").classes("choice")
-            joined.on_value_change(lambda event: self._change(joined=event.value))
-        for at, row in enumerate(self._built.rows):
-            self._row(at, row)
+    def _follow(self, built: Built) -> None:
+        """Show other values in the rows that are there: rows made anew would take the focus from who types in them."""
+        if self._joined is not None:
+            self._joined.set_value(built.joined)
+        for line, row in zip(self._lines, built.rows, strict=True):
+            line.show(row)
+
+    def _show(self, built: Built) -> None:
+        self._joined = None
+        if len(built.rows) > 1:
+            self._joined = ui.toggle({"and": "All of these", "or": "Any of these"}, value=built.joined)
+            self._joined.props("dense no-caps unelevated").classes("choice")
+            self._joined.on_value_change(lambda event: self._change(joined=event.value))
+        self._lines += [_Line(self, at, row) for at, row in enumerate(built.rows)]
         ui.button("Add a condition", icon="add", on_click=self._add).props("flat dense no-caps")
 
-    def _row(self, at: int, row: Row) -> None:
-        with ui.element("div").classes("condition"):
-            field = ui.input(value=row.field, autocomplete=_FIELDS).props('outlined dense aria-label="Field"')
-            field.on("blur", lambda: self._set(at, field=(field.value or "").strip()))
-            sign = ui.select(SIGNS, value=row.sign).props('outlined dense options-dense aria-label="Comparison"')
-            sign.on_value_change(lambda event: self._set(at, sign=str(event.value)))
-            if row.sign not in ALONE:
-                value = ui.input(value=row.value, autocomplete=_TYPES if row.field == "type" else None)
-                value.props('outlined dense aria-label="Value"')
-                value.on("blur", lambda: self._set(at, value=value.value or ""))
-                value.on("keydown.enter", lambda: self._set(at, value=value.value or ""))
-            ui.button(icon="close", on_click=lambda: self._drop(at)).props('flat dense round aria-label="Remove"')
-
-    def _set(self, at: int, **columns: Any) -> None:
+    def set(self, at: int, **columns: Any) -> None:
+        """Change a row."""
         rows = list(self._built.rows)
         row = msgspec.structs.replace(rows[at], **columns)
         if "sign" in columns or "value" in columns:
@@ -99,13 +101,49 @@ class TriggerForm:
         kind = "event" if any(row.field == "type" for row in self._built.rows) else "type"
         value = "" if kind == "event" else "track"
         self._change(rows=(*self._built.rows, Row(kind, "is", value)))
+        if self._lines:
+            self._lines[-1].focus()
 
-    def _drop(self, at: int) -> None:
+    def drop(self, at: int) -> None:
+        """Take a row away."""
         self._change(rows=tuple(row for place, row in enumerate(self._built.rows) if place != at))
 
     def _change(self, **columns: Any) -> None:
         self._built = msgspec.structs.replace(self._built, **columns)
         self._text.set_value(text_of(self._built))
+
+
+class _Line:
+    """The elements of one row."""
+
+    def __init__(self, form: TriggerForm, at: int, row: Row) -> None:
+        with ui.element("div").classes("condition"):
+            field = self._field = ui.input(autocomplete=_FIELDS).props('outlined dense aria-label="Field"')
+            field.on("blur", lambda: form.set(at, field=(field.value or "").strip()))
+            self._sign = ui.select(SIGNS, value=row.sign)
+            self._sign.props('outlined dense options-dense aria-label="Comparison"')
+            self._sign.on_value_change(lambda event: form.set(at, sign=str(event.value)))
+            value = self._value = ui.input().props('outlined dense aria-label="Value"')
+            value.on("blur", lambda: form.set(at, value=value.value or ""))
+            value.on("keydown.enter", lambda: form.set(at, value=value.value or ""))
+            ui.button(icon="close", on_click=lambda: form.drop(at)).props('flat dense round aria-label="Remove"')
+        self._of_type = False
+        self.show(row)
+
+    def show(self, row: Row) -> None:
+        """Show a row's values."""
+        self._field.set_value(row.field)
+        self._sign.set_value(row.sign)
+        self._value.set_value(row.value)
+        self._value.set_visibility(row.sign not in ALONE)
+        if self._of_type != (row.field == "type"):
+            self._of_type = not self._of_type
+            self._value.set_autocomplete(_TYPES if self._of_type else [])
+            self._value.update()
+
+    def focus(self) -> None:
+        """Let the person type here next."""
+        self._field.run_method("focus")
 
 
 def trigger_html(text: str) -> str:
