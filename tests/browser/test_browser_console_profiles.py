@@ -180,7 +180,7 @@ def test_a_file_of_people_is_uploaded_or_what_is_wrong_with_it_is_told(page: Pag
     expect(dialog.get_by_role("alert")).to_contain_text('Nothing was taken."people.xlsx" is no .csv file.')
     good = b"user_id,plan\ncsv-1,gold\n,lost\n" + b"".join(b"csv-%d,free\n" % at for at in range(2, 10_001))
     field.set_input_files({"name": "people.csv", "mimeType": "text/csv", "buffer": good})
-    expect(dialog.get_by_text("10,000 of 10,001 rows were taken. 1 were left out")).to_be_visible()
+    expect(dialog.get_by_text("Taken: 10,000 of 10,001 rows. Left out: 1 row")).to_be_visible()
     table = dialog.get_by_role("table")
     expect(table.get_by_role("row", name="people.csv")).to_contain_text("None of its identifiers has a value")
     expect(table.get_by_role("row", name=".csv refused")).to_be_visible()

@@ -8,12 +8,15 @@ import pytest
 
 from headwater.console.pages.destinations import fitting
 from headwater.console.parts.destinations.cards import Card, cards_html, categories, find, initials
+from headwater.console.parts.destinations.delivery import took
 from headwater.console.parts.destinations.funnel import funnel, sums
-from headwater.console.parts.destinations.redriving import became
+from headwater.console.parts.destinations.redriving import asked, became
 from headwater.console.parts.destinations.state import state_of
-from headwater.console.parts.destinations.trying import steps_html
+from headwater.console.parts.destinations.trying import about_requests, steps_html
+from headwater.manage.operations.latency import LatencyPoint
 from headwater.manage.operations.ledger import Account
 from headwater.manage.operations.overview import DestinationOverview, LastFailure
+from headwater.manage.operations.parked import RedriveDeliveries
 from headwater.manage.operations.preview import PreviewStep
 
 NASTY = "<img src=x onerror=alert(1)>"
@@ -128,3 +131,29 @@ def test_what_is_sent_again_is_delivered_fails_or_waits(
     before: dict[str, int], now: dict[str, int], became_of: tuple[int, int, int]
 ) -> None:
     assert became(5, before, now) == became_of
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "text"),
+    [
+        (1, {}, "Send 1 delivery that failed again?"),
+        (1_200, {"reason": "BAD_REQUEST"}, "Send 1,200 deliveries that failed with BAD_REQUEST again?"),
+        (0, {}, "No delivery that failed is left."),
+        (0, {"to": "2026-01-01T00:00:00Z"}, "No delivery that failed was parked in this time."),
+    ],
+)
+def test_sending_again_asks_for_as_many_as_there_are(found: int, wanted: dict[str, Any], text: str) -> None:
+    assert asked(found, RedriveDeliveries(destination_id="d", **wanted)) == text
+
+
+def test_ages_of_all_mappings_are_told_as_such_beside_figures_of_one() -> None:
+    whole = LatencyPoint(time="2026-01-01T00:00:00.000Z", events=2, p50=20.0, p95=40.0, p99=40.0)
+    assert took(whole) == "2 delivered: half of them within 20 ms, 95 % of them within 40 ms, 99 % of them within " + (
+        "40 ms of being received."
+    )
+    assert took(whole, of_one=True).endswith("This is of all mappings together.")
+
+
+def test_requests_of_an_event_that_is_stopped_are_not_shown_as_if_they_were_sent() -> None:
+    assert [about_requests(number, stopped=False) for number in (1, 2)] == ["Request", "Requests"]
+    assert about_requests(1, stopped=True) == "Request, if nothing stopped the event"

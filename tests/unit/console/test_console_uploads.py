@@ -37,8 +37,8 @@ def upload(**more: Any) -> CsvUploadShape:
         ({"problems": None}, "Nothing was taken"),
         ({"problems": ["The disk is full."], "begun": True}, "It was not taken to its end.<ul><li>The disk is full."),
         ({}, "Nothing was taken"),
-        ({"csvUpload": {"rows": 3, "taken": 2}}, "2 of 3 rows were taken. 1 were left out"),
-        ({"csvUpload": {"rows": 3, "taken": 3}}, "3 of 3 rows were taken. They show"),
+        ({"csvUpload": {"rows": 3, "taken": 2}}, "Taken: 2 of 3 rows. Left out: 1 row;"),
+        ({"csvUpload": {"rows": 3, "taken": 3}}, "Taken: 3 of 3 rows. They show"),
     ],
 )
 def test_what_came_of_a_file_is_told(told: dict[str, Any], said: str) -> None:
@@ -54,7 +54,7 @@ def test_uploads_are_listed_with_what_is_wrong() -> None:
         [upload(name=NASTY, flaws=[flaw], left_out=[left]), upload(state="interrupted", taken=0)], NOW, "UTC"
     )
     assert "<img" not in shown
-    assert "1 rows: It is too large." in shown
+    assert "1 row: It is too large." in shown
     assert "row 2, &lt;img" in shown
     assert "Upload the same file again" in shown
     assert "No file was uploaded" in uploads_html([], NOW, "UTC")

@@ -100,7 +100,7 @@ class _Authorization:
     def _app(self, app: OAuthAppShape) -> None:
         with ui.expansion("The app that asks for access", value=not app.configured).props("dense").classes("grow"):
             about = "Register an app at the tool, with this address to come back to, and enter what it gives you."
-            html(f'<p class="soft">{safe(about)}</p>{copyable(app.callback_url)}')
+            html(f'<p class="soft">{safe(about)}</p>{copyable(app.callback_url)}').style("width: 100%")
             with ui.element("div").classes("form settings wider"):
                 name = ui.input("Client id *", value=app.client_id).props("outlined dense autocomplete=off")
                 secret = ui.input("Client secret", password=True).props("outlined dense autocomplete=new-password")

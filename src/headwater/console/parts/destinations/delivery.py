@@ -112,7 +112,7 @@ class Delivery:
         reasons = [one for account in books.accounts for one in account.reasons if one.step != Step.MATCHED]
         self._reasons.show(reasons, self._steps)
         _renew(self._chart, chart_of(series.points))
-        self._slow.set_text(took(latency.whole))
+        self._slow.set_text(took(latency.whole, of_one=bool(chosen)))
         _renew(self._latency, latency_chart(latency.points))
 
 
@@ -150,12 +150,15 @@ def latency_chart(points: list[LatencyPoint]) -> dict[str, Any]:
     return options
 
 
-def took(whole: LatencyPoint) -> str:
-    """The percentiles of the whole window, in words. They are of all mappings together."""
+def took(whole: LatencyPoint, *, of_one: bool = False) -> str:
+    """The percentiles of the whole window, in words. They are of all mappings together, which is said beside figures
+    `of_one`.
+    """
     if not whole.events:
         return "Nothing was delivered in this time."
     told = ", ".join(f"{share} of them within {duration(age)}" for share, age in _shares(whole))
-    return f"{count(whole.events)} delivered: {told} of being received."
+    beside = " This is of all mappings together." if of_one else ""
+    return f"{count(whole.events)} delivered: {told} of being received.{beside}"
 
 
 def _shares(whole: LatencyPoint) -> tuple[tuple[str, float | None], ...]:

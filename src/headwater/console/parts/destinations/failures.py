@@ -128,6 +128,7 @@ class Failures:
         self._state = cast("State", event.value)
         self._reason = ""
         self._cursors = [None]
+        self._table.set_selection("multiple" if self._may and self._state == "failed" else None)
         self._by_reason.set_options(_reasons(self._state), value=_EVERY)
         await self.load()
 

@@ -67,9 +67,22 @@ class _Question:
         found = (await self._person.ask(redrive_deliveries, wanted)).deliveries
         if wanted is not self.wanted:
             return
-        about = f" that failed with {wanted.reason}" if wanted.reason else " that failed"
-        self._asked.set_text(f"Send {count(found)} deliveries{about} again?")
+        self._asked.set_text(asked(found, wanted))
         self._send.set_enabled(found > 0)
+
+
+def asked(found: int, wanted: RedriveDeliveries) -> str:
+    """The question whether so many deliveries are meant, or that there are none. Pure."""
+    about = f"that failed with {wanted.reason}" if wanted.reason else "that failed"
+    if not found:
+        ranged = wanted.from_ or wanted.to
+        return f"No delivery {about} {'was parked in this time' if ranged else 'is left'}."
+    return f"Send {deliveries(found)} {about} again?"
+
+
+def deliveries(number: int) -> str:
+    """So many deliveries, in words. Pure."""
+    return "1 delivery" if number == 1 else f"{count(number)} deliveries"
 
 
 async def redrive_whole(person: Person, wanted: RedriveDeliveries, told: Callable[[int, int], None]) -> int:
@@ -96,10 +109,10 @@ async def _redrive(person: Person, wanted: RedriveDeliveries, place: ui.element,
 
     def told(moved: int, left: int) -> None:
         bar.set_value(moved / (moved + left))
-        said.set_text(f"{count(moved)} are sent again, {count(left)} are left to take up.")
+        said.set_text(f"{deliveries(moved)} taken up, {count(left)} left.")
 
     moved = await redrive_whole(person, wanted, told)
-    ui.notify(f"{count(moved)} deliveries are sent again.", type="positive")
+    ui.notify(f"Sent again: {deliveries(moved)}.", type="positive")
     await after()
     if not moved:
         place.clear()

@@ -67,6 +67,8 @@ class DeliveryTest:
         answer = await self._person.ask(preview_delivery, wanted)
         self._result.clear()
         with self._result:
+            if send and not answer.sent:
+                notice("Nothing was sent.", todo="What follows says why.", tone="warning")
             _show(answer)
 
 
@@ -80,11 +82,17 @@ def _show(answer: PreviewDeliveryAnswer) -> None:
         heading("Answer")
         html(response_html(answer.response))
     if answer.requests:
-        heading("Requests" if len(answer.requests) > 1 else "Request")
+        heading(about_requests(len(answer.requests), stopped=not all(one.passed for one in answer.steps)))
     for request in answer.requests:
         html(request_html(request))
     if answer.event is not None:
         html(f"<details><summary>The event as it would be published</summary>{pretty(answer.event)}</details>")
+
+
+def about_requests(number: int, *, stopped: bool) -> str:
+    """What stands above requests: those of an event that is stopped are shown, and not sent. Pure."""
+    name = "Requests" if number > 1 else "Request"
+    return f"{name}, if nothing stopped the event" if stopped else name
 
 
 def steps_html(steps: Sequence[PreviewStep]) -> Html:

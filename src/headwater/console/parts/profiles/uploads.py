@@ -40,7 +40,8 @@ _SEND: Final = """async (event) => {
 _TONES: Final[dict[str, Tone]] = {"taken": "good", "taking": "accent", "refused": "bad", "failed": "bad"}
 _RULES: Final = (
     "The first line names the columns: user_id, email and other identifier types of the space say who a row is about, "
-    "every other column is a trait. Empty cells change nothing. UTF-8, at most 1,000,000 rows, 299 columns and 100 MB."
+    "every other column is a trait; in a file with none of the former, each row is a new anonymous person. Empty cells "
+    "change nothing. UTF-8, at most 1,000,000 rows, 299 columns and 100 MB."
 )
 
 
@@ -97,8 +98,8 @@ def answer_html(told: dict[str, Any]) -> Html:
         return Html(f'<div class="notice error" role="alert">{head}<ul>{items}</ul></div>')
     made = cast("dict[str, Any]", made)
     taken, rows = int(made.get("taken") or 0), int(made.get("rows") or 0)
-    out = f" {count(rows - taken)} were left out; the list says why." if rows > taken else ""
-    said = f"{count(taken)} of {count(rows)} rows were taken.{out} They show in profiles within seconds."
+    out = f" Left out: {_rows(rows - taken)}; the list says why." if rows > taken else ""
+    said = f"Taken: {count(taken)} of {_rows(rows)}.{out} They show in profiles within seconds."
     return Html(f'<div class="notice" role="status">{said}</div>')
 
 
@@ -121,8 +122,12 @@ def uploads_html(found: list[CsvUploadShape], now: int, zone: str) -> Html:
     return table_html(heads, rows, right=(2, 3), label="Uploads of the last 30 days")
 
 
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{count(number)} rows"
+
+
 def _flaws_html(one: CsvUploadShape) -> Html:
-    more = [f"{count(each.rows)} rows: {each.meaning}" for each in one.left_out]
+    more = [f"{_rows(each.rows)}: {each.meaning}" for each in one.left_out]
     said = [*more, *(_flaw(each) for each in one.flaws)]
     if one.state == "interrupted":
         said.insert(0, "It was interrupted. Upload the same file again; no row is told twice.")
