@@ -22,6 +22,7 @@ from headwater.deliver.performing import performing
 from headwater.deliver.tokens import Tokens
 from headwater.deliver.writers import Writers, address_guard
 from headwater.manage.trials import Open, Trials
+from headwater.spec.destination import NoAnswer
 from headwater.spec.settings import CatalogueSettings, Settings
 from headwater.store.secrets import Secrets
 
@@ -98,6 +99,19 @@ def test_a_destination_is_asked_for_credentials_choices_and_audiences(tmp_path: 
             hook = await crm.connect("webhook")
             assert (await crm.ask("POST", f"/headwater/destinations/{hook}/authentication")).data["tested"] is False
             assert (await crm.ask("POST", f"/headwater/destinations/{hook}/audiences", {"name": "N"})).status == 422
+
+    asyncio.run(scenario())
+
+
+def test_why_there_are_no_choices_is_told_in_words(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with asked(tmp_path, Tool(NoAnswer("UNREACHABLE", "nobody listens there"))) as crm:
+            settings = {"app_id": "a", "endpoint": "https://rest.iad-01.braze.com"}
+            one = await crm.connect("actions-braze-cloud", api_key=KEY, **settings)
+            path = f"/headwater/destinations/{one}/field-choices"
+            body = {"actionId": "upsertCatalogItem", "field": "item.__keys__"}
+            told = (await crm.ask("POST", path, body)).data
+            assert (told["choices"], told["error"]) == ([], "nobody listens there")
 
     asyncio.run(scenario())
 

@@ -105,7 +105,7 @@ async def list_field_choices(desk: Desk, request: ListFieldChoices) -> ListField
     return ListFieldChoicesAnswer(
         choices=[_choice(one) for one in cast("list[JSON]", found.get("choices") or [])],
         next_page=str(found["nextPage"]) if found.get("nextPage") else None,
-        error=str(_object(found.get("error")).get("message") or ""),
+        error=_said(found.get("error")),
     )
 
 
@@ -168,8 +168,8 @@ async def run_hook_of_subscription(desk: Desk, request: RunHook) -> Subscription
         raise invalid("hook", f'"hook" is none of the action; it has {", ".join(action.hooks) or "none"}')
     args: dict[str, Any] = {"action": action.slug, "hook": request.hook, "hookInputs": request.inputs}
     answer = _object(await ask(desk, destination, "hook", {**args, "payload": before.mapping}))
-    if said := _object(answer.get("error")).get("message"):
-        raise SetupError(str(said))
+    if said := _said(answer.get("error")):
+        raise SetupError(said)
     outputs = _object(answer.get("savedData"))
 
     def work(connection: Connection) -> tuple[Subscription, list[audit.Entry]]:
@@ -191,6 +191,13 @@ async def _audience(desk: Desk, destination_id: str, method: str, args: dict[str
 
 def _object(value: JSON) -> dict[str, JSON]:
     return cast("dict[str, JSON]", value) if isinstance(value, dict) else {}
+
+
+def _said(error: JSON) -> str:
+    """What an error says. Some destinations put in the place of the sentence the whole error that they met."""
+    while isinstance(error, dict):
+        error = cast("dict[str, JSON]", error).get("message")
+    return str(error or "")
 
 
 def _choice(value: JSON) -> Choice:
