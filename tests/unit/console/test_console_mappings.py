@@ -44,7 +44,17 @@ def test_a_trigger_is_rows_and_rows_are_the_trigger(text: str, rows: list[Row]) 
     assert parse(text_of(built)) == parse(text)
 
 
-@pytest.mark.parametrize("text", ['(type = "track" or type = "page") and event = "A"', "type = 'track'", "x = true"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '(type = "track" or type = "page") and event = "A"',
+        "type = 'track'",
+        "x = true",
+        r'type = "track" and properties.a\.b = "x"',
+        r'contains(properties.a\.b, "x")',
+        r'!contains(properties.a\.b, "x")',
+    ],
+)
 def test_what_rows_cannot_say_stays_text(text: str) -> None:
     assert rows_of(text) is None
 

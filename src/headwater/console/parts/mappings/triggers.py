@@ -79,9 +79,22 @@ def problem_of(text: str) -> FqlError | None:
 
 
 def _built(parts: Sequence[Condition], joined: Joined) -> Built | None:
-    rows = [_row(part) for part in parts]
+    rows = [None if _dotted(part) else _row(part) for part in parts]
     found = tuple(row for row in rows if row is not None)
     return Built(found, joined) if len(found) == len(rows) else None
+
+
+def _dotted(part: Condition) -> bool:
+    """Has the field a key with a dot in it? A row would take that for two keys."""
+    match part:
+        case (
+            Compare(left=Path(parts=parts))
+            | Call(arguments=(Path(parts=parts), _))
+            | Not(part=Call(arguments=(Path(parts=parts), _)))
+        ):
+            return any("." in each for each in parts)
+        case _:
+            return False
 
 
 def _row(part: Condition) -> Row | None:
