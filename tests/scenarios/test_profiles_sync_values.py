@@ -6,13 +6,16 @@ from typing import Any
 
 import duckdb
 import pytest
+import sqlalchemy as sa
 from computing_house import AT, DAY, House
 
+from headwater.spec.errors import Unavailable
 from headwater.spec.settings import WarehouseSettings
 from headwater.store import computations, profiles_warehouses
 from headwater.store.schema import standings_of_profiles
 from headwater.store.secrets import Secrets
 from headwater.store.snapshot import Snapshot
+from headwater.warehouse.profiles import keeper
 from headwater.warehouse.profiles.keeper import ProfilesKeeper
 
 
@@ -32,7 +35,7 @@ class Synced(House):
 
     async def sync(self) -> None:
         """A process that is new, as after any start."""
-        keeper = ProfilesKeeper(
+        one = ProfilesKeeper(
             self.log,
             self.store,
             await Snapshot.take(self.store),
@@ -41,7 +44,7 @@ class Synced(House):
             settings=WarehouseSettings(),
             folder=self.folder,
         )
-        await keeper.sync(asyncio.Event())
+        await one.sync(asyncio.Event())
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         path = self.folder / "warehouse" / f"{self.warehouse_id}.duckdb"
@@ -116,6 +119,42 @@ def test_an_audience_that_is_new_brings_its_members_without_an_event(house: Sync
         await house.work(person("u", pros="by hand"))
         await house.sync()
         assert house.traits("user_id:u") == {"plan": "pro", "pros": "by hand"}
+
+    asyncio.run(story())
+
+
+def test_a_value_that_turns_while_a_sync_fails_comes_with_the_next_one(
+    house: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the sync stands it is the minute that it is, and what is written in it later must not be passed over."""
+
+    async def story() -> None:
+        house.define("buyers", "event('Order').within(7 days).count() >= 1", told=False)
+        await house.sync()
+        await house.work({"event": "Order", "userId": "u"}, {"event": "Order", "userId": "v"})
+        first = min(("u", "v"), key=lambda user: house.owner(f"user_id:{user}"))
+        real, asked = ProfilesKeeper._people, 0
+
+        async def fails(self: ProfilesKeeper, *arguments: Any, **more: Any) -> None:
+            nonlocal asked
+            asked += 1
+            if asked == 2:
+                raise Unavailable("The warehouse is away.")
+            await real(self, *arguments, **more)
+
+        minute = house.store.run(lambda one: one.execute(sa.select(standings_of_profiles.c.written_at)).scalar())
+        with monkeypatch.context() as patched:
+            patched.setattr(keeper, "_SCAN", 1)
+            patched.setattr(ProfilesKeeper, "_people", fails)
+            with pytest.raises(Unavailable):
+                await house.sync()
+        assert house.traits(f"user_id:{first}") == {"buyers": "true"}
+        house.now += 7 * DAY + 10
+        await house.work()
+        house.store.run(lambda one: one.execute(standings_of_profiles.update().values(written_at=minute)))
+        monkeypatch.setattr(keeper, "now_ms", lambda: minute + DAY)
+        await house.sync()
+        assert house.traits(f"user_id:{first}") == {"buyers": "false"}
 
     asyncio.run(story())
 

@@ -105,8 +105,8 @@ class ProfilesKeeper:
         while await self._scan(stopping):
             pass
         await self._by_hand(stopping)
-        now = now_ms()
-        while await self._worked_out(stopping, now):
+        now, after = now_ms(), None
+        while (after := await self._worked_out(stopping, now, after)) is not None:
             pass
 
     def _target(self) -> ProfilesWarehouse | None:
@@ -166,25 +166,29 @@ class ProfilesKeeper:
         await self._remember(msgspec.structs.replace(await self._progress(), rewired=space.rewired))
         self._heard_at = now
 
-    async def _worked_out(self, stopping: asyncio.Event, now: int) -> bool:
-        """Load some of the people whose values were written since the last sync, by `now`; False when it has all.
+    async def _worked_out(
+        self, stopping: asyncio.Event, now: int, after: tuple[int, str] | None
+    ) -> tuple[int, str] | None:
+        """Load some of the people whose values were written since the last sync, by `now`.
 
-        A value may change by time alone, or by a new definition, and then no event of theirs brings it.
+        A value may change by time alone, or by a new definition, and then no event of theirs brings it. Returns the
+        place `after` which to go on, None when it has all. Should it end before, the next sync goes on from what was
+        written long ago: more may be written in the minute of the last page, before the place of its last profile.
         """
         progress = await self._progress()
         found = self._found(stopping)
         if found is None:
-            return False
+            return None
         target, space = found
-        after = (progress.worked_at, progress.worked_id)
+        begin = after or (progress.worked_at, progress.worked_id)
         places = await self._store.read(
-            lambda connection: standing.written_after(connection, space.id, after, until=now, limit=_SCAN)
+            lambda connection: standing.written_after(connection, space.id, begin, until=now, limit=_SCAN)
         )
         await self._people(target, [id for _, id in places], past=False)
-        more = len(places) == _SCAN
-        at, id = places[-1] if more else (max(now - _LATE_MS, 0), "")
+        following, long_ago = places[-1] if len(places) == _SCAN else None, (max(now - _LATE_MS, 0), "")
+        at, id = min(following or long_ago, long_ago)
         await self._remember(msgspec.structs.replace(progress, worked_at=at, worked_id=id))
-        return more
+        return following
 
     async def _scan(self, stopping: asyncio.Event) -> bool:
         """Load some of the people that were there before the warehouse; False when there are no more."""
