@@ -16,6 +16,7 @@ from headwater.profiles.computing import joining, runs
 from headwater.profiles.computing.catalogue import Ready, Rules
 from headwater.profiles.computing.past import Counted, Past, Wanted
 from headwater.profiles.computing.people import Person
+from headwater.profiles.computing.rounds import MAX_USERS
 from headwater.profiles.computing.stage import Stage
 from headwater.profiles.computing.standing import Change, decode
 from headwater.profiles.holding import decode_counts
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from headwater.store import Store
 
 PAGE: Final = 500
+ENOUGH: Final = 10_000
+"""Calls that one page may leave, should it be of accounts with many people."""
+
 _DAY_MS: Final = 86_400_000
 _COLLECTION: Final = {"USERS": "users", "ACCOUNTS": "accounts"}
 
@@ -270,6 +274,9 @@ class Passes:
                 change = Change(ready, value, value, changes, "untold", person.identifiers)
                 those = await self._people(person)
                 self._stage.tell(person, change, now, only=connection, people=those)
+                if len(self._stage.found.messages) >= ENOUGH:
+                    self._sending[key] = id
+                    return
 
     async def _people(self, person: Person) -> tuple[joining.Linked, ...]:
         """The people of an account who have been told of it; who joined since hears of it as the others did."""
@@ -280,5 +287,5 @@ class Passes:
 
 
 def _people_of(connection: Database, account_id: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    _, found = people.look(connection, accounts.users_of(connection, account_id), {})
+    _, found = people.look(connection, accounts.users_of(connection, account_id)[:MAX_USERS], {})
     return tuple(sorted((id, one.identifiers) for id, one in found.items()))

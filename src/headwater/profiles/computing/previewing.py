@@ -16,7 +16,6 @@ import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from functools import reduce
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import msgspec
@@ -269,25 +268,23 @@ class Asking:
             return [(id, value) for id, value in asked if self._holds(value)]
         states = self._scratch.of(page)
         now, evaluate = self._task.now, self._compiled.evaluate
-        asked = ((id, evaluate(self._state(states.get(id, ())), traits.get(id, {}), now)[0]) for id in page)
+        asked = ((id, evaluate(self._compiled.whole(states.get(id, ())), traits.get(id, {}), now)[0]) for id in page)
         found = [(id, value) for id, value in asked if self._holds(value)]
         if not self._task.known_by or self._compiled.kind == "trait":
             return found
         reached = _known_by(connection, [id for id, _ in found], self._task.known_by)
         return [(id, value) for id, value in found if id in reached]
 
-    def _state(self, states: Iterable[Count]) -> Count:
-        found = list(states)
-        return reduce(self._compiled.merge, found) if found else self._compiled.new_state()
-
     def _of_account(self, connection: Connection, id: str, traits: dict[str, Any]) -> Value:
         """What the query says of an account, as `rounds` works it out."""
         users = accounts.users_of(connection, id)[:MAX_USERS]
         states, now, compiled = self._scratch.of(users), self._task.now, self._compiled
         if not compiled.per_user:
-            return compiled.value(self._state(each for user in users for each in states.get(user, ())), traits, now)
+            return compiled.value(compiled.whole(each for user in users for each in states.get(user, ())), traits, now)
         theirs = self._traits_of(connection, users)
-        answers = [compiled.answers(self._state(states.get(user, ())), theirs.get(user, {}), now)[0] for user in users]
+        answers = [
+            compiled.answers(compiled.whole(states.get(user, ())), theirs.get(user, {}), now)[0] for user in users
+        ]
         return compiled.of_account(answers, traits, now)[0]
 
     def _traits_of(self, connection: Connection, ids: list[str]) -> dict[str, dict[str, Any]]:

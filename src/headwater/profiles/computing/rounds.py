@@ -5,7 +5,8 @@ Nothing has to come for this. Who is due longest is looked at first, some hundre
 
 from __future__ import annotations
 
-from functools import reduce
+import time
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from headwater.profiles.computing.catalogue import Ready, Rules
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from headwater.store import Store
 
 AT_ONCE: Final = 300
+LONGEST_SECONDS: Final = 1.0
+"""For accounts, of which one may have very many people; then events and others have their turn."""
+
 MAX_USERS: Final = 10_000
 """Of an account; the others do not count for it."""
 
@@ -38,25 +42,43 @@ User = tuple[list[Counts], list[State], dict[str, Value]]
 async def look_at_those_due(stage: Stage, holding: Holding, store: Store, now: int) -> int:
     """Work out the values of profiles that are due; says how many there were."""
     due, wanted = await store.read(lambda connection: _due(connection, now))
-    ids = due.keys() | wanted.keys()
+    ids = {**due, **wanted}
     if not ids:
         return 0
+    left = await look_at(stage, holding, store, ids, now, wanted=wanted)
+    seen = [id for id in ids if (person := stage.people.of(id)) is None or person.id not in left]
+    stage.is_due(seen, now)
+    stage.found.looked_at.update({id: wanted[id] for id in seen if id in wanted})
+    return len(seen)
+
+
+async def look_at(
+    stage: Stage, holding: Holding, store: Store, ids: Iterable[str], now: int, *, wanted: Container[str] = ()
+) -> set[str]:
+    """Work out the values of profiles: of people what is due, all of those who are `wanted`; of accounts everything.
+
+    Returns those that were left for another time: no account is begun when all of them took LONGEST_SECONDS.
+    """
     await stage.people.look(ids, again=True)
     found = {person.id: person for id in ids if (person := stage.people.of(id)) is not None}
     await holding.learn([member for person in found.values() for member in person.members], counting=True)
+    left: set[str] = set()
+    asked, started = False, time.monotonic()
     for person in found.values():
         rules = stage.rules.get(person.space_id)
         if rules is None:
             continue
         if person.collection == "accounts":
+            if asked and time.monotonic() - started >= LONGEST_SECONDS:
+                left.add(person.id)
+                continue
+            asked = True
             await _account(stage, store, person, rules, now)
         else:
             everything = person.id in wanted or person.is_new
             places = range(len(rules.ready)) if everything else _places(person, rules, now)
             stage.settle(person, rules, places, now)
-    stage.is_due(ids, now)
-    stage.found.looked_at.update(wanted)
-    return len(ids)
+    return left
 
 
 def _due(connection: Connection, now: int) -> tuple[dict[str, int], dict[str, int]]:
@@ -96,12 +118,9 @@ def _answer(users: list[User], rules: Rules) -> Ask:
 
     def answer(ready: Ready, traits: dict[str, Any], now: int) -> tuple[Value, int | None]:
         name, compiled = ready.counted_as, ready.compiled
-        merged: list[list[Any]] = []
-        for counts, _, _ in users:
-            states = [each[name] for each in counts if name in each]
-            merged.append(reduce(compiled.merge, states) if states else compiled.new_state())
+        merged = [compiled.whole(each[name] for each in counts if name in each) for counts, _, _ in users]
         if not compiled.per_user:
-            return compiled.evaluate(reduce(compiled.merge, merged, compiled.new_state()), traits, now)
+            return compiled.evaluate(compiled.whole(merged), traits, now)
         answers = [compiled.answers(state, of_user, now) for state, of_user in zip(merged, theirs, strict=True)]
         value, due = compiled.of_account([each for each, _ in answers], traits, now)
         instants = [at for at in (due, *(at for _, at in answers)) if at is not None]

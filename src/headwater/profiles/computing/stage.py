@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable
-from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -310,8 +309,8 @@ class Stage:
 
         def answer(ready: Ready, traits: dict[str, Any], now: int) -> tuple[Value, int | None]:
             name, compiled = ready.counted_as, ready.compiled
-            states = [counts[name] for counts in (*own, *elsewhere) if name in counts]
-            return compiled.evaluate(reduce(compiled.merge, states) if states else compiled.new_state(), traits, now)
+            whole = compiled.whole(counts[name] for counts in (*own, *elsewhere) if name in counts)
+            return compiled.evaluate(whole, traits, now)
 
         return answer
 
