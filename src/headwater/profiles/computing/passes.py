@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,7 +17,7 @@ from headwater.profiles.computing import joining, runs
 from headwater.profiles.computing.catalogue import Ready, Rules
 from headwater.profiles.computing.past import Counted, Past, Wanted
 from headwater.profiles.computing.people import Person
-from headwater.profiles.computing.rounds import MAX_USERS
+from headwater.profiles.computing.rounds import MAX_USERS, look_at
 from headwater.profiles.computing.stage import Stage
 from headwater.profiles.computing.standing import Change, decode
 from headwater.profiles.holding import decode_counts
@@ -202,8 +203,11 @@ class Passes:
     async def _ask(self, ready: Ready, rules: Rules, run: Run, now: int) -> bool:
         """Ask a page of those that the first pass could not ask."""
         collection, space_id = _COLLECTION[ready.computation.level], rules.space_id
-        everybody = runs.asks_everybody(ready) or ready.computation.level == "ACCOUNTS"
+        of_accounts = collection == "accounts"
+        everybody = runs.asks_everybody(ready) or of_accounts
         after = run.cursor[1:]
+        if of_accounts and not after and self._stage.dirty:
+            return False  # what is counted of their people is read from the store, so that it must be there
         some = standing.people_after if everybody else people.merged
         page = await self._store.read(lambda connection: some(connection, space_id, collection, after, PAGE))
         if not page:
@@ -213,10 +217,12 @@ class Passes:
         if everybody and not after:
             total = await self._store.read(lambda connection: people.number(connection, space_id, collection))
         self._stage.note(runs.ask(run, page[-1], run.done + len(page), total, now))
-        if collection == "accounts":
-            self._stage.found.due.update(dict.fromkeys(page, now))
-            return True
-        await self._ask_page(ready, rules, page, now)
+        if of_accounts:
+            left = await look_at(self._stage, self._holding, self._store, page, now)
+            done = list(takewhile(lambda id: id not in left, page))
+            self._stage.note(runs.ask(run, done[-1], run.done + len(done), total, now))
+        else:
+            await self._ask_page(ready, rules, page, now)
         return True
 
     async def _ask_again(self, ready: Ready, rules: Rules, run: Run, now: int) -> bool:
@@ -246,6 +252,8 @@ class Passes:
         """Tell a connection that was made later, or is to be told again, what holds already; a page of it."""
         for connection in ready.computation.connections:
             if connection.enabled and run.told.get(connection.id) != connection.resync:
+                if self._stage.dirty and (ready.id, connection.id) not in self._sending:
+                    return False  # members are read from the store, so that they must be there
                 await self._send_page(ready, run, connection, now)
                 return True
         return False

@@ -1,0 +1,144 @@
+"""Audiences of accounts while accounts, their people and their connections move: who hears of it, and how often."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from computing_house import House, moves
+
+from headwater.profiles.computing import passes, rounds
+from headwater.profiles.loop import Folding
+from headwater.spec.computation import Connection, default_calls
+from headwater.spec.settings import ProfilesSettings
+from headwater.store import computations
+from headwater.store.snapshot import Snapshot
+
+ACTIVE = "ANY event('Login').within(9 days).count() >= 1"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.store.close()
+
+
+def late(level: Any = "ACCOUNTS") -> tuple[Connection, ...]:
+    return (Connection(id="con_late", destination_id="late", calls=default_calls("audience", level)),)
+
+
+def join(user: str, *groups: str, **traits: Any) -> dict[str, Any]:
+    """A group call; of several groups it says that they are one."""
+    others = [{"id": one, "type": "group_id", "collection": "accounts", "encoding": "none"} for one in groups[1:]]
+    return {
+        "type": "group",
+        "userId": user,
+        "groupId": groups[0],
+        "traits": traits,
+        "context": {"externalIds": others} if others else {},
+    }
+
+
+async def later(house: House, *bodies: dict[str, Any], partition: int = 0) -> list[tuple[str, str, bool]]:
+    """Who was told what by these and within two moments."""
+    said = await house.work(*bodies, partition=partition)
+    for _ in range(2):
+        house.now += 100
+        said += await house.work()
+    return sorted(moves(said))
+
+
+def test_an_account_is_told_of_once_where_a_connection_is_made_while_it_is_worked_out(house: House) -> None:
+    async def story() -> None:
+        for each in range(3):
+            await house.work(join(f"u{each}", f"g{each}"), {"event": "Login", "userId": f"u{each}"})
+        audience = house.define("none", "ALL NOT event('Order').count() >= 1", level="ACCOUNTS", told=False)
+        await house.fold(dies="before it asked anybody")
+        assert house.run(audience).phase != "LIVE"
+        house.store.run(lambda one: computations.update(one, audience.id, connections=late()))
+        assert await later(house) == [(f"u{each}", "none", True) for each in range(3)]
+        assert house.run(audience).size == 3
+
+    asyncio.run(story())
+
+
+class Slow:
+    """A past that is empty, and is counted once it may be."""
+
+    def __init__(self) -> None:
+        self.may_end = asyncio.Event()
+
+    async def reaches(self, until: Any) -> bool:
+        return True
+
+    async def count(self, *_task: Any, **_more: Any) -> None:
+        await self.may_end.wait()
+
+    async def counted(self, job: str, after: str) -> Any:
+        for page in ([],) * 0:
+            yield page
+
+    async def forget(self, job: str) -> None:
+        pass
+
+
+def test_a_connection_made_while_the_past_is_counted_hears_of_who_came_meanwhile(house: House) -> None:
+    async def story() -> None:
+        past, snapshot = Slow(), await Snapshot.take(house.store)
+        settings = ProfilesSettings(write_every_seconds=0.2)
+        folding = Folding(house.log, house.store, settings, 0, snapshot=snapshot, past=past, clock=lambda: house.now)
+        await folding.open()
+
+        async def fold(*bodies: dict[str, Any], steps: int = 40) -> None:
+            await house.collect(*bodies)
+            await house.process()
+            await snapshot.refresh()
+            for _ in range(steps):
+                await folding.step(0.0)
+                await asyncio.sleep(0.01)
+
+        audience = house.define("buyers", "event('Order').count() >= 1", told=False)
+        await fold()
+        house.store.run(lambda one: computations.update(one, audience.id, connections=late("USERS")))
+        await fold({"event": "Order", "userId": "u1"})
+        assert house.run(audience).phase == "BACKFILLING"
+        past.may_end.set()
+        await fold(steps=100)
+        assert house.run(audience).phase == "LIVE"
+        assert moves(await house.said()) == [("u1", "buyers", True)]
+
+    asyncio.run(story())
+
+
+def test_accounts_that_take_long_leave_the_others_for_later_and_none_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "LONGEST_SECONDS", 0.0)
+    monkeypatch.setattr(passes, "ENOUGH", 1)
+
+    async def story() -> None:
+        numbers = range(4)
+        audience = house.define("active", ACTIVE, level="ACCOUNTS")
+        logins = [{"event": "Login", "userId": f"u{each}"} for each in numbers]
+        await house.collect(*(join(f"u{each}", f"g{each}") for each in numbers), *logins)
+        await house.process()
+        snapshot = await Snapshot.take(house.store)
+        settings = ProfilesSettings(accounts_every_seconds=0.0)
+        folding = Folding(house.log, house.store, settings, 0, snapshot=snapshot, clock=lambda: house.now)
+        await folding.open()
+        sizes: list[int] = []
+        for _ in range(12):
+            await folding.step(0.0)
+            await folding.write()
+            sizes.append(house.run(audience).size)
+        assert {*sizes} == {*range(5)}, "one at a time"
+        assert sorted(moves(await house.said())) == [(f"u{each}", "active", True) for each in numbers]
+        house.define("none", "ALL NOT event('Order').count() >= 1", level="ACCOUNTS")
+        assert await later(house) == [(f"u{each}", "none", True) for each in numbers]
+        both = (*audience.connections, *late())
+        house.store.run(lambda one: computations.update(one, audience.id, connections=both))
+        assert await later(house) == [(f"u{each}", "active", True) for each in numbers]
+
+    asyncio.run(story())
