@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from computing_house import House, moves
+from computing_house import DAY, House, moves
 
 from headwater.profiles.computing import passes, rounds
 from headwater.profiles.loop import Folding
@@ -108,6 +108,35 @@ def test_a_connection_made_while_the_past_is_counted_hears_of_who_came_meanwhile
         await fold(steps=100)
         assert house.run(audience).phase == "LIVE"
         assert moves(await house.said()) == [("u1", "buyers", True)]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("known", ["first", "second"])
+def test_the_people_of_accounts_that_become_one_hear_what_the_whole_is_in(house: House, known: str) -> None:
+    async def story() -> None:
+        house.define("active", ACTIVE, level="ACCOUNTS")
+        inside, outside = ("u1", "u2") if known == "first" else ("u2", "u1")
+        for user, group in (("u1", "g1"), ("u2", "g2")):
+            await later(house, join(user, group))
+        assert await later(house, {"event": "Login", "userId": inside}) == [(inside, "active", True)]
+        told = await later(house, join("u1", "g1", "g2"))
+        assert house.owner("group_id:g1") == house.owner("group_id:g2")
+        assert (outside, "active", True) in told
+        assert all(value for _, _, value in told)
+
+    asyncio.run(story())
+
+
+def test_the_people_of_accounts_that_become_one_hear_that_the_whole_is_out(house: House) -> None:
+    async def story() -> None:
+        house.define("active", ACTIVE, level="ACCOUNTS")
+        for user, group in (("u1", "g1"), ("u2", "g2")):
+            await later(house, join(user, group), {"event": "Login", "userId": user})
+        house.now += 9 * DAY
+        told = await later(house, join("u1", "g1", "g2"))
+        assert told == [("u1", "active", False), ("u2", "active", False)]
+        assert await later(house) == []
 
     asyncio.run(story())
 

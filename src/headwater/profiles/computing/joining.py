@@ -1,13 +1,15 @@
 """The people of an account, and which of them have been told what it is in. Pure.
 
 An account's standing keeps a digest of each identifier that its people were told under, so that whoever joins later is
-told, and nobody twice.
+told, and nobody twice. Of accounts that become one, who leaves hears it whoever told them, and who did not hear from
+each hears what the whole is in.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -45,7 +47,19 @@ def newcomers(people: People, known: bytes | None) -> tuple[Linked, ...]:
 
 def remember(people: People) -> bytes:
     """All of these have been told."""
-    return b"".join(sorted({_digest(one) for _, identifiers in people for one in identifiers}))
+    return _write(_digest(one) for _, identifiers in people for one in identifiers)
+
+
+def told_by_any(several: Iterable[bytes | None]) -> bytes | None:
+    """Those whom one of some accounts has told at least, None if one of these has told everybody."""
+    noted = list(several)
+    return None if None in noted else _write(chain.from_iterable(_read(each) for each in noted if each))
+
+
+def told_by_all(several: Iterable[bytes | None]) -> bytes | None:
+    """Those whom each of some accounts has told, None if each has told everybody."""
+    noted = [_read(each) for each in several if each is not None]
+    return _write(frozenset.intersection(*noted)) if noted else None
 
 
 def _those(people: People, wanted: Callable[[bytes], bool]) -> tuple[Linked, ...]:
@@ -57,6 +71,10 @@ def _those(people: People, wanted: Callable[[bytes], bool]) -> tuple[Linked, ...
 
 def _read(known: bytes) -> frozenset[bytes]:
     return frozenset(known[place : place + _BYTES] for place in range(0, len(known), _BYTES))
+
+
+def _write(known: Iterable[bytes]) -> bytes:
+    return b"".join(sorted(set(known)))
 
 
 def _digest(identifier: str) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from headwater.profiles.computing import joining
 from headwater.profiles.computing.standing import Standing, Subject, absorb, decode, surplus
 from headwater.profiles.computing.traits import in_accounts
 from headwater.profiles.holding import Counts, decode_counts
@@ -26,7 +27,8 @@ MAX_KEPT: Final = 20_000
 class Person(msgspec.Struct):
     """A canonical profile, one that may be asked.
 
-    `told` are the identifiers that know of each value where merges brought standings together. `absorbed` are members
+    `told` are the identifiers that know of each value where merges brought standings together, and `heard` the people
+    of accounts, of whom at least one standing says that they were told; None where there is one. `absorbed` are members
     whose own standing is in this one now, and `surplus` by how much sizes are too large since then. `due` is when it is
     due according to the store, `stored` whether its standing is there, and `asked` whether all was asked since it was
     read. `elsewhere` is what other partitions know and count, `linked` the keys of audiences
@@ -43,6 +45,7 @@ class Person(msgspec.Struct):
     told: dict[str, set[str]]
     absorbed: tuple[str, ...]
     due: int | None
+    heard: bytes | None = None
     surplus: dict[str, int] = {}
     stored: bool = False
     asked: bool = False
@@ -125,8 +128,9 @@ class People:
             stand.pop(id, None)
         parts = dict(stand)
         own = stand.pop(one.id, None) or Standing()
-        due, told = own.due(), {}
+        due, told, heard = own.due(), {}, None
         if stand:
+            heard = joining.told_by_any(each.people for each in parts.values() if each.values)
             own, told = absorb(own, [stand[id] for id in sorted(stand)])
         too_many = Counter(surplus(parts, own))
         for each in waiting:
@@ -142,6 +146,7 @@ class People:
             told,
             tuple(stand.keys() | taken_in),
             due,
+            heard=heard,
             surplus=dict(too_many),
             stored=bool(one.standings),
             elsewhere=elsewhere,

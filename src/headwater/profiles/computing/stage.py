@@ -258,12 +258,13 @@ class Stage:
         changes = settle(rules, stand, subject, traits, places, ask=safely, follows=follows, now=now)
         for id, by in person.surplus.items():
             self.found.grew(id, -by)
-        stand.of, person.asked, person.told, person.surplus = person.id, True, {}, {}
+        heard = known if person.heard is None else person.heard
+        stand.of, person.asked, person.told, person.heard, person.surplus = person.id, True, {}, None, {}
         for change in changes:
             self._note(person, change, now)
             those = joined if change.why == "untold" else joining.everybody(people)
             if not holds(change.ready.computation.kind, change.value):
-                those = joining.told(people, known)
+                those = joining.told(people, heard)
             self.tell(person, change, now, people=those)
         if person.collection == "accounts":
             stand.people = joining.remember(people)

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from headwater.profiles.computing import joining
 from headwater.profiles.computing.catalogue import Ready, Rules
 from headwater.spec.computation import Value, holds, kind_of
 
@@ -82,7 +83,7 @@ def absorb(own: Standing, others: Sequence[Standing]) -> tuple[Standing, dict[st
     Who was in an audience on either side has been told so, and must hear it if the whole is not in it.
     """
     told: dict[str, set[str]] = {}
-    whole = Standing(own.asked, own.version, list(own.identifiers), dict(own.values), people=own.people)
+    whole = Standing(own.asked, own.version, list(own.identifiers), dict(own.values), people=_people([own, *others]))
     for one in (own, *others):
         for id, held in one.values.items():
             if holds(kind_of(id), held.value):
@@ -97,6 +98,12 @@ def absorb(own: Standing, others: Sequence[Standing]) -> tuple[Standing, dict[st
             changes = held.changes + (mine.changes if mine else 0)
             whole.values[id] = Held(newest.key, newest.value, newest.at, changes, newest.due)
     return whole, told
+
+
+def _people(parts: Sequence[Standing]) -> bytes | None:
+    """The people of all these accounts who have been told what each is in; of one that is in nothing, none has."""
+    noted = any(one.people is not None for one in parts)
+    return joining.told_by_all(one.people if one.values or not noted else b"" for one in parts)
 
 
 def surplus(parts: Mapping[str, Standing], whole: Standing) -> dict[str, int]:
