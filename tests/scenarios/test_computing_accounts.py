@@ -141,6 +141,43 @@ def test_the_people_of_accounts_that_become_one_hear_that_the_whole_is_out(house
     asyncio.run(story())
 
 
+def test_an_account_that_lost_an_account_below_it_is_asked_again(house: House) -> None:
+    async def story() -> None:
+        audience = house.define("active", ACTIVE, level="ACCOUNTS")
+        await later(house, join("u1", "above"), join("u2", "other"))
+        await later(house, join("u3", "below", parent_group_id="above"), {"event": "Login", "userId": "u3"})
+        assert house.values("group_id:above") == {"active": True}
+        await later(house, join("u3", "below", parent_group_id="other"))
+        assert house.values("group_id:above") == {"active": False}
+        assert house.values("group_id:other") == {"active": True}
+        await later(house, join("u3", "below", parent_group_id=None))
+        assert house.values("group_id:other") == {"active": False}
+        assert house.run(audience).size == 1
+
+    asyncio.run(story())
+
+
+def test_accounts_above_those_that_become_one_and_are_parted_are_asked_again(house: House) -> None:
+    async def story() -> None:
+        house.define("active", ACTIVE, level="ACCOUNTS")
+        await later(house, join("u1", "g1", parent_group_id="above1"), {"event": "Login", "userId": "u1"})
+        await later(house, join("u2", "g2", parent_group_id="above2"))
+        assert house.values("group_id:above1") == {"active": True}
+        await later(house, join("u3", "g1", "g2"))
+        assert (house.values("group_id:above1"), house.values("group_id:above2")) == (
+            {"active": False},
+            {"active": True},
+        )
+        house.part("group_id:g1", "group_id:g2")
+        await later(house)
+        assert (house.values("group_id:above1"), house.values("group_id:above2")) == (
+            {"active": True},
+            {"active": False},
+        )
+
+    asyncio.run(story())
+
+
 def test_accounts_that_take_long_leave_the_others_for_later_and_none_out(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,6 +128,7 @@ def put_under(connection: Connection, space_id: str, told: Sequence[ParentLink])
     tree = _Tree(connection)
     refused: list[Violation] = []
     kept: dict[str, ParentLink] = {}
+    moved: set[str] = set()
     for link in told:
         before = written.get(link.child_id)
         if before is not None and before.order >= link.order:
@@ -137,10 +138,24 @@ def put_under(connection: Connection, space_id: str, told: Sequence[ParentLink])
         if kind is not None:
             refused.append(_violation(space_id, kind, link, child))
             continue
+        if (above := tree.parent(child)) != parent:
+            moved |= {above, parent} - {""}
         tree.put(child, parent)
         written[link.child_id] = kept[link.child_id] = link
     _write(connection, space_id, list(kept.values()))
+    look_at_those_above(connection, moved, max((link.cause.at for link in told), default=0))
     return refused[:MAX_VIOLATIONS]
+
+
+def look_at_those_above(connection: Connection, ids: Iterable[str], at: int) -> None:
+    """Have whoever works out audiences look at these companies and all above them at an instant (ms).
+
+    They have others' people now, or have lost some, and no event names them. Ids of people are passed over.
+    """
+    from headwater.store import standing  # which needs the graph, and that needs this
+
+    line = ancestors(connection, (id for id in ids if id.startswith("acc_")))
+    standing.make_due(connection, standing.ANYWHERE, {*line, *(one for above in line.values() for one in above)}, at)
 
 
 class _Tree:
@@ -163,14 +178,15 @@ class _Tree:
         """What is written now; none for an empty parent."""
         self._up[child] = parent
 
-    def _parent(self, id: str) -> str:
+    def parent(self, id: str) -> str:
+        """The company above one; empty if there is none."""
         if id not in self._up:
             self._up[id] = parents(self._connection, [id]).get(id, "")
         return self._up[id]
 
     def _ancestors(self, id: str) -> list[str]:
         found: list[str] = []
-        while (id := self._parent(id)) and id not in found:
+        while (id := self.parent(id)) and id not in found:
             found.append(id)
         return found
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from headwater.spec.errors import SenderError
 from headwater.spec.graph import Cause, Component, GroupLink, Link, Merge, Violation
-from headwater.store import standing
+from headwater.store import accounts, standing
 from headwater.store import workspace as workspaces
 from headwater.store.graph import owners, pages, pairs_apart
 from headwater.store.schema import (
@@ -155,6 +155,7 @@ def split(connection: Connection, space_id: str, merge: Merge, roots: Mapping[st
     audiences is told to look at both.
     """
     whole = connection.execute(sa.select(profiles.c.canonical_id).where(profiles.c.id == merge.left_id)).scalar_one()
+    accounts.look_at_those_above(connection, [whole], at)
     connection.execute(merges.update().where(merges.c.id == merge.id).values(undone_at=at))
     for profile_id, root in roots.items():
         values = {"canonical_id": root, "version": profiles.c.version + 1}
@@ -163,6 +164,7 @@ def split(connection: Connection, space_id: str, merge: Merge, roots: Mapping[st
     if (low, high) not in pairs_apart(connection, [low]):
         connection.execute(kept_apart.insert().values(low_id=low, high_id=high, merge_id=merge.id, at=at))
     standing.part(connection, whole, set(roots.values()), at)
+    accounts.look_at_those_above(connection, roots.values(), at)
     _rewire(connection, space_id)
 
 

@@ -104,6 +104,8 @@ def write(connection: Connection, space_id: str, changes: Changes) -> int:
     except IntegrityError as error:
         raise Contested from error
     if changes.merges:
+        ids = {id for one in changes.merges for id in (one.survivor_id, one.merged_id)}
+        accounts.look_at_those_above(connection, ids, changes.merges[-1].cause.at)
         repoint = profiles.update().where(profiles.c.canonical_id == sa.bindparam("merged"))
         connection.execute(
             repoint.values(canonical_id=sa.bindparam("survivor")),
