@@ -12,7 +12,7 @@ from headwater.profiles.computing import passes, rounds
 from headwater.profiles.loop import Folding
 from headwater.spec.computation import Connection, default_calls
 from headwater.spec.settings import ProfilesSettings
-from headwater.store import computations
+from headwater.store import computations, standing
 from headwater.store.snapshot import Snapshot
 
 ACTIVE = "ANY event('Login').within(9 days).count() >= 1"
@@ -174,6 +174,47 @@ def test_accounts_above_those_that_become_one_and_are_parted_are_asked_again(hou
             {"active": True},
             {"active": False},
         )
+
+    asyncio.run(story())
+
+
+def test_who_becomes_another_in_a_partition_that_works_nothing_out_has_accounts_asked(tmp_path: Path) -> None:
+    async def story() -> None:
+        house = House(tmp_path, partitions=2)
+        house.define("active", ACTIVE, level="ACCOUNTS")
+        await later(house, join("u1", "g"), partition=1)
+        assert await later(house, {"event": "Login", "anonymousId": "a1"}, partition=1) == []
+        become = {"type": "identify", "userId": "u1", "anonymousId": "a1"}
+        assert await later(house, become, partition=1) == [("u1", "active", True)]
+        told = await later(house, {"type": "identify", "userId": "u1", "traits": {"email": "e@x"}}, partition=1)
+        assert told == [(house.owner("user_id:u1"), "active", True)], "a new address of somebody in it"
+        house.store.close()
+
+    asyncio.run(story())
+
+
+def test_a_partition_that_works_nothing_out_has_people_looked_at_for_what_matters_alone(tmp_path: Path) -> None:
+    async def story() -> None:
+        house = House(tmp_path, partitions=2)
+        house.define("buyers", "event('Order').count() >= 2")
+        await house.fold()
+        snapshot = await Snapshot.take(house.store)
+        settings = ProfilesSettings(write_every_seconds=0.0)
+        folding = Folding(house.log, house.store, settings, 1, snapshot=snapshot, clock=lambda: house.now)
+        await folding.open()
+
+        async def wanted(event: str) -> dict[str, int]:
+            await house.collect({"event": event, "userId": "u1"}, partition=1)
+            await house.process()
+            await folding.step(0.0)
+            found = house.store.run(lambda one: standing.due(one, standing.ANYWHERE, house.now * 2, 9))
+            house.store.run(lambda one: standing.looked_at(one, found))
+            return found
+
+        assert await wanted("Other") != {}, "nobody has asked of them yet"
+        assert await wanted("Other") == {}
+        assert await wanted("Order") != {}
+        house.store.close()
 
     asyncio.run(story())
 

@@ -213,14 +213,15 @@ class Stage:
             places = range(len(rules.ready))
         mine = [rules.ready[place] for place in places if is_of(rules.ready[place], person)]
         live = [ready.place for ready in mine if self.is_asked(ready, person)]
+        if person.is_new and rules.accounts:
+            self.found.users.add(person.id)
         if self._partition != OWNER:
             if mine:
                 self.found.elsewhere.add(person.id)
+            person.asked = True
             return
         if len(live) < len(mine):
             self._put_off(person, mine)
-        if person.is_new and rules.accounts:
-            self.found.users.add(person.id)
         if live or person.is_new:
             traits = self.traits(person, rules.traits) if rules.traits else {}
             self.ask(person, rules, live, traits, self._answer(person), now=now)
