@@ -219,6 +219,30 @@ def test_a_partition_that_works_nothing_out_has_people_looked_at_for_what_matter
     asyncio.run(story())
 
 
+def test_the_people_of_an_account_are_looked_at_again_only_where_its_values_can_be_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not each time that an account which is in nothing is read from the store."""
+
+    async def story() -> None:
+        house.define("active", ACTIVE, level="ACCOUNTS")
+        house.define("buyer", "trait('active') = true")
+        await later(house, join("u1", "g"), join("u2", "g"))
+        looked: list[str] = []
+        real = standing.make_due
+
+        def make_due(connection: Any, partition: int, ids: Any, at: int) -> None:
+            looked.extend(id for id in ids if partition == standing.ANYWHERE)
+            real(connection, partition, ids, at)
+
+        monkeypatch.setattr(standing, "make_due", make_due)
+        await later(house, {"event": "Login", "userId": "u3"}, {"event": "Other", "userId": "u1"})
+        await later(house, {"type": "group", "userId": "u1", "groupId": "g", "traits": {"seats": 2}})
+        assert looked == []
+
+    asyncio.run(story())
+
+
 def test_accounts_that_take_long_leave_the_others_for_later_and_none_out(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -252,8 +252,8 @@ class Stage:
         def follows(ready: Ready) -> bool:
             return self._follows(ready, person)
 
-        if person.collection == "accounts" and person.is_new and rules.of_accounts:
-            self.found.members.add(person.id)
+        if person.is_new and len(person.members) > 1 and not stand.values.keys().isdisjoint(rules.of_accounts):
+            self.found.members.add(person.id)  # some of its people are in what the others were in
         joined = joining.newcomers(people, known)
         subject = person.subject(joined=bool(joined))
         changes = settle(rules, stand, subject, traits, places, ask=safely, follows=follows, now=now)
