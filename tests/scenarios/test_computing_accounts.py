@@ -112,6 +112,31 @@ def test_a_connection_made_while_the_past_is_counted_hears_of_who_came_meanwhile
     asyncio.run(story())
 
 
+def test_who_enters_while_a_connection_learns_of_all_members_is_told_to_it_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "PAGE", 1)
+
+    async def story() -> None:
+        audience = house.define("buyers", "event('Order').count() >= 1", told=False)
+        await later(house, *({"event": "Order", "userId": f"u{each}"} for each in range(6)))
+        house.store.run(lambda one: computations.update(one, audience.id, connections=late("USERS")))
+        snapshot = await Snapshot.take(house.store)
+        folding = Folding(house.log, house.store, ProfilesSettings(), 0, snapshot=snapshot, clock=lambda: house.now)
+        await folding.open()
+        for each in range(6, 12):
+            await house.collect({"event": "Order", "userId": f"u{each}"})
+            await house.process()
+            await folding.step(0.0)
+        for _ in range(20):
+            await folding.step(0.0)
+        await folding.write()
+        assert house.run(audience).told == {"con_late": 0}
+        assert sorted(moves(await house.said())) == sorted((f"u{each}", "buyers", True) for each in range(12))
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("known", ["first", "second"])
 def test_the_people_of_accounts_that_become_one_hear_what_the_whole_is_in(house: House, known: str) -> None:
     async def story() -> None:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from headwater.store import Store
 
 PAGE: Final = 500
+LAST: Final = "~"
+"""After the ids of all profiles."""
+
 ENOUGH: Final = 10_000
 """Calls that one page may leave, should it be of accounts with many people."""
 
@@ -52,7 +55,6 @@ class Passes:
         self._counting: tuple[str, asyncio.Task[None]] | None = None
         self._progress = (0, 0)
         self._pages: dict[str, AsyncIterator[list[Counted]]] = {}
-        self._sending: dict[tuple[str, str], str] = {}
 
     async def close(self) -> None:
         """End what is being counted; it is begun again by whoever comes next."""
@@ -64,7 +66,7 @@ class Passes:
     def forget(self) -> None:
         """What was found has not been written: go on from what was."""
         self._pages.clear()
-        self._sending.clear()
+        self._stage.sending.clear()
 
     async def step(self, now: int) -> bool:
         """Do the next page of work; says whether there is more to be done at once."""
@@ -89,8 +91,8 @@ class Passes:
         kept = {ready.id for rules in self._stage.rules.values() for ready in rules.ready}
         for id in self._pages.keys() - kept:
             del self._pages[id]
-        for key in [key for key in self._sending if key[0] not in kept]:
-            del self._sending[key]
+        for key in [key for key in self._stage.sending if key[0] not in kept]:
+            del self._stage.sending[key]
 
     async def _advance(self, ready: Ready, rules: Rules, run: Run, now: int) -> bool:
         match run.phase:
@@ -252,29 +254,22 @@ class Passes:
         """Tell a connection that was made later, or is to be told again, what holds already; a page of it."""
         for connection in ready.computation.connections:
             if connection.enabled and run.told.get(connection.id) != connection.resync:
-                if self._stage.dirty and (ready.id, connection.id) not in self._sending:
-                    return False  # members are read from the store, so that they must be there
                 await self._send_page(ready, run, connection, now)
                 return True
         return False
 
     async def _send_page(self, ready: Ready, run: Run, connection: Connection, now: int) -> None:
         key = ready.id, connection.id
-        after = self._sending.get(key, "")
+        after = self._stage.sending.get(key, "")
         page = await self._store.read(lambda database: standing.standings_after(database, after, PAGE))
-        if not page:
-            self._sending.pop(key, None)
-            told = {**run.told, connection.id: connection.resync}
-            self._stage.note(msgspec.structs.replace(run, told=told, updated_at=now))
-            return
-        self._sending[key] = page[-1][0]
-        stands = {id: stand for id, each in page if ready.id in (stand := decode(each)).values}
-        held = {id: stand.values[ready.id] for id, stand in stands.items()}
-        kind = ready.computation.kind
-        members = [id for id, one in held.items() if holds(kind, one.value)]
+        until, kind = (page[-1][0] if page else LAST), ready.computation.kind
+        self._stage.sending[key] = until
+        held = {id: decode(each).values.get(ready.id) for id, each in page}
+        members = {id for id, one in held.items() if one is not None and holds(kind, one.value)}
+        members |= {id for id in self._stage.people.changed if after < id <= until}  # who is not written yet
         parts = await self._stage.look(members)
         await self._holding.learn(parts, counting=True)
-        for id in members:
+        for id in sorted(members):
             person = self._stage.people.of(id)
             one = None if person is None or person.id != id else person.standing.values.get(ready.id)
             if person is not None and one is not None and holds(kind, one.value):  # as it is now, written or not
@@ -283,8 +278,12 @@ class Passes:
                 those = await self._people(person)
                 self._stage.tell(person, change, now, only=connection, people=those)
                 if len(self._stage.found.messages) >= ENOUGH:
-                    self._sending[key] = id
+                    self._stage.sending[key] = id
                     return
+        if not page:
+            self._stage.sending.pop(key, None)
+            told = {**run.told, connection.id: connection.resync}
+            self._stage.note(msgspec.structs.replace(run, told=told, updated_at=now))
 
     async def _people(self, person: Person) -> tuple[joining.Linked, ...]:
         """The people of an account who have been told of it; who joined since hears of it as the others did."""

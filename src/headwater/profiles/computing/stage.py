@@ -65,6 +65,8 @@ class Stage:
         self._engage: dict[str, str] = {}
         self._failed: set[str] = set()
         self._moved: Counter[str] = Counter()
+        self.sending: dict[tuple[str, str], str] = {}
+        """The last profile of which a connection was told that learns of what stands, by computation and connection."""
         self._forget()
 
     def _forget(self) -> None:
@@ -351,22 +353,29 @@ class Stage:
         along = {name for each in computation.connections for call in each.calls for name in call.traits}
         traits = self.traits(person, along) if along else {}
         told = Told(person.id, person.identifiers, traits, people)
-        among = self._hearing(computation)
+        among = self._hearing(person, change)
         try:
             found = messages(change, told, now, only=only, among=among)
         except Exception as error:
             return self.failed(computation.id, error)
         self.found.messages += [(source_id, each) for each in found]
 
-    def _hearing(self, computation: spec.Computation) -> tuple[spec.Connection, ...] | None:
-        """The connections that hear of changes, None for all.
+    def _hearing(self, person: Person, change: Change) -> tuple[spec.Connection, ...] | None:
+        """The connections that hear of a change, None for all.
 
-        One that was made since the passes began hears of everything when they are over.
+        One that was made since the passes began hears of everything when they are over: of a value when it has come to
+        the profile, but of none at once, since a process that ended may have told it of one.
         """
+        computation = change.ready.computation
         run = self.runs.get(computation.id)
-        if run is None or run.phase == "LIVE":
+        live = run is None or run.phase == "LIVE"
+        if run is None or (live and not holds(computation.kind, change.value)):
             return None
-        return tuple(each for each in computation.connections if each.id in run.told)
+        reached = {id for (of, id), last in self.sending.items() if live and of == computation.id and person.id <= last}
+        heard = run.told.keys() | reached
+        if all(each.id in heard for each in computation.connections if each.enabled):
+            return None
+        return tuple(each for each in computation.connections if each.id in heard)
 
     def is_due(self, handled: Iterable[str], now: int) -> None:
         """These have been looked at because they were due; when they are due again is to be written."""
