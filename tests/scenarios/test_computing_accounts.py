@@ -203,6 +203,26 @@ def test_accounts_above_those_that_become_one_and_are_parted_are_asked_again(hou
     asyncio.run(story())
 
 
+def test_people_stay_in_what_names_an_audience_of_accounts_that_is_disabled(house: House) -> None:
+    """As they do where it names an audience of people, whose last value stays."""
+
+    async def story() -> None:
+        big = house.define("big", "trait('seats') > 9", level="ACCOUNTS")
+        buyer = house.define("buyer", "trait('big') = true AND event('Order').count() >= 1")
+        orders = [{"event": "Order", "userId": user} for user in ("u1", "u2")]
+        told = await later(house, join("u1", "g", seats=20), join("u2", "g", seats=20), *orders)
+        assert [each for each in told if each[1] == "buyer"] == [("u1", "buyer", True), ("u2", "buyer", True)]
+        house.store.run(lambda one: computations.update(one, big.id, enabled=False))
+        assert await later(house, orders[0]) == []
+        assert house.values("user_id:u1") == house.values("user_id:u2") == {"buyer": True}
+        house.store.run(lambda one: computations.update(one, big.id, enabled=True))
+        told = await later(house, join("u1", "g", seats=2))
+        assert [each for each in told if each[1] == "buyer"] == [("u1", "buyer", False), ("u2", "buyer", False)]
+        assert house.run(buyer).size == 0
+
+    asyncio.run(story())
+
+
 def test_who_becomes_another_in_a_partition_that_works_nothing_out_has_accounts_asked(tmp_path: Path) -> None:
     async def story() -> None:
         house = House(tmp_path, partitions=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -37,7 +37,7 @@ class Rules(msgspec.Struct, frozen=True):
     accounts: tuple[Ready, ...]
     """Those of accounts, which are asked of an account and counted of its users."""
     of_accounts: dict[str, str]
-    """The audiences of accounts that queries of people name: their keys, by id."""
+    """The audiences of accounts that queries of people name: their keys, by id. Disabled ones are as they were."""
     traits: frozenset[str]
     """Every trait that a query reads."""
     refused: dict[str, str]
@@ -52,15 +52,17 @@ def compile_rules(workspace: Workspace) -> dict[str, Rules]:
     """What is computed, by space; spaces in which nothing is are left out."""
     of_space: defaultdict[str, list[Computation]] = defaultdict(list)
     for each in workspace.computations:
-        if each.enabled:
-            of_space[each.space_id].append(each)
-    return {space_id: _compile(space_id, found) for space_id, found in of_space.items()}
+        of_space[each.space_id].append(each)
+    some = {space_id: found for space_id, found in of_space.items() if any(each.enabled for each in found)}
+    return {space_id: _compile(space_id, found) for space_id, found in some.items()}
 
 
-def _compile(space_id: str, found: Iterable[Computation]) -> Rules:
+def _compile(space_id: str, there: Sequence[Computation]) -> Rules:
     compiled: dict[str, tuple[Computation, Compiled, frozenset[str]]] = {}
     refused: dict[str, str] = {}
-    for each in found:
+    for each in there:
+        if not each.enabled:
+            continue
         try:
             query = parse(each.query)
             compiled[each.key] = each, compile_query(query, each.level), references(query).traits
@@ -86,16 +88,16 @@ def _compile(space_id: str, found: Iterable[Computation]) -> Rules:
         {event: tuple(those) for event, those in by_event.items()},
         {trait: tuple(those) for trait, those in by_trait.items()},
         tuple(each for each in ready if each.computation.level == "ACCOUNTS"),
-        _named_by_people(ready),
+        _named_by_people(ready, there),
         frozenset(by_trait),
         refused,
     )
 
 
-def _named_by_people(ready: Iterable[Ready]) -> dict[str, str]:
+def _named_by_people(ready: Iterable[Ready], there: Iterable[Computation]) -> dict[str, str]:
     named = {trait for one in ready if one.computation.level == "USERS" for trait in one.traits}
-    there = [one.computation for one in ready if one.computation.key in named]
-    return {one.id: one.key for one in there if one.level == "ACCOUNTS" and one.kind == "audience"}
+    of_accounts = [one for one in there if one.level == "ACCOUNTS" and one.kind == "audience"]
+    return {one.id: one.key for one in of_accounts if one.key in named}
 
 
 def _ready(place: int, computation: Computation, compiled: Compiled, traits: frozenset[str]) -> Ready:

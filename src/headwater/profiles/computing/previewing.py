@@ -228,7 +228,7 @@ class Asking:
         self._of_accounts: dict[str, str] = {}
         if task.level == "USERS" and self._traits:
             there = store.run(workspaces.load, write=False).computations
-            named = [one for one in there if one.space_id == task.space_id and one.key in self._traits and one.enabled]
+            named = [one for one in there if one.space_id == task.space_id and one.key in self._traits]
             self._of_accounts = {one.id: one.key for one in named if one.level == "ACCOUNTS" and one.kind == "audience"}
         self._collection = "users" if task.level == "USERS" else "accounts"
         compiled = self._compiled

@@ -180,6 +180,7 @@ class Stage:
         if rules.accounts and event.groups:
             self.found.accounts.update(event.groups)
             self.found.users.add(person.id)
+        if event.groups:
             places |= {each.place for key in rules.of_accounts.values() for each in rules.by_trait[key]}
         self.settle(person, rules, places, now)
 
