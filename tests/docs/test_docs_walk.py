@@ -44,7 +44,7 @@ def test_who_follows_the_first_page_sees_what_it_says(tmp_path: Path) -> None:
         walk = subprocess.run(
             ["bash", "-c", script(free_port())],
             cwd=house.folder,
-            env=child_environment(PATH=path),
+            env=child_environment(PATH=path, COLUMNS="1000"),
             capture_output=True,
             text=True,
             check=False,
@@ -56,6 +56,6 @@ def test_who_follows_the_first_page_sees_what_it_says(tmp_path: Path) -> None:
     assert "Webhook (webhook) delivered" in first
     assert "answered 400, BAD_REQUEST" in broken
     assert "Webhook (webhook) delivered" in mended
-    assert re.search(r"^track +Order Completed +u1 ", said, re.MULTILINE), "the query of all events"
-    assert re.search(r"^my-first-event .* order_completed +Order Completed ", said, re.MULTILINE), "their table"
+    assert re.search(r"^track +Order Completed +u1 ", said, re.MULTILINE), said + walk.stderr
+    assert re.search(r"^my-first-event .* order_completed +Order Completed ", said, re.MULTILINE), said + walk.stderr
     assert re.findall(r"answered (\d+)$", caught, re.MULTILINE) == ["200", "400", "200"]
