@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from headwater.spec.graph import MAX_LEVELS, Cause, ParentLink, Violation, ViolationKind, make_id
+from headwater.store import standing
+from headwater.store.rows import pages
 from headwater.store.schema import account_parents, group_links, profiles, spaces
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ MAX_ACCOUNTS: Final = 10_000
 MAX_VIOLATIONS: Final = 100
 """Refusals that are told of one write."""
 
-_PAGE: Final = 500
 _read_cause = msgspec.json.Decoder(Cause).decode
 _write_cause = msgspec.json.Encoder().encode
 _child, _parent = profiles.alias(), profiles.alias()
@@ -41,7 +42,7 @@ class Some(list[str]):
 def parents(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     """The parent of each company that has one."""
     newest: dict[str, tuple[tuple[int, int, str], str]] = {}
-    for page in _pages(ids):
+    for page in pages(ids):
         query = sa.select(account_parents, _child.c.canonical_id.label("child"), _parent.c.canonical_id.label("parent"))
         joined = account_parents.join(_child, _child.c.id == account_parents.c.child_id)
         joined = joined.outerjoin(_parent, _parent.c.id == account_parents.c.parent_id)
@@ -88,7 +89,7 @@ def users_of(connection: Connection, account_id: str, *, limit: int = MAX_USERS)
     joined = group_links.join(member, member.c.id == group_links.c.account_id)
     joined = joined.join(user, user.c.id == group_links.c.user_id)
     found: set[str] = set()
-    for page in _pages([account_id, *accounts]):
+    for page in pages([account_id, *accounts]):
         query = sa.select(user.c.canonical_id).distinct().select_from(joined).where(member.c.canonical_id.in_(page))
         found.update(connection.execute(query.limit(limit + 1)).scalars())
         if len(found) > limit:
@@ -104,7 +105,7 @@ def accounts_of(connection: Connection, user_ids: Iterable[str]) -> dict[str, li
     user, account = profiles.alias(), profiles.alias()
     joined = group_links.join(user, user.c.id == group_links.c.user_id)
     joined = joined.join(account, account.c.id == group_links.c.account_id)
-    for page in _pages(user_ids):
+    for page in pages(user_ids):
         query = sa.select(user.c.canonical_id, account.c.canonical_id).select_from(joined)
         query = query.where(user.c.canonical_id.in_(page)).order_by(group_links.c.account_id)
         for row in connection.execute(query):
@@ -152,8 +153,6 @@ def look_at_those_above(connection: Connection, ids: Iterable[str], at: int) -> 
 
     They have others' people now, or have lost some, and no event names them. Ids of people are passed over.
     """
-    from headwater.store import standing  # which needs the graph, and that needs this
-
     line = ancestors(connection, (id for id in ids if id.startswith("acc_")))
     standing.make_due(connection, standing.ANYWHERE, {*line, *(one for above in line.values() for one in above)}, at)
 
@@ -217,7 +216,7 @@ def _below(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     found: set[str] = set()
     joined = account_parents.join(_parent, _parent.c.id == account_parents.c.parent_id)
     joined = joined.join(_child, _child.c.id == account_parents.c.child_id)
-    for page in _pages(ids):
+    for page in pages(ids):
         query = sa.select(_child.c.canonical_id).select_from(joined).where(_parent.c.canonical_id.in_(page))
         found.update(connection.execute(query).scalars())
     wanted = set(ids)
@@ -226,7 +225,7 @@ def _below(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
 
 def _canonical(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for page in _pages(ids):
+    for page in pages(ids):
         query = sa.select(profiles.c.id, profiles.c.canonical_id).where(profiles.c.id.in_(page))
         found.update((row[0], row[1]) for row in connection.execute(query))
     return found
@@ -234,7 +233,7 @@ def _canonical(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
 
 def _written(connection: Connection, ids: Iterable[str]) -> dict[str, ParentLink]:
     found: dict[str, ParentLink] = {}
-    for page in _pages(ids):
+    for page in pages(ids):
         query = sa.select(account_parents).where(account_parents.c.child_id.in_(page))
         found.update((row["child_id"], _link(row)) for row in connection.execute(query).mappings())
     return found
@@ -267,8 +266,3 @@ def _link(row: Any) -> ParentLink:
 def _violation(space_id: str, kind: ViolationKind, link: ParentLink, child: str) -> Violation:
     id = make_id("vio_", link.cause.at, space_id, link.cause.message_id, kind, link.parent)
     return Violation(id, kind, link.parent, link.parent.partition(":")[0], child, link.cause)
-
-
-def _pages(values: Iterable[str]) -> Iterable[list[str]]:
-    listed = list(values)
-    return [listed[start : start + _PAGE] for start in range(0, len(listed), _PAGE)]

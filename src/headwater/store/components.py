@@ -12,7 +12,8 @@ from headwater.spec.errors import SenderError
 from headwater.spec.graph import Cause, Component, GroupLink, Link, Merge, Violation
 from headwater.store import accounts, standing
 from headwater.store import workspace as workspaces
-from headwater.store.graph import owners, pages, pairs_apart
+from headwater.store.graph import owners, pairs_apart
+from headwater.store.rows import pages
 from headwater.store.schema import (
     group_links,
     identifiers,

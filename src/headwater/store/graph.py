@@ -6,8 +6,8 @@ are then resolved again. So two processes never give one identifier to two profi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import sqlalchemy as sa
@@ -18,28 +18,20 @@ from headwater.spec.graph import Cause, Changes, Known, Merge
 from headwater.spec.space import MAX_TYPES, Collection, IdentifierType
 from headwater.store import accounts
 from headwater.store import workspace as workspaces
+from headwater.store.rows import pages
 from headwater.store.schema import group_links, identifiers, kept_apart, merges, profiles, violations
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-T = TypeVar("T")
 VIOLATIONS: Final = 10_000
 """The newest violations of a space are kept."""
 
-_PAGE: Final = 500
 _encode = msgspec.json.Encoder().encode
 
 
 class Contested(Exception):
     """What the changes are based on is no longer so; nothing was written. Read again and resolve again."""
-
-
-def pages(values: Iterable[T]) -> Iterator[list[T]]:
-    """Values in lists that fit into one statement."""
-    listed = list(values)
-    for start in range(0, len(listed), _PAGE):
-        yield listed[start : start + _PAGE]
 
 
 def owners(connection: Connection, space_id: str, wanted: Iterable[str]) -> dict[str, str]:

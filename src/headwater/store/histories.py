@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from headwater.spec.graph import Link, Merge
 from headwater.store.components import read_cause, read_merge
-from headwater.store.graph import pages
+from headwater.store.rows import pages
 from headwater.store.schema import identifiers, known_profiles, merges, profiles, removed_identifiers
 from headwater.store.standing import standings
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from headwater.store.graph import pages
-from headwater.store.rows import of_profiles, put
+from headwater.store.rows import of_profiles, pages, put
 from headwater.store.schema import known_profiles, profiles
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from headwater.store.graph import pages
+from headwater.store.rows import pages
 from headwater.store.schema import identifiers, known_profiles, profiles, standings_of_profiles
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from headwater.store import rows
-from headwater.store.graph import pages
+from headwater.store.rows import pages
 from headwater.store.schema import messaging_subscriptions
 
 if TYPE_CHECKING:

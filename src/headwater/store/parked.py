@@ -16,9 +16,9 @@ the one before still has to say of it counts only if that is that it was deliver
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -27,6 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from headwater.spec.ages import Ages, bucket_of
 from headwater.spec.outcome import Count, Step
 from headwater.store import ages, ledger
+from headwater.store.rows import pages
 from headwater.store.schema import parked
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ KEPT_NOTES = 20
 
 _PAGE = 500
 SETTLED = [column for column in parked.c if column.name != "payload"]
-T = TypeVar("T")
 
 
 class ParkedDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -100,12 +100,12 @@ def park(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
     """Insert rows, leaving those alone that are there already. Returns how many were new."""
     insert = _inserting(connection.dialect.name)
     new = 0
-    for page in _pages([each for each in deliveries if each.state == "waiting"]):
+    for page in pages([each for each in deliveries if each.state == "waiting"]):
         rows = [msgspec.structs.asdict(each) for each in page]
         new += connection.execute(insert, rows, execution_options={"preserve_rowcount": True}).rowcount
     moves: list[Count] = []
     newest: dict[tuple[str, str, str], tuple[int, str]] = {}
-    for page in _pages([each for each in deliveries if each.state != "waiting"]):
+    for page in pages([each for each in deliveries if each.state != "waiting"]):
         telling = _inserting(connection.dialect.name, telling=True)
         found = connection.execute(telling, [msgspec.structs.asdict(each) for each in page])
         ids = set(found.scalars())
@@ -125,7 +125,7 @@ def replay(connection: Connection, deliveries: Sequence[ParkedDelivery]) -> int:
     """
     insert = _inserting(connection.dialect.name, telling=True)
     new: set[str] = set()
-    for page in _pages(deliveries):
+    for page in pages(deliveries):
         found = connection.execute(insert, [msgspec.structs.asdict(each) for each in page])
         new.update(found.scalars())
     fresh = [each for each in deliveries if each.id in new]
@@ -140,7 +140,7 @@ def settle(connection: Connection, changes: Sequence[Change]) -> int:
     moves: list[Count] = []
     newest: dict[tuple[str, str, str], tuple[int, str]] = {}
     delivered: list[Ages] = []
-    for page in _pages(changes):
+    for page in pages(changes):
         wanted = {change.id: change for change in page}
         rows = connection.execute(_SETTLING, {"ids": list(wanted)}).mappings().all()
         pairs = [(row, change) for row in rows if _may(change := wanted[row["id"]], row)]
@@ -173,7 +173,7 @@ def release(connection: Connection, ids: Iterable[str], due_at: int, *, claimed:
 
     With `claimed`, the `due_at` that they were claimed with, only those that nobody has claimed since.
     """
-    for page in _pages(list(ids)):
+    for page in pages(ids):
         if claimed:
             connection.execute(_RELEASING_CLAIMED, {"ids": page, "new_due_at": due_at, "claimed": claimed})
         else:
@@ -357,8 +357,3 @@ def _noted(notes: list[dict[str, Any]], attempt: dict[str, Any] | None) -> list[
 
 def _read(row: RowMapping) -> ParkedDelivery:
     return ParkedDelivery(**row)
-
-
-def _pages(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), _PAGE):
-        yield items[start : start + _PAGE]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
-from headwater.store.graph import known, pages
+from headwater.store.graph import known
+from headwater.store.rows import pages
 from headwater.store.schema import profiles
 from headwater.store.standing import standings
 

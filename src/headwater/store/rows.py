@@ -1,4 +1,4 @@
-"""Many rows at once: those of some profiles, and rows in the place of those with the same keys.
+"""Many rows at once: those of some profiles, rows in the place of those with the same keys, and values in pages.
 
 What is asked and written for nearly every event is handed to the driver as it is: what a statement of SQLAlchemy does
 for each row costs as much as the database does.
@@ -6,15 +6,25 @@ for each row costs as much as the database does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
+
+T = TypeVar("T")
+_PAGE: Final = 500
+
+
+def pages(values: Iterable[T]) -> Iterator[list[T]]:
+    """Values in lists that fit into one statement."""
+    listed = list(values)
+    for start in range(0, len(listed), _PAGE):
+        yield listed[start : start + _PAGE]
 
 
 def of_profiles(

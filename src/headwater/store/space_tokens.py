@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from headwater.spec.errors import SenderError
-from headwater.store.graph import pages
+from headwater.store.rows import pages
 from headwater.store.schema import tokens
 from headwater.store.tokens import digest, new_token
 from headwater.store.workspace import new_id

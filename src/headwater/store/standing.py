@@ -15,8 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from headwater.store import workspace as workspaces
-from headwater.store.graph import pages
-from headwater.store.rows import of_profiles, put
+from headwater.store.rows import of_profiles, pages, put
 from headwater.store.schema import (
     counted,
     due_profiles,

@@ -36,7 +36,7 @@ from headwater.spec.computation import Level, Value, holds
 from headwater.spec.errors import Unavailable
 from headwater.store import Store, accounts, known, people, standing
 from headwater.store import workspace as workspaces
-from headwater.store.graph import pages
+from headwater.store.rows import pages
 from headwater.store.schema import identifiers, profiles
 
 if TYPE_CHECKING:
