@@ -64,7 +64,12 @@ class Pair:
     async def read(self, stream: Stream, position: int, most: int) -> None:
         position = max(position, (await self.model.bounds(stream, 0))[0])
         found, expected = [await log.read(stream, 0, position, max_records=most) for log in (self.log, self.model)]
-        assert found == expected
+        first, records = found.first, found.records
+        while found.records and len(records) < len(expected.records):  # a read may end where a segment does
+            found = await self.log.read(stream, 0, position + len(records), max_records=most - len(records))
+            assert found.first == position + len(records)
+            records = [*records, *found.records]
+        assert (first, records) == (expected.first, expected.records)
 
     async def position_at(self, stream: Stream, at: int) -> None:
         oldest = (await self.model.bounds(stream, 0))[0]
@@ -106,9 +111,11 @@ def test_both_logs_tell_the_same_history(history: list[tuple]) -> None:
     async def run() -> None:
         with tempfile.TemporaryDirectory() as folder:
             pair = Pair(Path(folder))
-            for step in history:
-                await pair.take(step)
-            await pair.compare()
-            await pair.log.close()
+            try:
+                for step in history:
+                    await pair.take(step)
+                await pair.compare()
+            finally:
+                await pair.log.close()
 
     asyncio.run(run())
