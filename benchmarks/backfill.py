@@ -21,8 +21,8 @@ from headwater.eventlog.streams import PROCESSED
 from headwater.profiles.computing.past import Wanted
 from headwater.spec.settings import WarehouseSettings
 from headwater.warehouse.archive import Part
-from headwater.warehouse.loop import ARCHIVE_GROUP
 from headwater.warehouse.past import ArchivedPast
+from headwater.warehouse.reading import ARCHIVE_GROUP
 
 DAYS = 10
 START_MS = 1_700_000_000_000

@@ -118,7 +118,7 @@ async def measure() -> dict[str, float | str]:
             assert all(item.kind == "ok" for item in answer.items), answer.items[0]
 
         begun = time.perf_counter()
-        worker = await workers._lanes[False].worker()
+        worker = await workers._lanes[False].worker()  # pyright: ignore[reportPrivateUsage] - its figures
         ready = time.perf_counter()
         await asyncio.sleep(0.3)
         idle = worker.rss

@@ -15,7 +15,7 @@ import http.client
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -77,7 +77,7 @@ def nobody_waits(store: Store) -> bool:
 
 
 @contextmanager
-def sending(house: RunningHouse) -> Iterator[None]:
+def sending(house: RunningHouse) -> Generator[None]:
     """Send events at a steady rate, each to the next source, until the block ends. Raises if one was not taken."""
     ended = threading.Event()
     refused: list[int] = []
@@ -160,7 +160,7 @@ def measured(*, seconds: float, rounds: int) -> dict[str, float | str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="dead_in_house", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="dead_in_house", description=str(__doc__).splitlines()[0])
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long a turn with the dead is")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how many turns there are with the dead")
     chosen = parser.parse_args()

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -90,7 +90,7 @@ async def receive() -> None:
 
 
 @contextmanager
-def receiving() -> Iterator[str]:
+def receiving() -> Generator[str]:
     """The address of a receiver in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.dead_neighbours", "--receive"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -202,7 +202,7 @@ def compared(name: str, values: list[float]) -> dict[str, float | str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="dead_neighbours", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="dead_neighbours", description=str(__doc__).splitlines()[0])
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long a turn is")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how many turns there are with the dead")
     parser.add_argument("--rate", type=int, default=EVENTS_PER_SECOND, help="events a second, over all destinations")

@@ -12,7 +12,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,12 +45,12 @@ class Hook(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 
 @contextmanager
-def running_hook() -> Iterator[str]:
+def running_hook() -> Generator[str]:
     """The address of the webhook."""
     Hook.arrived = {}
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)

@@ -12,9 +12,10 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from benchmarks.acknowledgement import latencies
 from benchmarks.collect_single import event_of
@@ -35,7 +36,7 @@ Running = tuple[int, dict[str, int]]
 
 
 @contextmanager
-def on_sqlite(folder: Path) -> Iterator[Running]:
+def on_sqlite(folder: Path) -> Generator[Running]:
     port = free_port()
     known = {"DATA": str(folder / "data"), "COLLECT_PORT": str(port), "WRITE_KEY": KEY}
     command = [sys.executable, "-m", "headwater", "serve", "collect"]
@@ -53,9 +54,14 @@ def on_sqlite(folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def on_kafka(folder: Path, brokers: int) -> Iterator[Running]:
+def on_kafka(folder: Path, brokers: int) -> Generator[Running]:
     port = free_port()
-    settings = {"COLLECT_HOST": "127.0.0.1", "COLLECT_PORT": str(port), "WRITE_KEY": KEY, "LOG_SPILL_BYTES": "0"}
+    settings: dict[str, Any] = {
+        "COLLECT_HOST": "127.0.0.1",
+        "COLLECT_PORT": str(port),
+        "WRITE_KEY": KEY,
+        "LOG_SPILL_BYTES": "0",
+    }
     with hosts(folder, brokers=brokers, **settings) as found:
         collect = Node("collect", 1)
         found.start(collect)
@@ -110,7 +116,7 @@ def best(rounds: list[dict[str, float]]) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="kafka_ingest", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="kafka_ingest", description=str(__doc__).splitlines()[0])
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each of three loads lasts, by shape")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often; the best counts")
     chosen = parser.parse_args()

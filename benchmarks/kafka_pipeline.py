@@ -13,9 +13,10 @@ import json
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from benchmarks.distributed.hosts import hosts
 from benchmarks.distributed.processor import Meter
@@ -34,7 +35,7 @@ PEOPLE = 10_000
 WEBHOOKS = 3
 PATIENCE = 600.0
 EMBEDDED, DISTRIBUTED = "embedded", "Kafka and PostgreSQL"
-NO_WAREHOUSE = {
+NO_WAREHOUSE: dict[str, Any] = {
     "WAREHOUSE_DUCKDB": "false",
     "WAREHOUSE_DEFAULT_DUCKDB": "false",
     "WAREHOUSE_LOAD_EVERY_SECONDS": "3",
@@ -48,13 +49,13 @@ Running = AbstractContextManager[tuple[RunningHouse, Processes]]
 
 
 @contextmanager
-def embedded(folder: Path) -> Iterator[tuple[RunningHouse, Processes]]:
+def embedded(folder: Path) -> Generator[tuple[RunningHouse, Processes]]:
     with running_house(folder, **NO_WAREHOUSE) as house:
         yield house, lambda: {roles: pid for pid, roles in house.children().items()}
 
 
 @contextmanager
-def distributed(folder: Path) -> Iterator[tuple[RunningHouse, Processes]]:
+def distributed(folder: Path) -> Generator[tuple[RunningHouse, Processes]]:
     with hosts(folder, brokers=1, **NO_WAREHOUSE, STORE_POOL_SIZE="5") as found:
         found.start(*(Node(role, 1) for role in ROLE_NAMES))
         found.ready()
@@ -143,7 +144,7 @@ def delays(house: RunningHouse, sink: str, seconds: float) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="kafka_pipeline", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="kafka_pipeline", description=str(__doc__).splitlines()[0])
     parser.add_argument("--events", type=int, default=EVENTS, help="sent at once, to each shape")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each steady rate lasts")
     parser.add_argument("--shape", choices=[*SHAPES], help="only this one, and nothing is kept")

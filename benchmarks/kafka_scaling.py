@@ -139,7 +139,7 @@ async def measured(folder: Path, *, events: int, rounds: int) -> dict[int, list[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="kafka_scaling", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="kafka_scaling", description=str(__doc__).splitlines()[0])
     parser.add_argument("--events", type=int, default=EVENTS, help="for one worker, and then for two")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often; the fastest counts")
     chosen = parser.parse_args()

@@ -127,7 +127,7 @@ async def fold(store: Store, records: list[Record], now: int) -> tuple[float, in
             await folding.step(0.0)
         await folding.write()
     asked = 0
-    plain = Stage._answer
+    plain = Stage._answer  # pyright: ignore[reportPrivateUsage] - counted, and asked as before
 
     def counting(stage: Stage, person: object) -> object:
         answer = plain(stage, person)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -31,7 +31,7 @@ SINGLES = 6_000
 
 
 @contextmanager
-def views(house: RunningHouse, number: int) -> Iterator[None]:
+def views(house: RunningHouse, number: int) -> Generator[None]:
     """So many live views, open while the block runs."""
     if not number:
         yield

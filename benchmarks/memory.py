@@ -9,8 +9,8 @@ when it last loaded (start_up.py).
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -68,12 +68,12 @@ class Sink(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_PATCH = do_POST
 
-    def log_message(self, *said: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
 
 @contextmanager
-def sinking() -> Iterator[str]:
+def sinking() -> Generator[str]:
     """The address of a sink, to which nobody has come yet."""
     Sink.came.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
@@ -142,7 +142,7 @@ def memory(connect: Connect | None) -> dict[str, float]:
         expected = CONNECTIONS if connect is not None else 0
         until(lambda: len(Sink.came) >= expected, seconds=30, what=f"for the sink; it has {len(Sink.came)}")
         time.sleep(SETTLE_SECONDS)
-        sizes: Counter[str] = Counter()
+        sizes: defaultdict[str, float] = defaultdict(float)
         for pid, what in processes(house).items():
             if what != "warehouse":
                 sizes[what] += proportional_mb([pid])

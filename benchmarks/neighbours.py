@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import count
@@ -70,7 +70,7 @@ class Round(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def receiver(answer: Answer) -> Iterator[str]:
+def receiver(answer: Answer) -> Generator[str]:
     """The address of a server, in a process of its own, that answers everything that way."""
     command = [sys.executable, "-m", "benchmarks.neighbours", "--receive", msgspec.json.encode(answer).decode()]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -221,7 +221,7 @@ def tail(turn: list[float]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="neighbours", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="neighbours", description=str(__doc__).splitlines()[0])
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long a turn is")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each neighbour has its turn")
     parser.add_argument("--only", action="append", choices=[*WAYS, REFUSES], help="only this neighbour")

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -96,7 +96,7 @@ async def ask(urls: list[str], headers: dict[str, str], pid: int) -> Asked:
 
 
 @contextmanager
-def running_echo() -> Iterator[tuple[str, int]]:
+def running_echo() -> Generator[tuple[str, int]]:
     """The address of a bare route in a process of its own, and that process."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.profile_api", "echo", str(port)])

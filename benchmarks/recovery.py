@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -56,12 +56,12 @@ class Hook(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
 
 @contextmanager
-def running_hook() -> Iterator[str]:
+def running_hook() -> Generator[str]:
     """The address of the webhook."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -84,7 +84,7 @@ def people(source_id: str) -> list[str]:
 
 
 @contextmanager
-def sending(house: RunningHouse, known: list[str]) -> Iterator[None]:
+def sending(house: RunningHouse, known: list[str]) -> Generator[None]:
     """Send at a steady rate until the end of the block, however long answers take."""
     stopping = threading.Event()
 
@@ -193,7 +193,7 @@ def measured(found: Hosts, faults: dict[str, Fault], rounds: int) -> dict[str, l
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="recovery", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="recovery", description=str(__doc__).splitlines()[0])
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS, help="how often each; the slowest counts, three kill every broker"
     )

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,7 +51,7 @@ class Sink:
 
 
 @contextmanager
-def running_sink() -> Iterator[str]:
+def running_sink() -> Generator[str]:
     """The address of a sink in a process of its own."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.sink", str(port)])

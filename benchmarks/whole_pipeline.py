@@ -34,7 +34,7 @@ EVERY_SECONDS = {"WAREHOUSE_LOAD_EVERY_SECONDS": "3", "WAREHOUSE_ARCHIVE_EVERY_S
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="whole_pipeline", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="whole_pipeline", description=str(__doc__).splitlines()[0])
     parser.add_argument("--events", type=int, default=EVENTS, help="sent at once")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds to wait before, to attach a profiler")
     chosen = parser.parse_args()

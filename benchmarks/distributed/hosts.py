@@ -6,7 +6,7 @@ brokers in sync have a record in memory, as it does everywhere.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Hosts(Cluster):
 @contextmanager
 def hosts(
     folder: Path, *, brokers: int, broker_settings: Mapping[str, str] | None = None, **settings: str
-) -> Iterator[Hosts]:
+) -> Generator[Hosts]:
     """Engines that run, and no process of a role yet. Ends the benchmark where an engine is missing."""
     folder = folder.absolute()
     if why := missing():
